@@ -1,0 +1,1 @@
+"""Elastic mother networks: one set of weights, many configurations."""

@@ -1,0 +1,117 @@
+"""What an elastic network must offer to be a mother. Anyone's network can be one, in about 30 lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import random
+
+    from torch import Tensor, nn
+
+Config = Any
+"""One point of a space: hashable, compared by value, such as `Width(0.5)` or `DepthWidth(3, 2)`."""
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of a member.
+
+    Attributes:
+        name: The name it keeps in every artifact.
+        shape: Its fixed shape, the batch axis (always 1 on a device) included.
+        dtype: numpy's name of its type.
+        layout: The meaning of the axes, such as "NCHW"; empty when the axes have no such name.
+        unit: What the values mean, such as "pixels in 0..1", "logits" or "samples in -1..1".
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    layout: str = ""
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class IOSpec:
+    """What goes into a member and what comes out, in the order of `forward`.
+
+    Attributes:
+        inputs: The inputs, in order.
+        outputs: The outputs, in order.
+        feedback: Pairs (output name, input name) of state that the app feeds back on the next call; it starts at zero.
+        labels: The class names behind the last axis of the first output, for a classifier.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    feedback: tuple[tuple[str, str], ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Real, recorded data of a mother's task.
+
+    Attributes:
+        batches: Training batches for calibration, each a tuple of input tensors `(batch, …)`.
+        goldens: Held-out inputs, one tensor `(count, …)` per input: what every stage is compared on.
+        held_out: The whole held-out set's inputs, one tensor `(count, …)` per input.
+        targets: What the task metric compares with, `(count, …)`: class indices for top-1.
+        metric: The task metric's name, a key of `verify.metrics.TASK_METRICS`.
+    """
+
+    batches: Sequence[tuple[Tensor, ...]]
+    goldens: tuple[Tensor, ...]
+    held_out: tuple[Tensor, ...] = ()
+    targets: Tensor | None = field(default=None)
+    metric: str = "top1"
+
+
+class Space(Protocol):
+    """The legal configurations of a mother."""
+
+    @property
+    def smallest(self) -> Config: ...
+    @property
+    def largest(self) -> Config: ...
+    def sample(self, rng: random.Random) -> Config:
+        """A configuration drawn from the space."""
+        ...
+
+    def all(self) -> Iterable[Config]:
+        """Every configuration, or a grid of them where the space is continuous; smallest first."""
+        ...
+
+    def parse(self, text: str) -> Config:
+        """The configuration that `text` names; `RequestError` when it is malformed or outside of the space."""
+        ...
+
+    def name(self, config: Config) -> str:
+        """A file name for `config`, such as "w0.5": letters, digits, dots, dashes and underscores."""
+        ...
+
+
+@runtime_checkable
+class Mother(Protocol):
+    """An elastic `nn.Module`. Its BatchNorm layers are torch's own or subclasses that keep `running_mean`.
+
+    A mother may also have a method `recordings() -> Recordings`, its real data; without one the build needs `--goldens`.
+    """
+
+    space: Space
+    io: IOSpec
+
+    def forward(self, *inputs: Tensor, config: Config | None = None) -> Tensor | tuple[Tensor, ...]:
+        """The outputs at `config`; the largest when None."""
+        ...
+
+    def extract(self, config: Config) -> nn.Module:
+        """A plain, self-contained module in eval mode, with copied weights and no elastic layer."""
+        ...
+
+    def example_inputs(self, config: Config) -> tuple[Tensor, ...]:
+        """Inputs of the shapes that the member at `config` takes on a device (batch 1)."""
+        ...
