@@ -98,7 +98,7 @@ class Space(Protocol):
 class Mother(Protocol):
     """An elastic `nn.Module`. Its BatchNorm layers are torch's own or subclasses that keep `running_mean`.
 
-    A mother may also have a method `recordings() -> Recordings`, its real data; without one the build needs `--goldens`.
+    A mother may also have a method `recordings() -> Recordings`, its real data; without one a build needs `--goldens`.
     """
 
     space: Space

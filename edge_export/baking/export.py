@@ -1,0 +1,26 @@
+"""Capture a baked member as the one graph that every converter starts from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from edge_export.errors import RequestError, one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.export import ExportedProgram
+
+
+def export_program(module: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedProgram:
+    """`torch.export` with the fixed shapes of `inputs`.
+
+    Raises:
+        RequestError: The module's forward can't be captured as a graph.
+    """
+    try:
+        with torch.no_grad():
+            return torch.export.export(module, inputs, strict=False)
+    except Exception as error:  # torch.export raises many unrelated types
+        raise RequestError(f"torch.export can't capture {type(module).__name__}: {one_line(error)}") from error

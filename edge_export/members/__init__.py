@@ -1,0 +1,1 @@
+"""From a mother to a fixed, calibrated member."""

@@ -1,0 +1,95 @@
+"""Recompute BatchNorm statistics from real batches, as Universally Slimmable Networks do after training.
+
+Every width of a mother sees activations of its own scale, so one set of statistics fits one width only. They are
+recomputed for each member as a cumulative average over batches (momentum (t-1)/t; arXiv 1903.05134, section 3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from edge_export.errors import RequestError, one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from edge_export.mothers.protocol import Config
+
+
+def batch_norms(module: nn.Module) -> dict[str, _BatchNorm]:
+    """The BatchNorm layers of `module` that keep statistics, by name."""
+    return {
+        name: layer
+        for name, layer in module.named_modules()
+        if isinstance(layer, _BatchNorm) and layer.track_running_stats and layer.running_mean is not None
+    }
+
+
+def calibrate(
+    module: nn.Module,
+    batches: Iterable[tuple[Tensor, ...]],
+    config: Config | None = None,
+    max_batches: int | None = None,
+) -> int:
+    """Recompute the BatchNorm statistics of `module` in place; nothing else changes, modes are restored.
+
+    Args:
+        module: A member, or a mother when `config` is given.
+        batches: Any iterable of input tuples, each tensor `(batch, …)`.
+        config: The configuration that a mother runs at.
+        max_batches: How many batches to take; all when None.
+
+    Returns:
+        The number of batches that were averaged.
+
+    Raises:
+        RequestError: No batch, a batch that the module can't take, or statistics that are not finite. The old
+            statistics are back in place then.
+    """
+    layers = batch_norms(module)
+    if not layers:
+        return 0
+    kept = {name: value.clone() for name, value in module.state_dict().items()}
+    count = 0
+    try:
+        with _averaging(module, layers), torch.no_grad():
+            for batch in islice(batches, max_batches):
+                module(*batch) if config is None else module(*batch, config=config)
+                count += 1
+        if count == 0:
+            raise RequestError("calibration got no batch: give at least one batch of recorded inputs")
+        for name, layer in layers.items():
+            if not all(torch.isfinite(statistic).all() for statistic in layer.buffers()):
+                raise RequestError(f"calibration made the statistics of {name} infinite or NaN: check the batches")
+    except (RuntimeError, ValueError, TypeError) as error:
+        module.load_state_dict(kept)
+        raise RequestError(f"calibration failed on batch {count + 1}: {one_line(error)}") from error
+    except BaseException:
+        module.load_state_dict(kept)
+        raise
+    return count
+
+
+@contextmanager
+def _averaging(module: nn.Module, layers: dict[str, _BatchNorm]) -> Iterator[None]:
+    """Everything in eval mode but the BatchNorm layers, which collect a cumulative average from nothing."""
+    modes = {m: m.training for m in module.modules()}
+    momenta = {layer: layer.momentum for layer in layers.values()}
+    module.eval()
+    for layer in layers.values():
+        layer.train()
+        layer.momentum = None
+        layer.reset_running_stats()
+    try:
+        yield
+    finally:
+        for m, training in modes.items():
+            m.training = training
+        for layer, momentum in momenta.items():
+            layer.momentum = momentum

@@ -1,0 +1,55 @@
+"""Cut a member out of a mother, and prove that it stands on its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import nn
+
+from edge_export.errors import RequestError, one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from edge_export.mothers.protocol import Config, Mother
+
+
+def extract(mother: Mother, config: Config) -> nn.Module:
+    """The member of `mother` at `config`: plain, in eval mode, with its own weights.
+
+    Raises:
+        RequestError: What the mother gave is no module, shares memory with the mother or still is elastic.
+    """
+    name = mother.space.name(config)
+    member = mother.extract(config)
+    if not isinstance(member, nn.Module):
+        raise RequestError(f"extract({name}) gave a {type(member).__name__}: return a torch.nn.Module")
+    if elastic := next((n for n, m in member.named_modules() if isinstance(m, type(mother))), None):
+        raise RequestError(f"extract({name}) still holds the elastic mother at {elastic!r}: return plain layers")
+    owned = {t.untyped_storage().data_ptr(): n for n, t in _tensors(cast(nn.Module, mother)).items() if t.numel()}
+    for tensor_name, tensor in _tensors(member).items():
+        if tensor.numel() and (shared := owned.get(tensor.untyped_storage().data_ptr())):
+            raise RequestError(f"extract({name}) shares {tensor_name} with the mother's {shared}: clone it")
+    return member.eval()
+
+
+def forward(module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None = None) -> tuple[Tensor, ...]:
+    """Run a member, or a mother at `config`, without gradients; always a tuple of outputs.
+
+    Raises:
+        RequestError: The module could not take these inputs.
+    """
+    try:
+        with torch.no_grad():
+            outputs = module(*inputs) if config is None else module(*inputs, config=config)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        shapes = ", ".join(str(tuple(t.shape)) for t in inputs)
+        raise RequestError(
+            f"{type(module).__name__} can't run on inputs of shape {shapes}: {one_line(error)}"
+        ) from error
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def _tensors(module: nn.Module) -> dict[str, Tensor]:
+    return dict(module.named_parameters()) | dict(module.named_buffers())

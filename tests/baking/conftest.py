@@ -1,0 +1,32 @@
+"""What every rule's test asks: the same outputs, and which layers remain."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from edge_export.baking.bake import Baked, bake
+
+
+def bake_and_compare(member: torch.nn.Module, *inputs: torch.Tensor) -> Baked:
+    """Bake, and compare with a float64 run of the member: float32 rounding is all that may differ."""
+    baked = bake(member, inputs)
+    with torch.no_grad():
+        expected = member.double()(*(x.double() for x in inputs))
+        got = baked.module(*inputs).double()
+    member.float()
+    assert torch.allclose(got, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    return baked
+
+
+@pytest.fixture
+def baking():
+    return bake_and_compare
+
+
+@pytest.fixture
+def layer_types():
+    def types(baked: Baked) -> list[str]:
+        return [type(m).__name__ for n, m in baked.module.named_modules() if n and not list(m.children())]
+
+    return types

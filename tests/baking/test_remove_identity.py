@@ -1,0 +1,34 @@
+"""What gives back its input in eval mode is taken out."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class FunctionalDropout(nn.Module):
+    def __init__(self, always: bool) -> None:
+        super().__init__()
+        self.always = always
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return functional.dropout(self.linear(x), 0.5, training=self.always or self.training)
+
+
+def test_layers(baking, layer_types):
+    member = nn.Sequential(nn.Identity(), nn.Linear(4, 4), nn.Dropout(0.5), nn.Identity(), nn.Linear(4, 2))
+    assert layer_types(baking(member.eval(), torch.randn(2, 4))) == ["Linear", "Linear"]
+
+
+def test_function(baking):
+    baked = baking(FunctionalDropout(always=False).eval(), torch.randn(2, 4))
+    assert [n.op for n in baked.module.graph.nodes] == ["placeholder", "call_module", "output"]
+
+
+def test_dropout_that_stays_on_is_refused():
+    from edge_export.baking.bake import bake
+
+    baked = bake(FunctionalDropout(always=True).eval(), (torch.randn(2, 4),))
+    assert [r.rule for r in baked.refused] == ["remove_identity"]
