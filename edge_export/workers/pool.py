@@ -1,0 +1,206 @@
+"""A pool of persistent worker processes: tasks go in, futures come out, and no crash of one touches another."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import edge_export
+from edge_export.workers.process import Worker, WorkerError
+
+TASKS = "edge_export.workers.tasks:TASKS"
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+@dataclass(frozen=True)
+class _Job:
+    task: str
+    args: dict[str, Any]
+    kind: str
+    timeout_s: float
+    log: Path
+    future: Future[dict[str, Any]]
+
+
+class Pool:
+    """At most `jobs` tasks run at once, each in a worker process of its kind.
+
+    A worker stays for the next task of its kind, so that heavy imports are paid once. One that crashes, hangs or holds
+    too much memory is killed with its whole process group, fails only its own task, and is replaced when needed.
+    Leaving the `with` block kills every worker; what has not finished then fails.
+
+    Args:
+        jobs: How many tasks run at once; each gets the machine's cores divided by it as threads.
+        log_dir: The folder of the workers' scratch folders and logs; a temporary one when None.
+        memory_limit_bytes: The resident memory that kills a worker; None for no limit.
+        interpreters: The Python to run a kind with, where it is not this one.
+        tasks: The table of tasks, "module:NAME".
+    """
+
+    def __init__(
+        self,
+        jobs: int,
+        *,
+        log_dir: Path | None = None,
+        memory_limit_bytes: int | None = None,
+        interpreters: Mapping[str, str] | None = None,
+        tasks: str = TASKS,
+    ) -> None:
+        if jobs < 1:
+            raise ValueError(f"jobs must be at least 1, not {jobs}")
+        self.jobs = jobs
+        self._memory_limit_bytes = memory_limit_bytes
+        self._interpreters = dict(interpreters or {})
+        self._tasks = tasks
+        if log_dir is not None:
+            log_dir.mkdir(parents=True, exist_ok=True)
+        # Beside the logs or in /tmp, always new: what a killed converter leaves there goes with it.
+        self._scratch = Path(tempfile.mkdtemp(prefix="workers-", dir=log_dir)).resolve()
+        # A folder with this package alone: another interpreter must not find the rest of our site-packages.
+        package = Path(edge_export.__file__).resolve().parent
+        (self._scratch / "python").mkdir()
+        (self._scratch / "python" / package.name).symlink_to(package)
+        self._environment = _environment(jobs, self._scratch / "python")
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._idle: list[Worker] = []
+        self._live: set[Worker] = set()
+        self._started = 0
+        self._closed = False
+        # The kernel kills a worker when the thread that started it ends: that must be a thread that lives as long as
+        # the pool, so the slots are threads of our own. They end together, in close().
+        self._slots = [threading.Thread(target=self._serve_slot, daemon=True) for _ in range(jobs)]
+        for slot in self._slots:
+            slot.start()
+
+    def submit(
+        self, task: str, args: Mapping[str, Any], *, kind: str, timeout_s: float, log: Path
+    ) -> Future[dict[str, Any]]:
+        """Queue a task.
+
+        Args:
+            task: A name of the table of tasks.
+            args: What the task takes: JSON, with absolute paths as strings.
+            kind: Which workers may run it, such as the name of a format.
+            timeout_s: How long it may run, in seconds; waiting for a free worker does not count.
+            log: Where everything that it prints is appended.
+
+        Returns:
+            A future of the task's result. It raises `WorkerError` when the task raised or its worker died.
+        """
+        future: Future[dict[str, Any]] = Future()
+        plain = json.loads(json.dumps(args))  # raises here, where the caller can see it, and not in a thread
+        log = log.absolute()
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the pool is closed")
+            self._queue.put(_Job(task, plain, kind, timeout_s, log, future))
+        return future
+
+    def close(self) -> None:
+        """Kill all workers; tasks that have not finished fail with `WorkerError`, reason "closed"."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            live = list(self._live)
+        for worker in live:
+            worker.kill()
+        for _ in self._slots:
+            self._queue.put(None)
+        for slot in self._slots:
+            slot.join()
+        for worker in self._idle:
+            worker.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _serve_slot(self) -> None:
+        while (job := self._queue.get()) is not None:
+            if not job.future.set_running_or_notify_cancel():
+                continue
+            try:
+                job.future.set_result(self._run(job))
+            except BaseException as error:  # anything else would end this slot and leave the future waiting
+                job.future.set_exception(error)
+
+    def _run(self, job: _Job) -> dict[str, Any]:
+        worker = self._take(job.kind)
+        try:
+            return worker.ask(
+                job.task,
+                job.args,
+                timeout_s=job.timeout_s,
+                log=job.log,
+                memory_limit_bytes=self._memory_limit_bytes,
+            )
+        except WorkerError as error:
+            if self._closed:
+                raise WorkerError(f"{job.task} was stopped", "closed", error.tail) from None
+            raise
+        finally:
+            self._give_back(worker)
+
+    def _take(self, kind: str) -> Worker:
+        """An idle worker of this kind, or a new one; the longest idle of another kind makes room for it."""
+        with self._lock:
+            if self._closed:
+                raise WorkerError("the pool was closed before the task began", "closed")
+            for worker in reversed(self._idle):
+                if worker.kind == kind and worker.alive:
+                    self._idle.remove(worker)
+                    return worker
+            # Each idle worker holds hundreds of megabytes of imported libraries: keep two per slot, this one included.
+            surplus = max(0, len(self._idle) - 2 * self.jobs + 1)
+            discarded = self._idle[:surplus]
+            del self._idle[:surplus]
+            self._live.difference_update(discarded)
+            self._started += 1
+            scratch = self._scratch / f"{kind}-{self._started}"
+            python = self._interpreters.get(kind, sys.executable)
+            worker = Worker(kind, python, self._tasks, self._environment, scratch)
+            self._live.add(worker)
+        for worker_to_end in discarded:
+            worker_to_end.close()
+        return worker
+
+    def _give_back(self, worker: Worker) -> None:
+        with self._lock:
+            if worker.alive and not self._closed:
+                self._idle.append(worker)
+                return
+            self._live.discard(worker)
+        worker.close()
+
+
+def _environment(jobs: int, package_folder: Path) -> dict[str, str]:
+    """The environment of a worker: this package importable, its share of the cores, and the same hashes every time."""
+    inherited = os.environ.get("PYTHONPATH")
+    threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    return {
+        **os.environ,
+        **dict.fromkeys(_THREAD_VARIABLES, threads),
+        "PYTHONPATH": os.pathsep.join([str(package_folder), *([inherited] if inherited else [])]),
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }

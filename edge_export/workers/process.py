@@ -1,0 +1,174 @@
+"""One worker process as its parent sees it: started, asked, watched, killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_export.errors import one_line
+
+_POLL_S = 0.1
+_TAIL_LINES = 20
+_TAIL_BYTES = 16_384
+
+
+class WorkerError(RuntimeError):
+    """A task did not succeed. The message is one line.
+
+    Attributes:
+        reason: "exception" (the task raised), "crash", "timeout", "memory" or "closed" (the pool was).
+        tail: The last lines of the task's log.
+    """
+
+    def __init__(self, message: str, reason: str, tail: str = "") -> None:
+        super().__init__(one_line(message))
+        self.reason = reason
+        self.tail = tail
+
+
+class Worker:
+    """A child process that serves tasks (see `serve.py`), in a session and process group of its own.
+
+    The thread that creates it must outlive it: on Linux the kernel kills a worker when that thread ends.
+    """
+
+    def __init__(self, kind: str, python: str, tasks: str, environment: Mapping[str, str], scratch: Path) -> None:
+        self.kind = kind
+        receive, send = os.pipe()
+        command = [python, "-P", "-m", "edge_export.workers.serve"]
+        command += ["--tasks", tasks, "--answers", str(send), "--parent", str(os.getpid())]
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._own_log = scratch / "worker.log"
+        with self._own_log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=scratch,
+                env={**environment, "TMPDIR": str(scratch)},
+                pass_fds=(send,),
+                start_new_session=True,
+            )
+        os.close(send)
+        os.set_blocking(receive, False)
+        self._receive = receive
+        self._received = b""
+        self._group_killed = False
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also the id of its process group."""
+        return self._process.pid
+
+    def ask(
+        self, task: str, args: Mapping[str, Any], *, timeout_s: float, log: Path, memory_limit_bytes: int | None
+    ) -> dict[str, Any]:
+        """Run one task and wait for its answer.
+
+        Raises:
+            WorkerError: The task raised (the worker lives on), or the process crashed, hung for `timeout_s` seconds
+                or held more than `memory_limit_bytes` (it is dead then: `alive` is False).
+        """
+        request = json.dumps({"task": task, "args": args, "log": str(log)}) + "\n"
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(request.encode())
+            self._process.stdin.flush()
+            line = self._wait(time.monotonic() + timeout_s, timeout_s, log, memory_limit_bytes)
+        except BrokenPipeError:
+            raise self._crashed(log) from None
+        answer = json.loads(line)
+        if answer["ok"]:
+            result: dict[str, Any] = answer["result"]
+            return result
+        raise WorkerError(f"{answer['type']}: {answer['message']}", "exception", _tail(log))
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the process and everything that it started. Safe from any thread, and more than once."""
+        if not self._group_killed:  # once only: later the number may be somebody else's
+            self._group_killed = True
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def close(self) -> None:
+        """Kill the process and give its pipes back; only the thread that asks may call this."""
+        self.kill()
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+        if self._receive >= 0:
+            os.close(self._receive)
+            self._receive = -1
+
+    def _wait(self, deadline: float, timeout_s: float, log: Path, memory_limit_bytes: int | None) -> bytes:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._receive, selectors.EVENT_READ)
+            while b"\n" not in self._received:
+                if selector.select(_POLL_S):
+                    chunk = os.read(self._receive, 1 << 16)
+                    if not chunk:
+                        raise self._crashed(log)
+                    self._received += chunk
+                elif not self.alive:
+                    raise self._crashed(log)
+                elif time.monotonic() > deadline:
+                    self.kill()
+                    raise WorkerError(f"did not finish within {timeout_s:g} s, killed", "timeout", _tail(log))
+                elif memory_limit_bytes is not None and _resident_bytes(self.pid) > memory_limit_bytes:
+                    self.kill()
+                    limit = f"{memory_limit_bytes / 2**20:.0f} MiB"
+                    raise WorkerError(f"held more than {limit} of memory, killed", "memory", _tail(log))
+        line, _, self._received = self._received.partition(b"\n")
+        return line
+
+    def _crashed(self, log: Path) -> WorkerError:
+        status = self._process.wait()
+        self.kill()  # what it started may have outlived it
+        tail = _tail(log) or _tail(self._own_log)
+        if status >= 0:
+            return WorkerError(f"the worker process exited with status {status}", "crash", tail)
+        name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
+        hint = ", perhaps out of memory" if -status == signal.SIGKILL else ""
+        return WorkerError(f"the worker process crashed ({name}{hint})", "crash", tail)
+
+
+def _tail(log: Path) -> str:
+    """The last lines of a log; of a progress bar, which rewrites its line, only the last state."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
+    return "\n".join([line for line in lines if line.strip()][-_TAIL_LINES:])
+
+
+def _resident_bytes(pid: int) -> int:
+    """The memory that a process holds. Not its address space: torch maps far more than it uses."""
+    try:
+        if sys.platform == "linux":
+            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+            return pages * os.sysconf("SC_PAGE_SIZE")
+        kibibytes: Sequence[str] = subprocess.run(
+            ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ).stdout.split()
+        return int(kibibytes[0]) * 1024 if kibibytes else 0
+    except (OSError, ValueError, IndexError):
+        return 0  # it has just ended; the answer pipe will say so

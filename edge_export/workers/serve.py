@@ -1,0 +1,104 @@
+"""The inside of a worker process: one JSON task per line comes in on stdin, one JSON answer per line goes out.
+
+    python -m edge_export.workers.serve --tasks edge_export.workers.tasks:TASKS --answers 5 --parent 1234
+
+Answers go to a private file descriptor. Everything that a task prints, C++ libraries included, goes to the task's own
+log file. The process ends, with all the processes that it started, as soon as its stdin closes: a parent that is gone
+leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import faulthandler
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+Task = Callable[[dict[str, Any]], dict[str, Any]]
+_PR_SET_PDEATHSIG = 1
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Serve tasks until stdin closes."""
+    parser = argparse.ArgumentParser(prog="python -m edge_export.workers.serve")
+    parser.add_argument("--tasks", required=True, help="the table of tasks, module:NAME")
+    parser.add_argument("--answers", required=True, type=int, help="the file descriptor that answers go to")
+    parser.add_argument("--parent", required=True, type=int, help="the process id without which this one must not live")
+    arguments = parser.parse_args(argv)
+    _die_with(arguments.parent)
+    module, _, name = arguments.tasks.partition(":")
+    table: Mapping[str, str] = getattr(importlib.import_module(module), name)
+    faulthandler.enable()  # a segmentation fault leaves the Python lines that led to it in the log
+    os.set_inheritable(arguments.answers, False)
+    answers = os.fdopen(arguments.answers, "w", encoding="utf-8")
+    tasks = _tasks_from_stdin()
+    idle_log = os.dup(1)
+    while True:
+        request = json.loads(tasks.get())
+        _redirect(os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644))
+        answer = _answer(table, request["task"], request["args"])
+        _redirect(os.dup(idle_log))
+        answers.write(answer + "\n")
+        answers.flush()
+
+
+def _answer(table: Mapping[str, str], name: str, args: dict[str, Any]) -> str:
+    """Run one task. Whatever it raises becomes the answer; the log keeps the traceback."""
+    try:
+        module, _, function = table[name].partition(":")
+        task: Task = getattr(importlib.import_module(module), function)
+        return json.dumps({"ok": True, "result": task(args)})
+    except BaseException as error:  # a task that calls sys.exit() must not take the worker with it
+        traceback.print_exc()
+        return json.dumps({"ok": False, "type": type(error).__name__, "message": str(error)})
+
+
+def _tasks_from_stdin() -> queue.SimpleQueue[str]:
+    """A queue of the lines of stdin, which nothing else in this process can read any more."""
+    private = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    # Read in a thread: the end of stdin must be seen while a task is running, too.
+    threading.Thread(target=_read, args=(os.fdopen(private, encoding="utf-8"), lines), daemon=True).start()
+    return lines
+
+
+def _read(stdin: IO[str], lines: queue.SimpleQueue[str]) -> None:
+    for line in stdin:
+        lines.put(line)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
+
+
+def _redirect(descriptor: int) -> None:
+    """Make `descriptor` this process's stdout and stderr, below Python and in it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    ctypes.CDLL(None).fflush(None)  # what C and C++ code has printed so far belongs to the file before
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when the parent's thread that started it ends (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it died before the line above
+            os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
