@@ -1,0 +1,1 @@
+"""The folder that ships a family: its schema, and how it is written and read."""

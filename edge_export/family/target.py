@@ -1,0 +1,121 @@
+"""`targets/*.toml`: what a platform gets, and how exact it must be."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+import edge_export
+from edge_export.errors import RequestError, one_line
+from edge_export.family.fields import Name, Record, all_problems
+from edge_export.verify.tolerances import Tolerance
+
+
+class ArtifactPlan(Record):
+    """One artifact that every member is compiled to; `options` are the format's own."""
+
+    format: Name
+    backend: Name
+    precision: Name
+    options: dict[Name, bool | int | float | str] = Field(default_factory=dict)
+
+
+class Target(Record):
+    """A platform.
+
+    Attributes:
+        mother: The catalog name that is built when none is asked for.
+        members: The members that are built when none are asked for, as on the command line.
+        calibration_batches: How many batches BatchNorm statistics are averaged over; all when None.
+        tolerances: Limits by format and precision; format "member" holds for every stage before an artifact.
+    """
+
+    name: Name
+    mother: Name
+    members: str
+    calibration_batches: Annotated[int, Field(ge=1)] | None = None
+    artifacts: tuple[ArtifactPlan, ...] = Field(min_length=1)
+    tolerances: dict[Name, dict[Name, Tolerance]]
+
+    def tolerance(self, format_name: str, precision: str) -> Tolerance:
+        """The limits of `format_name` at `precision`.
+
+        Raises:
+            RequestError: The target file has none.
+        """
+        try:
+            return self.tolerances[format_name][precision]
+        except KeyError:
+            raise RequestError(
+                f"target {self.name} has no tolerance for {format_name} at {precision}: "
+                f"add a table [tolerances.{format_name}.{precision}]"
+            ) from None
+
+
+def targets_folder() -> Path:
+    """Where the shipped targets lie: inside the installed package, or beside it in a source tree."""
+    package = Path(edge_export.__file__).parent
+    inside = package / "targets"
+    return inside if inside.is_dir() else package.parent / "targets"
+
+
+def target_names() -> list[str]:
+    """The names of the shipped targets."""
+    return sorted(p.stem for p in targets_folder().glob("*.toml"))
+
+
+def read_target(name: str) -> Target:
+    """The target called `name`, or the one in the file `name` when it ends in ".toml".
+
+    Raises:
+        RequestError: There is none, or its file is not valid; every problem is named.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+    elif name in target_names():
+        path = targets_folder() / f"{name}.toml"
+    else:
+        close = difflib.get_close_matches(name, target_names(), 1)
+        hint = f"did you mean {close[0]}?" if close else f"take one of {', '.join(target_names())}, or a .toml file"
+        raise RequestError(f"there is no target {one_line(repr(name), 80)}: {hint}")
+    try:
+        with path.open("rb") as stream:
+            target = Target.model_validate(tomllib.load(stream))
+    except OSError as error:
+        raise RequestError(f"target file {path} can't be read ({one_line(error.strerror)}): check --target") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"target file {path} is no TOML ({one_line(error)}): mend it") from error
+    except ValidationError as error:
+        raise all_problems(path, error) from error
+    _check_plans(path, target)
+    return target
+
+
+def _check_plans(path: Path, target: Target) -> None:
+    """Collect what the schema can't see: artifacts twice, or without tolerance, or that no converter makes."""
+    from edge_export.formats import FORMATS
+
+    problems = []
+    seen = set()
+    for plan in target.artifacts:
+        label = f"{plan.format}-{plan.backend}-{plan.precision}"
+        known = FORMATS.get(plan.format)
+        if known is None:
+            problems.append(f"format {plan.format!r} is none of {', '.join(FORMATS)}")
+        elif plan.backend not in known.backends:
+            problems.append(f"{plan.format} has no backend {plan.backend!r}, only {', '.join(known.backends)}")
+        elif plan.precision not in known.precisions:
+            problems.append(f"{plan.format} has no precision {plan.precision!r}, only {', '.join(known.precisions)}")
+        elif plan.precision not in target.tolerances.get(plan.format, {}):
+            problems.append(f"{label} has no table [tolerances.{plan.format}.{plan.precision}]")
+        if label in seen:
+            problems.append(f"{label} stands there twice")
+        seen.add(label)
+    if "fp32" not in target.tolerances.get("member", {}):
+        problems.append("there is no table [tolerances.member.fp32]")
+    if problems:
+        raise RequestError(f"{path} is not valid: {'; '.join(problems)}")

@@ -1,0 +1,1 @@
+"""Prove that every stage gives what the mother gives, on recorded real inputs."""

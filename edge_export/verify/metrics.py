@@ -1,0 +1,79 @@
+"""How far one result is from another, and how well a result does its task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+SNR_LIMIT_DB = 200.0
+"""SNR is cut off here: above it (equal bits) and, negated, below it (a result that is not finite)."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How a result agrees with its reference.
+
+    Attributes:
+        snr_db: Signal-to-noise ratio over all values, in dB, within ±`SNR_LIMIT_DB`.
+        max_abs: Largest absolute error; None when the result is not finite.
+        peak: Largest absolute value of the reference.
+        top1_agreement: Share of samples with the same largest output; None when the output is no row of scores.
+    """
+
+    snr_db: float
+    max_abs: float | None
+    peak: float
+    top1_agreement: float | None = None
+
+
+def agreement(reference: Array, result: Array, *, scores: bool = False) -> Agreement:
+    """Compare `result` with `reference`, both `(count, …)`; `scores` when the last axis holds one score per class.
+
+    Raises:
+        ValueError: The shapes differ.
+    """
+    if reference.shape != result.shape:
+        raise ValueError(f"the result has shape {result.shape}, the reference {reference.shape}")
+    expected, got = reference.astype(np.float64), result.astype(np.float64)
+    peak = float(np.abs(expected).max(initial=0.0))
+    if not (np.isfinite(expected).all() and np.isfinite(got).all()):
+        return Agreement(-SNR_LIMIT_DB, None, peak if np.isfinite(peak) else 0.0, 0.0 if scores else None)
+    error = got - expected
+    same = float(np.mean(expected.argmax(-1) == got.argmax(-1))) if scores else None
+    return Agreement(_ratio_db(expected, error), float(np.abs(error).max(initial=0.0)), peak, same)
+
+
+def _ratio_db(signal: Array, noise: Array) -> float:
+    signal_power, noise_power = float(np.square(signal).sum()), float(np.square(noise).sum())
+    if noise_power == 0.0:
+        return SNR_LIMIT_DB
+    if signal_power == 0.0:
+        return -SNR_LIMIT_DB
+    return float(np.clip(10.0 * np.log10(signal_power / noise_power), -SNR_LIMIT_DB, SNR_LIMIT_DB))
+
+
+def top1(scores: Array, targets: Array) -> float:
+    """Share of rows of `scores` `(count, classes)` whose largest score is at `targets` `(count,)`, in per cent.
+
+    A row with a score that is not finite counts as wrong.
+    """
+    right = (scores.argmax(-1) == targets) & np.isfinite(scores).all(-1)
+    return float(100.0 * right.mean())
+
+
+@dataclass(frozen=True)
+class TaskMetric:
+    """A metric of the task; more is better."""
+
+    unit: str
+    measure: Callable[[Array, Array], float]
+
+
+TASK_METRICS: dict[str, TaskMetric] = {
+    "top1": TaskMetric("points", top1),
+}
