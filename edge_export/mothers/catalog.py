@@ -1,0 +1,149 @@
+"""The mothers that have a name, and how any mother is opened. Importing this file does not import torch."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_export.errors import RequestError, one_line
+
+if TYPE_CHECKING:
+    from edge_export.mothers.protocol import Mother
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+
+
+@dataclass(frozen=True)
+class CatalogEntry:
+    """A mother with a name.
+
+    Attributes:
+        builder: "module:function" that makes it, untrained.
+        description: What it is, in one line.
+        checkpoint: The file in `checkpoints/` that ships with it, if one does.
+    """
+
+    builder: str
+    description: str
+    checkpoint: str | None = None
+
+    @property
+    def checkpoint_path(self) -> Path | None:
+        """Where the shipped checkpoint lies, if there is one."""
+        return None if self.checkpoint is None else CHECKPOINTS / self.checkpoint
+
+
+CATALOG: dict[str, CatalogEntry] = {
+    "digits": CatalogEntry(
+        "edge_export.mothers.us_mobilenet:digits",
+        "a small US-MobileNetV2 for handwritten digits, 32 × 32 grey, widths 0.25 to 1 (trained)",
+        checkpoint="digits.safetensors",
+    ),
+    "us_mobilenet_v1": CatalogEntry(
+        "edge_export.mothers.us_mobilenet:us_mobilenet_v1",
+        "US-MobileNet v1, 224 × 224 RGB, 1000 classes, widths 0.25 to 1 (bring a checkpoint)",
+    ),
+    "us_mobilenet_v2": CatalogEntry(
+        "edge_export.mothers.us_mobilenet:us_mobilenet_v2",
+        "US-MobileNet v2, 224 × 224 RGB, 1000 classes, widths 0.35 to 1 (bring a checkpoint)",
+    ),
+}
+
+# What a mother needs besides being an nn.Module; see mothers/protocol.py.
+MOTHER_MEMBERS = ("space", "io", "extract", "example_inputs")
+SPACE_MEMBERS = ("smallest", "largest", "sample", "all", "parse", "name")
+
+
+def open_mother(spec: str, checkpoint: str | Path | None = None) -> Mother:
+    """The mother that `spec` names, in eval mode, with its weights.
+
+    Args:
+        spec: A name of the catalog, or "package.module:factory"; the module may lie in the current folder.
+        checkpoint: A `.safetensors` or `.pt` file; None: the one that ships with the catalog's mother. Without either,
+            the weights are what the factory made, seeded with 0.
+
+    Raises RequestError for an unknown name, a factory that fails or makes no mother, and as `load_checkpoint` does.
+    """
+    mother = _build(spec)
+    entry = CATALOG.get(spec)
+    if checkpoint is None and entry is not None:
+        checkpoint = entry.checkpoint_path
+    if checkpoint is not None:
+        from edge_export.mothers.checkpoint import load_checkpoint
+
+        load_checkpoint(mother, checkpoint)
+    return mother.eval()  # type: ignore[no-any-return]
+
+
+def build_untrained(spec: str, seed: int = 0) -> Mother:
+    """The mother that `spec` names, in eval mode, with weights drawn from `seed`; raises as `open_mother` does."""
+    return _build(spec, seed).eval()  # type: ignore[no-any-return]
+
+
+def _build(spec: str, seed: int = 0) -> Any:
+    import torch
+
+    factory = _factory(CATALOG[spec].builder if spec in CATALOG else spec)
+    # Seeded, so that an untrained mother is the same in each run, and without touching the caller's generator.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            mother = factory()
+        except RequestError:
+            raise
+        except Exception as error:
+            raise RequestError(
+                f"mother {spec}: the factory failed with {type(error).__name__}: {one_line(error, 200)}"
+            ) from error
+    _check_mother(spec, mother)
+    return mother
+
+
+def _factory(spec: str) -> Callable[[], Any]:
+    module_name, colon, function_name = spec.partition(":")
+    if not colon:
+        close = difflib.get_close_matches(spec, CATALOG, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise RequestError(
+            f"mother {one_line(spec, 80)!r} is unknown: {hint}known are {', '.join(CATALOG)}; "
+            "or give package.module:factory"
+        )
+    if not all(part.isidentifier() for part in (*module_name.split("."), *function_name.split("."))):
+        raise RequestError(f"mother {one_line(spec, 80)!r} is malformed: give package.module:factory")
+    # The console script does not look in the current folder, `python -m` does.
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        target: Any = importlib.import_module(module_name)
+    except Exception as error:
+        raise RequestError(
+            f"mother {spec}: cannot import {module_name} ({type(error).__name__}: {one_line(error, 200)}); "
+            f"run from the folder that holds it"
+        ) from error
+    for part in function_name.split("."):
+        if not hasattr(target, part):
+            raise RequestError(f"mother {spec}: {module_name} has no {function_name}; check the name of the factory")
+        target = getattr(target, part)
+    if not callable(target):
+        raise RequestError(f"mother {spec}: {function_name} is a {type(target).__name__}; give a function or a class")
+    return target  # type: ignore[no-any-return]
+
+
+def _check_mother(spec: str, mother: Any) -> None:
+    from torch import nn
+
+    if not isinstance(mother, nn.Module):
+        raise RequestError(f"mother {spec}: the factory made a {type(mother).__name__}; it must make an nn.Module")
+    missing = [name for name in MOTHER_MEMBERS if not hasattr(mother, name)]
+    if "space" not in missing:
+        missing += [f"space.{name}" for name in SPACE_MEMBERS if not hasattr(mother.space, name)]
+    if missing:
+        raise RequestError(
+            f"mother {spec}: {type(mother).__name__} lacks {', '.join(missing)}; see edge_export/mothers/protocol.py"
+        )

@@ -1,0 +1,198 @@
+"""Reading and writing a mother's weights. Nothing in a checkpoint is ever executed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_export.errors import RequestError, one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+PICKLED = (".pt", ".pth", ".bin", ".ckpt")
+
+
+def load_checkpoint(mother: nn.Module, path: str | Path) -> None:
+    """Fill `mother` with the weights of a `.safetensors` or `.pt` file, wholly or not at all.
+
+    Tensors are converted to the mother's own types. Names may carry the prefix `module.`, and the state dict may stand
+    under the key `model` or `state_dict`.
+
+    Raises RequestError, which names the file and the first tensor at fault, for a file that is missing, damaged, of
+    another network or not finite.
+    """
+    path = Path(path)
+    tensors = read_checkpoint(path)
+    own = mother.state_dict()
+    _check_names(path, own, tensors)
+    _check_shapes(path, own, tensors)
+    converted = {name: tensors[name].to(own[name].dtype) for name in own}
+    _check_finite(path, converted)
+    for name, tensor in converted.items():
+        # A state dict's tensors share their memory with the module.
+        own[name].copy_(tensor)
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
+    """The tensors in a `.safetensors` or `.pt` file by name, unwrapped and without the prefix `module.`.
+
+    Raises RequestError for a file that is missing, damaged, or holds anything but dense tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise RequestError(
+            f"checkpoint {path}: {'not a file' if path.exists() else 'no such file'}; check --checkpoint"
+        )
+    if path.suffix == ".safetensors":
+        content = _read_safetensors(path)
+    elif path.suffix in PICKLED:
+        content = _read_pickled(path)
+    else:
+        raise RequestError(f"checkpoint {path}: unknown kind of file; give a .safetensors, .pt or .pth file")
+    return _named_tensors(path, _unwrap(content))
+
+
+def save_checkpoint(mother: nn.Module, path: str | Path) -> None:
+    """Write the mother's state dict as safetensors; the file appears whole or not at all."""
+    from safetensors.torch import save
+
+    path = Path(path)
+    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in mother.state_dict().items()}
+    write_atomically(path, save(tensors))
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` beside `path`, then rename: neither a crash nor a full disk leaves half a file.
+
+    Raises RequestError where the folder cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise RequestError(f"cannot write {path}: {one_line(error)}; choose another place") from error
+
+
+def file_sha256(path: str | Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_safetensors(path: Path) -> Any:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RequestError(
+            f"checkpoint {path}: damaged or not safetensors ({one_line(error, 120)}); fetch or save it again"
+        ) from error
+
+
+def _read_pickled(path: Path) -> Any:
+    import pickle
+
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "Unsupported global" in str(error) or "Unsupported operand" in str(error) or "GLOBAL" in str(error):
+            raise RequestError(
+                f"checkpoint {path}: refused, it holds more than tensors and would run code when unpickled "
+                f"({one_line(_forbidden(str(error)), 120)}); save its state_dict alone"
+            ) from error
+        raise RequestError(f"checkpoint {path}: damaged or not a PyTorch file; fetch or save it again") from error
+    # torch.load reports damage as whatever the broken bytes lead to: RuntimeError, EOFError, KeyError, …
+    except Exception as error:
+        raise RequestError(
+            f"checkpoint {path}: damaged or not a PyTorch file ({one_line(error, 120)}); fetch or save it again"
+        ) from error
+
+
+def _forbidden(message: str) -> str:
+    """The sentence of torch's long message that says what was found in the pickle."""
+    sentences = [line for line in message.splitlines() if "GLOBAL" in line or "global" in line or "operand" in line]
+    return sentences[0] if sentences else message
+
+
+def _unwrap(content: Any) -> Any:
+    for key in ("model", "state_dict"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            return content[key]
+    return content
+
+
+def _named_tensors(path: Path, content: Any) -> dict[str, Tensor]:
+    import torch
+
+    if not isinstance(content, Mapping):
+        raise RequestError(f"checkpoint {path}: holds a {type(content).__name__}, not a state dict; save state_dict()")
+    tensors: dict[str, Tensor] = {}
+    for key, value in content.items():
+        if not isinstance(key, str) or not isinstance(value, torch.Tensor) or value.layout is not torch.strided:
+            raise RequestError(
+                f"checkpoint {path}: {one_line(repr(key), 80)} is a {type(value).__name__}, not a dense tensor with a "
+                "name; save state_dict() alone"
+            )
+        name = key.removeprefix("module.")
+        if name in tensors:
+            raise RequestError(f"checkpoint {path}: holds {one_line(name, 80)} both with and without 'module.'")
+        tensors[name] = value
+    return tensors
+
+
+def _check_names(path: Path, own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    missing = [name for name in own if name not in tensors]
+    unexpected = [name for name in tensors if name not in own]
+    problems = []
+    if missing:
+        problems.append(f"{len(missing)} of {len(own)} tensors are missing, first {missing[0]}")
+    if unexpected:
+        problems.append(f"{len(unexpected)} are unexpected, first {one_line(unexpected[0], 80)}")
+    if problems:
+        raise RequestError(
+            f"checkpoint {path}: of another network: {', '.join(problems)}; check --mother and --checkpoint"
+        )
+
+
+def _check_shapes(path: Path, own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    wrong = [name for name in own if own[name].shape != tensors[name].shape]
+    if wrong:
+        name = wrong[0]
+        others = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise RequestError(
+            f"checkpoint {path}: {name} has shape {tuple(tensors[name].shape)}, the network needs "
+            f"{tuple(own[name].shape)}{others}; check --mother and --checkpoint"
+        )
+    mixed = [name for name in own if own[name].is_floating_point() != tensors[name].is_floating_point()]
+    if mixed:
+        name = mixed[0]
+        raise RequestError(
+            f"checkpoint {path}: {name} is {tensors[name].dtype}, the network needs {own[name].dtype}; save it in "
+            "floating point"
+        )
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    import torch
+
+    wrong = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if wrong:
+        others = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise RequestError(
+            f"checkpoint {path}: {wrong[0]} holds values that are not finite{others}; take a checkpoint from before "
+            "training diverged"
+        )
