@@ -1,0 +1,54 @@
+"""The formats that a member can be compiled to: a literal table. The converters are imported only when used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        module: Where its `compile` is (see `compiled.py` for the contract).
+        suffix: What its files (or folders) end with.
+        backends: The backends it can be compiled for; the first is the default.
+        precisions: The precisions that it offers.
+        description: One line for people.
+    """
+
+    module: str
+    suffix: str
+    backends: tuple[str, ...]
+    precisions: tuple[str, ...]
+    description: str
+
+
+FORMATS: dict[str, Format] = {
+    "executorch": Format(
+        module="edge_export.formats.executorch",
+        suffix=".pte",
+        backends=("xnnpack",),
+        precisions=("fp32",),
+        description="ExecuTorch program, CPU by XNNPACK (Android, iOS, Linux)",
+    ),
+    "coreml": Format(
+        module="edge_export.formats.coreml",
+        suffix=".mlpackage",
+        backends=("mlprogram",),
+        precisions=("fp32", "fp16"),
+        description="Core ML program (iOS 17, macOS 14 and later)",
+    ),
+    "tflite": Format(
+        module="edge_export.formats.tflite",
+        suffix=".tflite",
+        backends=("builtin",),
+        precisions=("fp32",),
+        description="TensorFlow Lite file of builtin operators (LiteRT, Android)",
+    ),
+}
+
+
+def artifact_name(format_name: str, backend: str, precision: str) -> str:
+    """The file name of an artifact in its member's folder, such as "executorch-xnnpack-fp32.pte"."""
+    return f"{format_name}-{backend}-{precision}{FORMATS[format_name].suffix}"

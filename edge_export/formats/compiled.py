@@ -1,0 +1,74 @@
+"""What a format hands back, and the check that a file is what it is said to be.
+
+The contract of a format module:
+
+    compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, str], workdir: Path) -> Compiled
+
+`program` is a `.pt2` file (`torch.export.save`) of a baked member, `io` its inputs and outputs in order. `options` may
+name the `backend`; what else they may hold, a format's docstring says. Everything is written below `workdir`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+from edge_export.mothers.protocol import IOSpec, TensorSpec
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """One artifact, re-opened from disk after it was written.
+
+    Attributes:
+        path: The file, or the folder of an `.mlpackage`.
+        io: Its own inputs and outputs, in the member's order: names, shapes and layouts as they are in the file.
+        tools: The versions of what made it.
+        notes: What a user should know about it, one sentence each.
+    """
+
+    path: Path
+    io: IOSpec
+    tools: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def require_io(io: IOSpec, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, named: bool = True) -> None:
+    """Compare what is stated with what a file has: names (if the format has any), shapes and types, in order.
+
+    Raises:
+        ValueError: With every difference.
+    """
+    problems = []
+    for side, stated, real in (("input", io.inputs, inputs), ("output", io.outputs, outputs)):
+        if len(stated) != len(real):
+            problems.append(f"the file has {len(real)} {side}s, not {len(stated)}")
+            continue
+        for want, have in zip(stated, real, strict=True):
+            if named and want.name != have.name:
+                problems.append(f"{side} {want.name} is called {have.name} in the file")
+            if want.shape != have.shape or want.dtype != have.dtype:
+                problems.append(
+                    f"{side} {want.name} is {have.dtype} {list(have.shape)} in the file, "
+                    f"not {want.dtype} {list(want.shape)}"
+                )
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
+def reject_options(options: Mapping[str, str], known: Mapping[str, Sequence[str]]) -> None:
+    """Raise ValueError for an option that is not in `known`, or whose value is not among those it may have."""
+    problems = [
+        f"option {name}={value!r} is unknown" if name not in known else f"option {name} must be one of {known[name]}"
+        for name, value in options.items()
+        if value not in known.get(name, ())
+    ]
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
+def versions(*distributions: str) -> dict[str, str]:
+    """The installed versions of some packages, by name."""
+    return {name: metadata.version(name) for name in distributions}

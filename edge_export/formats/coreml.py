@@ -1,0 +1,144 @@
+"""A member as a Core ML program (`.mlpackage`, a folder) for iOS 17, macOS 14 and later.
+
+Inputs and outputs stay float32 at every precision: fp16 is what the program computes in and stores its weights as.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
+from edge_export.formats.mlpackage import normalise
+from edge_export.formats.program import load_program
+from edge_export.mothers.protocol import IOSpec, TensorSpec
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+# Words of Core ML's program language, which no input or output may be called (coremltools' NameSanitizer).
+_RESERVED = frozenset(
+    {
+        *("any", "bool", "program", "func", "tensor", "list", "dict", "tuple", "true", "false", "string", "state"),
+        *("bf16", "fp16", "fp32", "fp64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    }
+)
+
+
+def compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, str], workdir: Path) -> Compiled:
+    """Convert `program` and save it as a normalised `.mlpackage` in `workdir`.
+
+    A name that Core ML reserves gets a suffix, such as "state" -> "state_input"; the artifact's io and a note say so.
+
+    Raises:
+        ValueError: The options are unknown, or the package does not have the inputs and outputs it should.
+    """
+    import coremltools as ct
+    import numpy as np
+
+    reject_options(options, {"backend": ("mlprogram",)})
+    own_io = _allowed_names(io)
+    exported = _own_boundary(load_program(program, io).run_decompositions({}), [spec.name for spec in own_io.inputs])
+    model = ct.convert(
+        exported,
+        outputs=[ct.TensorType(name=spec.name, dtype=np.dtype(spec.dtype).type) for spec in own_io.outputs],
+        convert_to="mlprogram",
+        minimum_deployment_target=ct.target.iOS17,
+        compute_precision=getattr(ct.precision, {"fp32": "FLOAT32", "fp16": "FLOAT16"}[precision]),
+        skip_model_load=True,  # loading compiles it, which needs macOS
+    )
+    path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
+    model.save(str(path))
+    normalise(path)
+    require_io(own_io, *tensor_specs(_reopen(path)))
+    notes = tuple(
+        f"Core ML reserves the name {old.name}: it is called {new.name} here"
+        for old, new in zip(io.inputs + io.outputs, own_io.inputs + own_io.outputs, strict=True)
+        if old.name != new.name
+    )
+    return Compiled(path, own_io, versions("coremltools", "torch"), notes)
+
+
+def _allowed_names(io: IOSpec) -> IOSpec:
+    taken = {spec.name for spec in io.inputs + io.outputs}
+
+    def rename(spec: TensorSpec, suffix: str) -> TensorSpec:
+        if spec.name not in _RESERVED:
+            return spec
+        name = spec.name + suffix
+        while name in taken:
+            name += suffix
+        taken.add(name)
+        return replace(spec, name=name)
+
+    inputs = tuple(rename(spec, "_input") for spec in io.inputs)
+    outputs = tuple(rename(spec, "_output") for spec in io.outputs)
+    names = {old.name: new.name for old, new in zip(io.inputs + io.outputs, inputs + outputs, strict=True)}
+    feedback = tuple((names[source], names[sink]) for source, sink in io.feedback)
+    return replace(io, inputs=inputs, outputs=outputs, feedback=feedback)
+
+
+def _own_boundary(exported: ExportedProgram, input_names: list[str]) -> ExportedProgram:
+    """Give the inputs their names, and every output an operator of its own.
+
+    coremltools takes an input's name from its placeholder, and fails when an output is an input or stands twice.
+    Changes `exported`, whose graph must be decomposed already: decomposing renames the placeholders.
+    """
+    import torch
+
+    graph, signature = exported.graph, exported.graph_signature
+    nodes = {node.name: node for node in graph.nodes}
+    inputs = [nodes[str(name)] for name in signature.user_inputs]
+
+    def rename(node: torch.fx.Node, name: str) -> None:
+        old = node.name
+        node._rename(name)
+        signature.replace_all_uses(old, node.name)
+
+    for node in [nodes[name] for name in input_names if name in nodes]:
+        rename(node, f"{node.name}_inner")
+    for node, name in zip(inputs, input_names, strict=True):
+        rename(node, name)
+        node.target = name
+    output = graph.output_node()
+    own: list[Any] = []
+    for node, spec in zip(output.args[0], signature.output_specs, strict=True):  # type: ignore[arg-type]
+        assert isinstance(node, torch.fx.Node)
+        if node.op == "placeholder" or node in own:
+            with graph.inserting_before(output):
+                # A view of the same shape: coremltools drops a clone before it looks at what it is for.
+                view = graph.call_function(torch.ops.aten.view.default, (node, list(node.meta["val"].shape)))
+            view.meta = dict(node.meta)
+            spec.arg = torch.export.graph_signature.TensorArgument(name=view.name)
+            node = view
+        own.append(node)
+    output.args = (tuple(own),)
+    exported.graph_module.recompile()
+    return exported
+
+
+def _reopen(path: Path) -> Any:
+    """The package's spec, after its program and weights were read back as a whole."""
+    import coremltools as ct
+    from coremltools.converters.mil.frontend.milproto import load as milproto
+
+    model = ct.models.MLModel(str(path), skip_model_load=True)
+    spec = model.get_spec()
+    milproto.load(spec, specification_version=spec.specificationVersion, file_weights_dir=model.weights_dir)
+    return spec
+
+
+def tensor_specs(spec: Any) -> tuple[list[TensorSpec], list[TensorSpec]]:
+    """The inputs and outputs that a Core ML spec describes."""
+    from coremltools.proto import FeatureTypes_pb2
+
+    types = FeatureTypes_pb2.ArrayFeatureType
+    dtypes = {types.FLOAT32: "float32", types.FLOAT16: "float16", types.INT32: "int32", types.DOUBLE: "float64"}
+
+    def tensor(feature: Any) -> TensorSpec:
+        array = feature.type.multiArrayType
+        return TensorSpec(feature.name, tuple(array.shape), dtypes.get(array.dataType, f"type {array.dataType}"))
+
+    return [tensor(feature) for feature in spec.description.input], [tensor(f) for f in spec.description.output]

@@ -1,0 +1,41 @@
+"""The worker task "compile": one member to one artifact."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from pathlib import Path
+from typing import Any
+
+from edge_export.formats import FORMATS
+from edge_export.mothers.io_json import io_from_json, io_to_json
+
+
+def compile_artifact(args: dict[str, Any]) -> dict[str, Any]:
+    """Compile `args["program"]` to `args["format"]`.
+
+    Args:
+        args: `format`, `precision`, `program` (path of the `.pt2`), `io` (JSON, see `io_json`), `workdir` (an existing
+            folder), and `options` if there are any.
+
+    Returns:
+        `path` of the artifact in the workdir, its own `io`, `tools`, `notes` and the `seconds` that it took.
+
+    Raises:
+        ValueError: The format has no such precision, or the converter made something else than was asked.
+    """
+    format_name, precision = args["format"], args["precision"]
+    if precision not in FORMATS[format_name].precisions:
+        raise ValueError(f"{format_name} has no precision {precision}; it has {FORMATS[format_name].precisions}")
+    module = importlib.import_module(FORMATS[format_name].module)
+    start = time.perf_counter()
+    compiled = module.compile(
+        Path(args["program"]), io_from_json(args["io"]), precision, args.get("options", {}), Path(args["workdir"])
+    )
+    return {
+        "path": str(compiled.path),
+        "io": io_to_json(compiled.io),
+        "tools": dict(compiled.tools),
+        "notes": list(compiled.notes),
+        "seconds": time.perf_counter() - start,
+    }
