@@ -2,7 +2,7 @@
 
 The contract of a format module:
 
-    compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, str], workdir: Path) -> Compiled
+    compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, object], workdir: Path) -> Compiled
 
 `program` is a `.pt2` file (`torch.export.save`) of a baked member, `io` its inputs and outputs in order. `options` may
 name the `backend`; what else they may hold, a format's docstring says. Everything is written below `workdir`.
@@ -58,7 +58,7 @@ def require_io(io: IOSpec, inputs: Sequence[TensorSpec], outputs: Sequence[Tenso
         raise ValueError("; ".join(problems))
 
 
-def reject_options(options: Mapping[str, str], known: Mapping[str, Sequence[str]]) -> None:
+def reject_options(options: Mapping[str, object], known: Mapping[str, Sequence[str]]) -> None:
     """Raise ValueError for an option that is not in `known`, or whose value is not among those it may have."""
     problems = [
         f"option {name}={value!r} is unknown" if name not in known else f"option {name} must be one of {known[name]}"

@@ -15,22 +15,24 @@ def compile_artifact(args: dict[str, Any]) -> dict[str, Any]:
     """Compile `args["program"]` to `args["format"]`.
 
     Args:
-        args: `format`, `precision`, `program` (path of the `.pt2`), `io` (JSON, see `io_json`), `workdir` (an existing
-            folder), and `options` if there are any.
+        args: `format`, `precision`, `program` (path of the `.pt2`), `io` (JSON, see `io_json`) and `workdir` (an
+            existing folder). Optional: `backend` (the format's first) and the format's other `options`.
 
     Returns:
         `path` of the artifact in the workdir, its own `io`, `tools`, `notes` and the `seconds` that it took.
 
     Raises:
-        ValueError: The format has no such precision, or the converter made something else than was asked.
+        ValueError: The format has no such precision or backend, or the converter made something else than was asked.
     """
-    format_name, precision = args["format"], args["precision"]
-    if precision not in FORMATS[format_name].precisions:
-        raise ValueError(f"{format_name} has no precision {precision}; it has {FORMATS[format_name].precisions}")
-    module = importlib.import_module(FORMATS[format_name].module)
+    format_, precision = FORMATS[args["format"]], args["precision"]
+    options = {"backend": format_.backends[0], **args.get("options", {})}
+    options["backend"] = args.get("backend", options["backend"])
+    if precision not in format_.precisions:
+        raise ValueError(f"{args['format']} has no precision {precision}, only {', '.join(format_.precisions)}")
+    module = importlib.import_module(format_.module)
     start = time.perf_counter()
     compiled = module.compile(
-        Path(args["program"]), io_from_json(args["io"]), precision, args.get("options", {}), Path(args["workdir"])
+        Path(args["program"]), io_from_json(args["io"]), precision, options, Path(args["workdir"])
     )
     return {
         "path": str(compiled.path),

@@ -25,14 +25,14 @@ SIGNATURE = "serving_default"
 _AXES = "NCHW"
 
 
-def compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, str], workdir: Path) -> Compiled:
+def compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, object], workdir: Path) -> Compiled:
     """Convert `program` and save it as `.tflite` in `workdir`.
 
     Raises:
         ValueError: The options are unknown, or the file's names, shapes or layouts differ from what they should be.
     """
     reject_options(options, {"backend": ("builtin",), "input_layout": ("NHWC", "NCHW")})
-    layout = options.get("input_layout", "NHWC")
+    layout = str(options.get("input_layout", "NHWC"))
     exported = load_program(program, io)
     own_io = replace(
         io,

@@ -1,0 +1,45 @@
+"""LiteRT, formerly TensorFlow Lite, for `.tflite` files, with its XNNPACK delegate."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as installed_version
+from importlib.util import find_spec
+from pathlib import Path
+
+from edge_export.formats.compiled import require_io
+from edge_export.formats.tflite import SIGNATURE, tensor_specs
+from edge_export.mothers.protocol import IOSpec
+from edge_export.runtimes.arrays import Array, Run, check_inputs, check_outputs
+
+
+def available() -> str | None:
+    """None when it can run here, or why not."""
+    return None if find_spec("ai_edge_litert") else "ai-edge-litert is not installed"
+
+
+def version() -> str:
+    return installed_version("ai-edge-litert")
+
+
+def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
+    """Load the file in `path` to run on `threads` threads.
+
+    Raises:
+        ValueError: LiteRT refuses the file, or its inputs and outputs are not those of `io`. A broken file may also
+            crash this process: load it in a worker.
+        RuntimeError: An operator cannot be prepared.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path), num_threads=threads)
+    interpreter.allocate_tensors()
+    require_io(io, *tensor_specs(interpreter, io))
+    runner = interpreter.get_signature_runner(SIGNATURE)
+
+    def run(inputs: dict[str, Array]) -> dict[str, Array]:
+        check_inputs(io, inputs)
+        outputs = runner(**inputs)
+        check_outputs(io, outputs)
+        return {spec.name: outputs[spec.name] for spec in io.outputs}
+
+    return run
