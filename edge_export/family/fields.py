@@ -5,17 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
 from edge_export.errors import RequestError
+from edge_export.mothers.io_json import io_from_json, io_to_json
+from edge_export.mothers.protocol import IOSpec
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,119}"
 
-Name = Annotated[str, Field(pattern=rf"^{_NAME}\Z")]
-RelativePath = Annotated[str, Field(pattern=rf"^{_NAME}(/{_NAME}){{0,7}}\Z", max_length=400)]
+Name = Annotated[str, Field(pattern=rf"^{_NAME}$")]
+RelativePath = Annotated[str, Field(pattern=rf"^{_NAME}(/{_NAME}){{0,7}}$", max_length=400)]
 """A path inside the bundle: no part starts with a dot, so none is `..`, and none is absolute."""
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\Z")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=2000)]
+IO = Annotated[
+    IOSpec,
+    PlainValidator(lambda value: value if isinstance(value, IOSpec) else io_from_json(value)),
+    PlainSerializer(io_to_json),
+]
 
 
 class Record(BaseModel):

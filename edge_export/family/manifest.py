@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from edge_export.family.fields import Name, Record, RelativePath, Sha256, Text
-from edge_export.mothers.protocol import IOSpec
+from edge_export.family.fields import IO, Name, Record, RelativePath, Sha256, Text
 from edge_export.verify.tolerances import Tolerance
 
 FILE_NAME = "manifest.json"
@@ -30,7 +29,7 @@ class Artifact(Record):
     backend: Name
     precision: Name
     file: File | None
-    io: IOSpec | None
+    io: IO | None
     tolerance: Tolerance
     status: Status
     reason: Text
@@ -54,6 +53,7 @@ class Member(Record):
     Attributes:
         config: The text that names its configuration on the command line.
         golden: The mother's reference outputs at that configuration.
+        metric: The mother's task metric at that configuration, on the held-out set.
     """
 
     name: Name
@@ -66,6 +66,7 @@ class Member(Record):
     folded: int = Field(ge=0)
     refused: tuple[Refusal, ...]
     golden: File
+    metric: float | None
     artifacts: tuple[Artifact, ...]
 
 
@@ -91,6 +92,6 @@ class Manifest(Record):
     target: Name
     mother: MotherEntry
     tools: dict[Name, Text]
-    io: IOSpec
+    io: IO
     recorded: Recorded
     members: tuple[Member, ...] = Field(min_length=1)

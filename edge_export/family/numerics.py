@@ -9,27 +9,9 @@ from pydantic import Field
 from edge_export.family.fields import Name, Record, Text
 from edge_export.family.manifest import Status
 from edge_export.verify.metrics import Agreement
+from edge_export.verify.results import Metric, Stage
 
 FILE_NAME = "numerics.json"
-
-
-class Stage(Record):
-    """One arrow from the mother to the baked member."""
-
-    name: Name
-    agreement: Agreement
-    verdict: Status
-    reason: Text
-
-
-class Metric(Record):
-    """The task metric on the held-out set, of the mother at the configuration and of the artifact."""
-
-    name: Name
-    unit: Name
-    mother: float
-    artifact: float
-    count: int
 
 
 class ArtifactRun(Record):

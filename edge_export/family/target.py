@@ -56,16 +56,12 @@ class Target(Record):
             ) from None
 
 
-def targets_folder() -> Path:
-    """Where the shipped targets lie: inside the installed package, or beside it in a source tree."""
-    package = Path(edge_export.__file__).parent
-    inside = package / "targets"
-    return inside if inside.is_dir() else package.parent / "targets"
+FOLDER = Path(edge_export.__file__).parent / "targets"
 
 
 def target_names() -> list[str]:
     """The names of the shipped targets."""
-    return sorted(p.stem for p in targets_folder().glob("*.toml"))
+    return sorted(p.stem for p in FOLDER.glob("*.toml"))
 
 
 def read_target(name: str) -> Target:
@@ -77,7 +73,7 @@ def read_target(name: str) -> Target:
     if name.endswith(".toml"):
         path = Path(name)
     elif name in target_names():
-        path = targets_folder() / f"{name}.toml"
+        path = FOLDER / f"{name}.toml"
     else:
         close = difflib.get_close_matches(name, target_names(), 1)
         hint = f"did you mean {close[0]}?" if close else f"take one of {', '.join(target_names())}, or a .toml file"

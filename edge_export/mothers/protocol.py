@@ -86,7 +86,7 @@ class Space(Protocol):
         ...
 
     def parse(self, text: str) -> Config:
-        """The configuration that `text` names; `RequestError` when it is malformed or outside of the space."""
+        """The configuration that `text` or `name` names; `RequestError` when it is malformed or outside of the space."""
         ...
 
     def name(self, config: Config) -> str:

@@ -1,0 +1,26 @@
+# Two commands: `make build` and `make test`. Each sets up .venv from nothing when it has to.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+BASE_PYTHON := $(shell command -v python3.12 || command -v python3)
+
+.PHONY: build test clean
+
+build: $(READY)
+	$(PYTHON) -m edge_export build --target android
+
+test: $(READY)
+	$(PYTHON) -m pytest
+
+# Made again when the pins change; marked ready only when everything is installed.
+$(READY): requirements.lock
+	@$(BASE_PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 12) and "Python 3.12 is needed, this is %d.%d" % v)' \
+		|| { echo "install Python 3.12, then run make again" >&2; exit 1; }
+	rm -rf $(VENV)
+	$(BASE_PYTHON) -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) dist build

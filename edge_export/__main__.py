@@ -1,0 +1,80 @@
+"""`python -m edge_export VERB …`: parses, calls one verb, turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import NoReturn
+
+from edge_export import __version__
+from edge_export.cli import VERBS
+from edge_export.errors import RequestError, one_line
+
+EXAMPLES = """\
+examples:
+  python -m edge_export build --target android
+  python -m edge_export verify dist/android
+  python -m edge_export inspect dist/android
+
+exit codes: 0 all passed; 1 something did not; 2 the request itself was wrong
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells a wrong command line in one line, like every other wrong request."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {one_line(message)} (see {self.prog} --help)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    root = Parser(
+        prog="edge_export",
+        description="One elastic mother network in, a family of verified ExecuTorch, Core ML and TFLite members out.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=f"edge_export {__version__}")
+    verbs = root.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, verb in VERBS.items():
+        sub = verbs.add_parser(
+            name,
+            help=verb.HELP,
+            description=verb.HELP[0].upper() + verb.HELP[1:] + ".",
+            epilog=verb.EXAMPLE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        verb.add_arguments(sub)
+        sub.add_argument("--debug", action="store_true", help="show tracebacks")
+        sub.set_defaults(run=verb.run)
+    return root
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; the exit code."""
+    args = parser().parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except RequestError as error:
+        if args.debug:
+            raise
+        return _fail(f"{one_line(error, 1500)}", 2)
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing was written", 130)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        sys.stderr.close()
+        return 1
+    except Exception as error:
+        if args.debug:
+            raise
+        return _fail(f"internal error, {type(error).__name__}: {one_line(error)} (--debug shows where)", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"edge_export: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""How numbers and tables are shown to a person."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from edge_export.errors import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edge_export.verify.metrics import Agreement
+    from edge_export.verify.results import Metric
+
+STATUS_STYLES = {"passed": "green", "failed": "bold red", "error": "bold red", "unverified": "yellow"}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console of the terminal's width, or wide enough for any table when the output is no terminal."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 180)
+
+
+def size(count: int) -> str:
+    """1234567 bytes as "1.2 MB" (powers of 1000)."""
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def count(number: int) -> str:
+    """1234567 as "1.23 M"."""
+    value = float(number)
+    for unit in ("", " k", " M"):
+        if value < 1000:
+            return f"{value:.0f}" if not unit else f"{value:.3g}{unit}"
+        value /= 1000
+    return f"{value:.3g} G"
+
+
+def status(word: str) -> str:
+    """A status in its colour."""
+    style = STATUS_STYLES[word]
+    return f"[{style}]{word}[/{style}]"
+
+
+def snr(agreement: Agreement | None) -> str:
+    """An SNR in dB; equal bits have none."""
+    if agreement is None:
+        return "-"
+    return "equal" if agreement.snr_db >= 200 else f"{agreement.snr_db:.1f}"
+
+
+def max_abs(agreement: Agreement | None) -> str:
+    """A largest absolute error."""
+    if agreement is None:
+        return "-"
+    return "not finite" if agreement.max_abs is None else f"{agreement.max_abs:.1e}"
+
+
+def share(agreement: Agreement | None) -> str:
+    """Top-1 agreement in per cent."""
+    if agreement is None or agreement.top1_agreement is None:
+        return "-"
+    return f"{100 * agreement.top1_agreement:.1f} %"
+
+
+def metric(value: Metric | None) -> str:
+    """The artifact's task metric."""
+    return "-" if value is None else f"{value.artifact:.2f}"
+
+
+def plain(text: object) -> str:
+    """Text from a file, safe to print in a table: one line, no markup, no control characters."""
+    from rich.markup import escape
+
+    return escape(one_line(text, 300))

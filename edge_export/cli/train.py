@@ -1,0 +1,44 @@
+"""`train`: a mother from nothing to a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "train a mother of the catalog and write its checkpoint"
+EXAMPLE = """\
+examples:
+  python -m edge_export train --mother digits --data builtin --out digits.safetensors
+  python -m edge_export train --mother digits --data builtin --out digits.safetensors --epochs 20 --seed 1
+
+An interrupted training goes on from its last epoch when the same command is given again.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--mother", required=True, metavar="M", help="a name of the catalog")
+    parser.add_argument("--data", default="builtin", metavar="DIR|builtin", help="training data (default: builtin)")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the checkpoint, .safetensors")
+    parser.add_argument("--epochs", type=int, metavar="N", help="how many epochs in all (default: the mother's own)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same checkpoint")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    from edge_export.training.train import train
+
+    report = train(args.mother, args.data, args.out, args.epochs, args.seed)
+    if args.json:
+        import dataclasses
+        import json
+
+        print(json.dumps(dataclasses.asdict(report) | {"checkpoint": str(report.checkpoint)}, allow_nan=False))
+    else:
+        from edge_export.cli import tables
+
+        went_on = f", resumed after {report.resumed_from}" if report.resumed_from else ""
+        print(
+            f"{report.checkpoint}: {tables.size(report.bytes)}, {report.epochs} epochs{went_on} in "
+            f"{report.seconds:.0f} s, last loss {report.losses[-1]:.4f}, sha256 {report.sha256[:16]}…"
+        )
+    return 0

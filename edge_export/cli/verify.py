@@ -1,0 +1,91 @@
+"""`verify`: prove a bundle again, wherever it lies."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_export.family.bundle import Bundle
+    from edge_export.mothers.protocol import Mother, Recordings
+
+HELP = "run every artifact of a bundle and compare it with the mother"
+EXAMPLE = """\
+examples:
+  python -m edge_export verify dist/android
+  python -m edge_export verify dist/mine --mother my_package.my_module:factory --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
+    parser.add_argument("--mother", metavar="M", help="package.module:factory, if the bundle's is not in the catalog")
+    parser.add_argument("--checkpoint", type=Path, metavar="F", help="the file that the bundle was built from")
+    parser.add_argument(
+        "--goldens", type=Path, metavar="DIR", help="the recordings that the bundle was built with"
+    )
+    parser.add_argument("--strict", action="store_true", help="count what could not be verified here as a failure")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    from edge_export.cache import cache_folder
+    from edge_export.cli.progress import shown_progress
+    from edge_export.family.bundle import read_bundle
+    from edge_export.family.proof import prove_bundle
+
+    bundle = read_bundle(args.bundle)
+    mother, note = _mother(args, bundle)
+    members = bundle.manifest.members
+    labels = list(dict.fromkeys(artifact.label for member in members for artifact in member.artifacts))
+    with shown_progress([member.name for member in members], labels) as progress:
+        logs = cache_folder() / "logs" / f"verify-{bundle.root.absolute().name}"
+        numerics = prove_bundle(bundle, mother, os.cpu_count() or 1, logs, progress)
+    bad = {"failed", "error", "unverified"} if args.strict else {"failed", "error"}
+    failures = sum(run.verdict in bad for member in numerics.members for run in member.runs)
+    failures += sum(bool(stage.reason) for member in numerics.members for stage in member.stages)
+    failures += bool(note) and args.strict
+    if args.json:
+        result = {"bundle": str(args.bundle), "passed": not failures, "stages": note or "repeated"}
+        print(json.dumps(result | {"members": numerics.model_dump(mode="json")["members"]}, allow_nan=False))
+    else:
+        from edge_export.cli import tables
+        from edge_export.cli.family_table import print_artifacts, print_stages
+
+        console = tables.console()
+        if not note:
+            print_stages(console, bundle.manifest, numerics)
+        print_artifacts(console, bundle.manifest, numerics)
+        console.print(f"{args.bundle}: {'everything passed' if not failures else f'{failures} checks did not pass'}")
+        if note:
+            console.print(f"stages before the artifacts were not repeated: {tables.plain(note)}", soft_wrap=True)
+    return 1 if failures else 0
+
+
+def _mother(args: argparse.Namespace, bundle: Bundle) -> tuple[tuple[Mother, Recordings] | None, str]:
+    """The bundle's mother and its data, or why it is not here.
+
+    A manifest may name any module: only the catalog's mothers are opened by its word, others by the user's.
+    """
+    from edge_export.errors import RequestError
+    from edge_export.family.digest import sha256_of
+    from edge_export.mothers.catalog import CATALOG, open_mother
+    from edge_export.verify.recordings import recordings_of
+
+    entry = bundle.manifest.mother
+    if args.mother is None and entry.spec not in CATALOG:
+        return None, f"the mother is not in the catalog: give it as --mother {entry.spec}"
+    spec = args.mother or entry.spec
+    checkpoint = args.checkpoint or (CATALOG[spec].checkpoint_path if spec in CATALOG else None)
+    if entry.checkpoint_sha256 is not None:
+        if checkpoint is None:
+            return None, "the mother's weights came from a file: give it as --checkpoint"
+        if checkpoint.is_file() and sha256_of(checkpoint) != entry.checkpoint_sha256:
+            if args.checkpoint is not None:
+                raise RequestError(f"--checkpoint {checkpoint} is not the file that the bundle was built from")
+            return None, "the bundle was built from another checkpoint: give it as --checkpoint"
+    mother = open_mother(spec, args.checkpoint)
+    return (mother, recordings_of(spec, mother, args.goldens)), ""

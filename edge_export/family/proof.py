@@ -1,0 +1,172 @@
+"""Repeat on a bundle, wherever it lies now, everything that was proven when it was built."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_export.errors import RequestError, one_line
+from edge_export.family.bundle import Bundle
+from edge_export.family.manifest import Artifact, Member
+from edge_export.family.numerics import ArtifactRun, MemberNumerics, Numerics
+from edge_export.runtimes import why_unavailable
+from edge_export.verify.artifact import Reference, join_inputs, measure_artifact, split_held_out
+from edge_export.verify.goldens import load_arrays
+from edge_export.verify.metrics import Array, agreement
+from edge_export.verify.results import Stage
+from edge_export.verify.tolerances import why_not
+from edge_export.workers import Pool, WorkerError
+
+if TYPE_CHECKING:
+    from edge_export.mothers.protocol import Mother, Recordings
+
+Progress = Callable[[str, str, str], None]
+
+
+def prove_bundle(
+    bundle: Bundle,
+    mother: tuple[Mother, Recordings] | None,
+    jobs: int,
+    logs: Path,
+    progress: Progress,
+) -> Numerics:
+    """Check every file's sha256, run every artifact from where it lies, and repeat the stages if the mother is here.
+
+    Args:
+        mother: The mother with the checkpoint that the bundle was built from, and its data; None repeats no stage.
+
+    Raises:
+        RequestError: The recorded inputs are damaged, so that nothing can be proven.
+    """
+    manifest = bundle.manifest
+    goldens, (held_out, targets) = _recorded(bundle)
+    with (
+        tempfile.TemporaryDirectory(prefix="edge_export-") as scratch,
+        ThreadPoolExecutor(max_workers=2 * jobs) as threads,
+        Pool(jobs) as pool,
+    ):
+        work = Path(scratch)
+        inputs = join_inputs(work / "inputs.safetensors", goldens, held_out)
+        pending = []
+        for member in manifest.members:
+            golden, damage = _golden(bundle, member)
+            reference = Reference(inputs, golden, targets, manifest.recorded.metric, member.metric)
+            runs = [
+                threads.submit(_prove_artifact, bundle, member, a, reference, damage, work, pool, logs, progress)
+                for a in member.artifacts
+            ]
+            stages = () if mother is None or damage else _prove_stages(mother, member, goldens, golden, progress)
+            pending.append((member.name, stages, runs))
+        members = tuple(
+            MemberNumerics(name=name, stages=stages, runs=tuple(run.result() for run in runs))
+            for name, stages, runs in pending
+        )
+    return Numerics(schema="1.0", members=members)
+
+
+def _recorded(bundle: Bundle) -> tuple[dict[str, Array], tuple[dict[str, Array], Array | None]]:
+    recorded = bundle.manifest.recorded
+    for file in (recorded.inputs, recorded.held_out):
+        if file is not None and (damage := bundle.why_changed(file)):
+            raise RequestError(f"{bundle.root}: {damage}; build it again")
+    goldens = load_arrays(bundle.path(recorded.inputs))
+    held_out = {} if recorded.held_out is None else load_arrays(bundle.path(recorded.held_out))
+    missing = [s.name for s in bundle.manifest.io.inputs if s.name not in goldens]
+    if missing:
+        raise RequestError(f"{bundle.root}: {recorded.inputs.path} lacks input {missing[0]}; build it again")
+    return goldens, split_held_out(held_out)
+
+
+def _golden(bundle: Bundle, member: Member) -> tuple[dict[str, Array], str]:
+    """The member's reference outputs, or why they can't be trusted."""
+    try:
+        if damage := bundle.why_changed(member.golden):
+            return {}, damage
+        golden = load_arrays(bundle.path(member.golden))
+    except RequestError as error:
+        return {}, str(error)
+    missing = [s.name for s in bundle.manifest.io.outputs if s.name not in golden]
+    return golden, f"{member.golden.path} lacks output {missing[0]}" if missing else ""
+
+
+def _prove_stages(
+    mother: tuple[Mother, Recordings],
+    member: Member,
+    goldens: dict[str, Array],
+    golden: dict[str, Array],
+    progress: Progress,
+) -> tuple[Stage, ...]:
+    """Make the member again from the mother, and compare what the bundle recorded with what the mother gives now."""
+    import torch
+
+    from edge_export.verify.member import prepare_member
+
+    network, recordings = mother
+    progress(member.name, "member", "extract, calibrate, bake")
+    inputs = tuple(torch.from_numpy(goldens[spec.name]) for spec in network.io.inputs)
+    prepared = prepare_member(
+        network,
+        network.space.parse(member.config),
+        replace(recordings, goldens=inputs),
+        member.tolerance,
+        member.calibration_batches or None,
+    )
+    recorded = min((agreement(prepared.golden[name], golden[name]) for name in prepared.golden), key=lambda a: a.snr_db)
+    stages = (Stage("recorded", recorded, why_not(recorded, member.tolerance) or ""), *prepared.stages)
+    reason = next((f"stage {s.name}: {s.reason}" for s in stages if s.reason), "")
+    progress(member.name, "member", reason or "proven")
+    return stages
+
+
+def _prove_artifact(
+    bundle: Bundle,
+    member: Member,
+    artifact: Artifact,
+    reference: Reference,
+    damage: str,
+    work: Path,
+    pool: Pool,
+    logs: Path,
+    progress: Progress,
+) -> ArtifactRun:
+    label = artifact.label
+    run = ArtifactRun(
+        artifact=label, runtime="none", device="local", agreement=None, metric=None, verdict="failed", reason=damage
+    )
+
+    def end(verdict: str, reason: str, **measured: object) -> ArtifactRun:
+        progress(member.name, label, verdict)
+        return run.model_copy(update={"verdict": verdict, "reason": one_line(reason, 1000), **measured})
+
+    if artifact.file is None or artifact.io is None:
+        return end("error", artifact.reason)
+    try:
+        if reason := damage or bundle.why_changed(artifact.file):
+            return end("failed", reason)
+        if reason := why_unavailable(artifact.format):
+            return end("unverified", reason)
+        progress(member.name, label, "verify")
+        measured = measure_artifact(
+            pool,
+            format_name=artifact.format,
+            path=bundle.path(artifact.file),
+            io=artifact.io,
+            member_io=bundle.manifest.io,
+            reference=reference,
+            tolerance=artifact.tolerance,
+            workdir=work / member.name / label,
+            log=logs / member.name / f"{label}.log",
+        )
+    except (WorkerError, RequestError, ValueError) as error:
+        return end("failed", f"did not run: {error}")
+    return end(
+        "failed" if measured.reason else "passed",
+        measured.reason or "within tolerance of the mother",
+        runtime=measured.runtime,
+        agreement=measured.agreement,
+        metric=measured.metric,
+    )

@@ -1,0 +1,134 @@
+"""Make a member and prove each arrow from the mother to the program that converters start from.
+
+    mother@configuration ─> extracted ─> calibrated ─> baked ─> exported
+
+The reference is the mother itself, run at the configuration. Where statistics are recalibrated, a copy of the mother
+is calibrated at that configuration by the elastic path, on the same batches, and becomes the reference from there on:
+so statistics of another width, or of another layer, can't pass.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from edge_export.baking.bake import Baked, bake
+from edge_export.baking.export import export_program
+from edge_export.members.calibrate import batch_norms, calibrate
+from edge_export.members.complexity import Complexity, complexity
+from edge_export.members.extract import extract, forward
+from edge_export.verify.goldens import named
+from edge_export.verify.metrics import TASK_METRICS, Agreement, Array, agreement
+from edge_export.verify.results import Stage
+from edge_export.verify.tolerances import Tolerance, why_not
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.export import ExportedProgram
+
+    from edge_export.mothers.protocol import Config, Mother, Recordings
+
+REFERENCE_BATCH = 64
+
+
+@dataclass(frozen=True)
+class PreparedMember:
+    """A proven member, ready for the converters.
+
+    Attributes:
+        golden: The mother's outputs on the golden inputs, by name, `(count, …)`.
+        metric: The mother's task metric on the held-out set; None without one.
+    """
+
+    program: ExportedProgram
+    complexity: Complexity
+    baked: Baked
+    calibration_batches: int
+    golden: dict[str, Array]
+    metric: float | None
+    stages: tuple[Stage, ...]
+
+    @property
+    def reason(self) -> str:
+        """The first stage that departs from the mother, with its measured value; empty when none does."""
+        return next((f"stage {s.name}: {s.reason}" for s in self.stages if s.reason), "")
+
+
+def prepare_member(
+    mother: Mother,
+    config: Config,
+    recordings: Recordings,
+    tolerance: Tolerance,
+    max_batches: int | None = None,
+) -> PreparedMember:
+    """Extract, calibrate, bake and export the member of `mother` at `config`; the mother is left as it was.
+
+    Raises:
+        RequestError: A stage could not be made at all.
+    """
+    goldens = recordings.goldens
+    scores = bool(mother.io.labels)
+    stages: list[Stage] = []
+
+    def prove(name: str, reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
+        measured = _agreement(reference, outputs, scores)
+        stages.append(Stage(name, measured, why_not(measured, tolerance) or ""))
+
+    reference_mother = copy.deepcopy(cast("nn.Module", mother)).eval()
+    member = extract(mother, config)
+    reference = run_batched(reference_mother, goldens, config)
+    prove("extracted", reference, run_batched(member, goldens))
+
+    averaged = 0
+    if batch_norms(member) and not _has_statistics(mother, config):
+        averaged = calibrate(member, recordings.batches, max_batches=max_batches)
+        calibrate(reference_mother, recordings.batches, config, max_batches)
+        reference = run_batched(reference_mother, goldens, config)
+        prove("calibrated", reference, run_batched(member, goldens))
+
+    inputs = mother.example_inputs(config)
+    baked = bake(member, inputs)
+    prove("baked", reference, run_batched(baked.module, goldens))
+
+    program = export_program(baked.module, inputs)
+    prove("exported", reference, run_batched(program.module(), goldens, batch=1))
+
+    metric = None
+    if recordings.targets is not None:
+        held_out = run_batched(reference_mother, recordings.held_out, config)[0].numpy()
+        metric = TASK_METRICS[recordings.metric].measure(held_out, recordings.targets.numpy())
+    return PreparedMember(
+        program=program,
+        complexity=complexity(baked.module, program, inputs),
+        baked=baked,
+        calibration_batches=averaged,
+        golden=named(mother.io.outputs, reference),
+        metric=metric,
+        stages=tuple(stages),
+    )
+
+
+def run_batched(
+    module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None = None, batch: int = REFERENCE_BATCH
+) -> tuple[Tensor, ...]:
+    """Outputs of `module` on all of `inputs` `(count, …)`, `batch` samples at a time."""
+    chunks = [forward(module, chunk, config) for chunk in zip(*(t.split(batch) for t in inputs), strict=True)]
+    return tuple(torch.cat(parts) for parts in zip(*chunks, strict=True))
+
+
+def _agreement(reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...], scores: bool) -> Agreement:
+    """The agreement of the worst output."""
+    each = [
+        agreement(expected.numpy(), got.numpy(), scores=scores and index == 0)
+        for index, (expected, got) in enumerate(zip(reference, outputs, strict=True))
+    ]
+    return min(each, key=lambda a: a.snr_db)
+
+
+def _has_statistics(mother: Mother, config: Config) -> bool:
+    """Whether the mother's checkpoint brought BatchNorm statistics for exactly this configuration."""
+    has_statistics = getattr(mother, "has_statistics", None)
+    return bool(has_statistics and has_statistics(config))

@@ -1,0 +1,76 @@
+"""Agreement and task metrics, with cases that must fail."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_export.verify.metrics import SNR_LIMIT_DB, agreement, top1
+from edge_export.verify.tolerances import Tolerance, why_metric_not, why_not
+
+REFERENCE = np.random.default_rng(0).standard_normal((64, 10)).astype(np.float32)
+TIGHT = Tolerance(snr_db=90, max_abs_of_peak=1e-4, metric_drop={"top1": 0.0})
+
+
+def test_equal_results_agree_wholly():
+    found = agreement(REFERENCE, REFERENCE.copy(), scores=True)
+    assert (found.snr_db, found.max_abs, found.top1_agreement) == (SNR_LIMIT_DB, 0.0, 1.0)
+    assert why_not(found, TIGHT) is None
+
+
+def test_snr_of_known_noise():
+    noise = 1e-3 * REFERENCE
+    assert agreement(REFERENCE, REFERENCE + noise).snr_db == pytest.approx(60.0, abs=0.01)
+
+
+def one_weight_off(result):
+    result[3, 2] += 0.01 * np.abs(result).max()
+
+
+def swapped(result):
+    result[:, [0, 1]] = result[:, [1, 0]]
+
+
+def shifted(result):
+    result += 1e-3
+
+
+@pytest.mark.parametrize("fault", [one_weight_off, swapped, shifted])
+def test_a_fault_is_caught(fault):
+    result = REFERENCE.copy()
+    fault(result)
+    assert why_not(agreement(REFERENCE, result), TIGHT)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_never_passes(value):
+    result = REFERENCE.copy()
+    result[5, 5] = value
+    found = agreement(REFERENCE, result, scores=True)
+    assert why_not(found, Tolerance(snr_db=0, max_abs_of_peak=1)) == "the result holds NaN or infinite values"
+    reference = result.copy()
+    assert why_not(agreement(reference, result), Tolerance(snr_db=0, max_abs_of_peak=1))
+
+
+def test_a_silent_reference_allows_nothing_else():
+    silence = np.zeros((2, 3), np.float32)
+    assert why_not(agreement(silence, silence), TIGHT) is None
+    assert why_not(agreement(silence, silence + 1e-9), TIGHT)
+
+
+def test_shapes_must_match():
+    with pytest.raises(ValueError, match=r"\(64, 9\)"):
+        agreement(REFERENCE, REFERENCE[:, :9])
+
+
+def test_top1_counts_what_is_not_finite_as_wrong():
+    scores = np.eye(4)
+    assert top1(scores, np.arange(4)) == 100.0
+    scores[2, 0] = np.nan
+    assert top1(scores, np.arange(4)) == 75.0
+
+
+def test_metric_drop():
+    assert why_metric_not("top1", 98.0, 98.0, "points", TIGHT) is None
+    assert why_metric_not("top1", 98.0, 97.9, "points", TIGHT) == "top1 fell from 98.00 to 97.90 points, more than 0"
+    assert why_metric_not("top1", 98.0, float("nan"), "points", TIGHT)
