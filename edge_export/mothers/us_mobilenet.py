@@ -245,13 +245,8 @@ def us_mobilenet_v2(resolution: int = 224, classes: int = 1000) -> UsMobileNet:
 
 def digits() -> UsMobileNet:
     """A small US-MobileNet v2 for handwritten digits: grey images of 32 × 32 pixels, widths 0.25 to 1."""
-    architecture = mobilenet_v2(
-        stem=16,
-        stages=((1, 8, 1, 1), (4, 16, 2, 2), (4, 32, 2, 2)),
-        head=128,
-        narrowest=0.25,
-        divisor=4,
-    )
+    stages = ((1, 16, 1, 1), (4, 32, 2, 2), (4, 64, 2, 2))
+    architecture = mobilenet_v2(stem=32, stages=stages, head=128, narrowest=0.25)
     return UsMobileNet(
         architecture,
         resolution=32,

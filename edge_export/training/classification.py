@@ -1,0 +1,98 @@
+"""Training an elastic image classifier: sandwich rule and in-place distillation (arXiv 1903.05134)."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from edge_export.mothers.protocol import Config
+from edge_export.training.data.labelled_images import LabelledImages
+from edge_export.training.distillation import accumulate_gradients
+from edge_export.training.loop import Task
+from edge_export.training.sandwich import sandwich
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BATCH = 64
+LEARNING_RATE = 0.1
+WEIGHT_DECAY = 2e-4
+# How far an image is moved: radians, share of its size, share of its half width.
+ROTATION, ZOOM, SHIFT = 0.15, 0.1, 0.1
+
+
+def open_task(mother: nn.Module, data: LabelledImages) -> Task:
+    """The task of teaching `mother` the training part of `data`."""
+    optimizer = torch.optim.SGD(_parameter_groups(mother), lr=LEARNING_RATE, momentum=0.9, nesterov=True)
+    space: Any = mother.space
+    batch_size = min(BATCH, len(data.train_images))
+    batches_per_epoch = len(data.train_images) // batch_size
+
+    def batches(generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        # A last batch of a few images would make a poor BatchNorm: the shuffle leaves out others in each epoch.
+        order = torch.randperm(len(data.train_images), generator=generator)[: batches_per_epoch * batch_size]
+        for index in order.view(batches_per_epoch, batch_size):
+            yield jitter(data.train_images[index], generator), data.train_targets[index]
+
+    def accumulate(batch: tuple[Tensor, ...], choices: random.Random) -> float:
+        images, targets = batch
+
+        def forward(config: Config) -> Tensor:
+            logits: Tensor = mother(images, config=config)
+            return logits
+
+        return accumulate_gradients(forward, sandwich(space, choices), targets)
+
+    return Task(
+        mother=mother,
+        optimizer=optimizer,
+        batches=batches,
+        batches_per_epoch=batches_per_epoch,
+        accumulate=accumulate,
+        learning_rate=cosine,
+        settings={
+            "batch": BATCH,
+            "learning_rate": LEARNING_RATE,
+            "weight_decay": WEIGHT_DECAY,
+            "images": _digest(data.train_images, data.train_targets),
+        },
+    )
+
+
+def cosine(epoch: float, epochs: int) -> float:
+    """The learning rate: a linear rise over the first epoch, then half a cosine down to zero."""
+    return LEARNING_RATE * min(1.0, epoch + 0.1) * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
+
+
+def jitter(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image `(batch, channels, height, width)` turned, scaled and moved a little, dark where nothing was."""
+
+    def uniform(limit: float) -> Tensor:
+        return (torch.rand(len(images), generator=generator) * 2 - 1) * limit
+
+    angle, zoom = uniform(ROTATION), 1 + uniform(ZOOM)
+    cos, sin = zoom * angle.cos(), zoom * angle.sin()
+    affine = torch.stack([torch.stack([cos, -sin, uniform(SHIFT)], 1), torch.stack([sin, cos, uniform(SHIFT)], 1)], 1)
+    grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, align_corners=False)
+
+
+def _parameter_groups(mother: nn.Module) -> list[dict[str, Any]]:
+    """Weight decay on weights only: on BatchNorm's scales and on biases it does harm."""
+    decayed = [parameter for parameter in mother.parameters() if parameter.ndim > 1]
+    free = [parameter for parameter in mother.parameters() if parameter.ndim <= 1]
+    return [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": free, "weight_decay": 0.0}]
+
+
+def _digest(*tensors: Tensor) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()[:16]

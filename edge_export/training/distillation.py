@@ -1,0 +1,41 @@
+"""In-place distillation: the largest configuration teaches the others in the same step (arXiv 1903.05134)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+from torch.nn import functional
+
+from edge_export.mothers.protocol import Config
+
+
+def soft_cross_entropy(logits: Tensor, teacher_logits: Tensor) -> Tensor:
+    """Mean cross entropy of `logits` `(batch, classes)` with the teacher's softmax, through which no gradient flows."""
+    teacher = teacher_logits.detach().softmax(1)
+    return -(teacher * logits.log_softmax(1)).sum(1).mean()
+
+
+def accumulate_gradients(
+    forward: Callable[[Config], Tensor],
+    configs: Sequence[Config],
+    targets: Tensor,
+    label_smoothing: float = 0.0,
+) -> float:
+    """Add up the gradients of all `configs`: the first learns the targets, the others the first's soft prediction.
+
+    Args:
+        forward: The logits `(batch, classes)` of the step's batch at a configuration.
+        configs: The step's configurations, the largest first.
+        targets: Class indices `(batch,)`.
+        label_smoothing: Share of the target's probability that is spread over all classes.
+
+    Returns:
+        The loss of the largest configuration.
+    """
+    logits = forward(configs[0])
+    loss = functional.cross_entropy(logits, targets, label_smoothing=label_smoothing)
+    loss.backward()  # type: ignore[no-untyped-call]
+    for config in configs[1:]:
+        soft_cross_entropy(forward(config), logits).backward()  # type: ignore[no-untyped-call]
+    return float(loss.detach())

@@ -1,0 +1,168 @@
+"""The epoch loop: seeded, resumable, and ignorant of the task.
+
+A task hands in its own steps as functions (`Task`): how to draw an epoch's batches, how one batch becomes gradients,
+how the learning rate runs. The loop draws a fresh generator for each epoch from (seed, epoch), steps the optimizer,
+and leaves a state file after each epoch. Because nothing random outlives an epoch, a run that was killed and started
+again ends with the same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from edge_export.errors import RequestError, one_line
+from edge_export.mothers.checkpoint import write_atomically
+
+Settings = Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the loop needs to know of a task.
+
+    Attributes:
+        mother: The network that learns.
+        optimizer: Over the mother's parameters.
+        batches: One epoch's batches, drawn with the given generator.
+        batches_per_epoch: How many those are.
+        accumulate: Adds the gradients of one batch, with the given generator for choices, and returns the loss.
+        learning_rate: The rate at (epochs done, with fraction; epochs in all).
+        settings: Whatever changes the result, by name: a state file of other settings is refused.
+        clip_norm: The norm that gradients are clipped to, if any.
+    """
+
+    mother: nn.Module
+    optimizer: torch.optim.Optimizer
+    batches: Callable[[torch.Generator], Iterable[tuple[Tensor, ...]]]
+    batches_per_epoch: int
+    accumulate: Callable[[tuple[Tensor, ...], random.Random], float]
+    learning_rate: Callable[[float, int], float]
+    settings: Settings
+    clip_norm: float | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of the loop tells: the mean loss of each epoch, and how many epochs an earlier run had done."""
+
+    losses: tuple[float, ...]
+    resumed_from: int
+
+
+def run_epochs(task: Task, *, epochs: int, seed: int, state_path: Path, progress: bool = True) -> Run:
+    """Train for `epochs`, going on from `state_path` if it is there.
+
+    The state file stays after the last epoch: delete it once the result is safe.
+
+    Raises RequestError for a state file that is damaged or of other settings, and where the loss is not finite.
+    """
+    settings = {**task.settings, "epochs": epochs, "seed": seed}
+    losses = _resume(task, settings, state_path)
+    resumed_from = len(losses)
+    with _progress_bar(epochs, resumed_from, task.batches_per_epoch, progress) as advance:
+        for epoch in range(resumed_from, epochs):
+            losses.append(_run_epoch(task, epoch, epochs, seed, advance))
+            _save(task, settings, losses, state_path)
+    return Run(tuple(losses), resumed_from)
+
+
+def _run_epoch(task: Task, epoch: int, epochs: int, seed: int, advance: Callable[[int, float], None]) -> float:
+    generator = torch.Generator().manual_seed(_epoch_seed(seed, epoch, "batches"))
+    choices = random.Random(_epoch_seed(seed, epoch, "choices"))
+    total = 0.0
+    task.mother.train()
+    # For layers that draw their own random numbers, such as dropout; the caller's generator is left alone.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_epoch_seed(seed, epoch, "layers"))
+        for number, batch in enumerate(task.batches(generator)):
+            for group in task.optimizer.param_groups:
+                group["lr"] = task.learning_rate(epoch + number / task.batches_per_epoch, epochs)
+            task.optimizer.zero_grad()
+            loss = task.accumulate(batch, choices)
+            if not math.isfinite(loss):
+                raise RequestError(
+                    f"training diverged in epoch {epoch + 1} of {epochs}, batch {number + 1}: the loss is {loss}; "
+                    "try another seed or cleaner data"
+                )
+            if task.clip_norm is not None:
+                nn.utils.clip_grad_norm_(task.mother.parameters(), task.clip_norm)
+            task.optimizer.step()
+            total += loss
+            advance(epoch, loss)
+    return total / task.batches_per_epoch
+
+
+def _epoch_seed(seed: int, epoch: int, purpose: str) -> int:
+    return random.Random(f"{seed} {epoch} {purpose}").getrandbits(63)
+
+
+def _save(task: Task, settings: Settings, losses: list[float], path: Path) -> None:
+    content = io.BytesIO()
+    state = {
+        "settings": dict(settings),
+        "losses": losses,
+        "mother": task.mother.state_dict(),
+        "optimizer": task.optimizer.state_dict(),
+    }
+    torch.save(state, content)
+    write_atomically(path, content.getvalue())
+
+
+def _resume(task: Task, settings: Settings, path: Path) -> list[float]:
+    """Load the state file into the task, if there is one; the losses of the epochs that are done."""
+    if not path.exists():
+        return []
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        written, losses = state["settings"], list(state["losses"])
+    except Exception as error:
+        raise RequestError(
+            f"training state {path}: damaged ({one_line(error, 120)}); delete it to start from the beginning"
+        ) from error
+    differing = [
+        f"{name} {written.get(name)!r}, now {settings.get(name)!r}"
+        for name in sorted({*settings, *written})
+        if written.get(name) != settings.get(name)
+    ]
+    if differing:
+        raise RequestError(
+            f"training state {path}: left by a run with other settings ({one_line('; '.join(differing), 300)}); "
+            "repeat those to go on, or delete the file to start from the beginning"
+        )
+    try:
+        task.mother.load_state_dict(state["mother"])
+        task.optimizer.load_state_dict(state["optimizer"])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise RequestError(
+            f"training state {path}: does not fit the network ({one_line(error, 120)}); delete it to start anew"
+        ) from error
+    return losses
+
+
+@contextlib.contextmanager
+def _progress_bar(
+    epochs: int, done: int, batches_per_epoch: int, shown: bool
+) -> Iterator[Callable[[int, float], None]]:
+    """A bar on standard error; gives the function to call after each batch."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
+        total = epochs * batches_per_epoch
+        line = bar.add_task(f"epoch {min(done + 1, epochs)}/{epochs}", total=total, completed=done * batches_per_epoch)
+
+        def advance(epoch: int, loss: float) -> None:
+            bar.update(line, advance=1, description=f"epoch {epoch + 1}/{epochs} loss {loss:.3f}")
+
+        yield advance

@@ -1,0 +1,119 @@
+"""Train a mother of the catalog from nothing to a checkpoint: what the verb `train` calls."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_export.errors import RequestError
+from edge_export.mothers.catalog import build_untrained
+from edge_export.mothers.checkpoint import file_sha256, save_checkpoint
+from edge_export.training.data import BUILTIN, open_data, resolve
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a mother is trained.
+
+    Attributes:
+        task: "module:function", from (mother, data) to a `training.loop.Task`.
+        epochs: How many epochs, unless the caller says otherwise.
+    """
+
+    task: str
+    epochs: int
+
+
+TRAININGS = {
+    "digits": Training("edge_export.training.classification:open_task", epochs=40),
+}
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What a training left behind.
+
+    Attributes:
+        checkpoint: The safetensors file.
+        sha256: Its SHA-256.
+        bytes: Its size.
+        epochs: Epochs in all.
+        resumed_from: Epochs that an interrupted run had already done.
+        losses: The mean loss of each epoch.
+        seconds: Time that this run took.
+    """
+
+    checkpoint: Path
+    sha256: str
+    bytes: int
+    epochs: int
+    resumed_from: int
+    losses: tuple[float, ...]
+    seconds: float
+
+
+def train(
+    mother: str,
+    data: str = BUILTIN,
+    out: str | Path = "mother.safetensors",
+    epochs: int | None = None,
+    seed: int = 0,
+    *,
+    progress: bool = True,
+) -> TrainingReport:
+    """Train the catalog's `mother` and write its checkpoint to `out`.
+
+    After each epoch the state is written beside `out`; the same call goes on from there after an interruption, and ends
+    with the same bytes as an undisturbed run.
+
+    Args:
+        mother: A name of the catalog.
+        data: "builtin", or a folder in the layout of the mother's task.
+        out: The checkpoint to write, `.safetensors`.
+        epochs: How many epochs in all; None: the mother's own number.
+        seed: Of the initial weights and of every choice.
+        progress: Whether to show a progress bar on standard error.
+
+    Raises RequestError for a mother that has no training here, as `open_data` does, and as `run_epochs` does.
+    """
+    from edge_export.training.loop import Task, run_epochs
+
+    started = time.perf_counter()
+    out = Path(out)
+    training = _training(mother)
+    epochs = training.epochs if epochs is None else epochs
+    if out.suffix != ".safetensors":
+        raise RequestError(f"cannot write {out}: a checkpoint's name ends in .safetensors")
+    if epochs < 1:
+        raise RequestError(f"{epochs} epochs: train for at least one")
+    network: Any = build_untrained(mother, seed)
+    task: Task = resolve(training.task)(network, open_data(mother, data))
+    state_path = state_file(out)
+    run = run_epochs(task, epochs=epochs, seed=seed, state_path=state_path, progress=progress)
+    save_checkpoint(network, out)
+    state_path.unlink()
+    return TrainingReport(
+        checkpoint=out,
+        sha256=file_sha256(out),
+        bytes=out.stat().st_size,
+        epochs=epochs,
+        resumed_from=run.resumed_from,
+        losses=run.losses,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def state_file(out: Path) -> Path:
+    """Where an unfinished training to `out` keeps its state."""
+    return out.with_name(f"{out.name}.state")
+
+
+def _training(mother: str) -> Training:
+    if mother not in TRAININGS:
+        raise RequestError(
+            f"mother {mother}: there is no training for it here; known are {', '.join(TRAININGS)}; "
+            "give --checkpoint for any other"
+        )
+    return TRAININGS[mother]
