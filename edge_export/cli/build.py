@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
     request = _request(args)
     names = [request.mother.space.name(config) for config in request.members.values()]
-    labels = [f"{plan.format}-{plan.backend}-{plan.precision}" for plan in request.target.artifacts]
+    labels = [plan.label for plan in request.target.artifacts]
     from edge_export.build import build
 
     with shown_progress(names, labels) as progress:

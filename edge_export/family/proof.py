@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from edge_export.errors import RequestError, one_line
 from edge_export.family.bundle import Bundle
-from edge_export.family.manifest import Artifact, Member
+from edge_export.family.manifest import Artifact, Member, Status
 from edge_export.family.numerics import ArtifactRun, MemberNumerics, Numerics
 from edge_export.runtimes import why_unavailable
 from edge_export.verify.artifact import Reference, join_inputs, measure_artifact, split_held_out
@@ -22,8 +22,9 @@ from edge_export.verify.tolerances import why_not
 from edge_export.workers import Pool, WorkerError
 
 if TYPE_CHECKING:
-    from edge_export.mothers.protocol import Mother, Recordings
+    from edge_export.mothers.protocol import IOSpec, Mother, Recordings
 
+LOCAL = "local"
 Progress = Callable[[str, str, str], None]
 
 
@@ -56,7 +57,7 @@ def prove_bundle(
             golden, damage = _golden(bundle, member)
             reference = Reference(inputs, golden, targets, manifest.recorded.metric, member.metric)
             runs = [
-                threads.submit(_prove_artifact, bundle, member, a, reference, damage, work, pool, logs, progress)
+                threads.submit(_prove_from_disk, bundle, member, a, reference, damage, work, pool, logs, progress)
                 for a in member.artifacts
             ]
             stages = () if mother is None or damage else _prove_stages(mother, member, goldens, golden, progress)
@@ -122,7 +123,7 @@ def _prove_stages(
     return stages
 
 
-def _prove_artifact(
+def _prove_from_disk(
     bundle: Bundle,
     member: Member,
     artifact: Artifact,
@@ -133,40 +134,79 @@ def _prove_artifact(
     logs: Path,
     progress: Progress,
 ) -> ArtifactRun:
-    label = artifact.label
-    run = ArtifactRun(
-        artifact=label, runtime="none", device="local", agreement=None, metric=None, verdict="failed", reason=damage
-    )
+    """Prove one artifact of a bundle, unless it or its reference is not what the manifest says."""
 
-    def end(verdict: str, reason: str, **measured: object) -> ArtifactRun:
-        progress(member.name, label, verdict)
-        return run.model_copy(update={"verdict": verdict, "reason": one_line(reason, 1000), **measured})
+    def prove() -> ArtifactRun:
+        if artifact.file is None or artifact.io is None:
+            return not_run(artifact, artifact.status, artifact.reason)
+        try:
+            if reason := damage or bundle.why_changed(artifact.file):
+                return not_run(artifact, "failed", reason)
+        except RequestError as error:
+            return not_run(artifact, "failed", str(error))
+        progress(member.name, artifact.label, "verify")
+        return prove_artifact(
+            artifact,
+            bundle.path(artifact.file),
+            member_io=bundle.manifest.io,
+            reference=reference,
+            pool=pool,
+            workdir=work / member.name / artifact.label,
+            log=logs / member.name / f"{artifact.label}.log",
+        )
 
-    if artifact.file is None or artifact.io is None:
-        return end("error", artifact.reason)
+    run = prove()
+    progress(member.name, artifact.label, run.verdict)
+    return run
+
+
+def prove_artifact(
+    artifact: Artifact,
+    path: Path,
+    *,
+    member_io: IOSpec,
+    reference: Reference,
+    pool: Pool,
+    workdir: Path,
+    log: Path,
+) -> ArtifactRun:
+    """Run the compiled artifact at `path` and compare it with `reference`; whatever goes wrong is its verdict."""
+    assert artifact.io is not None
+    if reason := why_unavailable(artifact.format):
+        return not_run(artifact, "unverified", reason)
     try:
-        if reason := damage or bundle.why_changed(artifact.file):
-            return end("failed", reason)
-        if reason := why_unavailable(artifact.format):
-            return end("unverified", reason)
-        progress(member.name, label, "verify")
         measured = measure_artifact(
             pool,
             format_name=artifact.format,
-            path=bundle.path(artifact.file),
+            path=path,
             io=artifact.io,
-            member_io=bundle.manifest.io,
+            member_io=member_io,
             reference=reference,
             tolerance=artifact.tolerance,
-            workdir=work / member.name / label,
-            log=logs / member.name / f"{label}.log",
+            workdir=workdir,
+            log=log,
         )
-    except (WorkerError, RequestError, ValueError) as error:
-        return end("failed", f"did not run: {error}")
-    return end(
-        "failed" if measured.reason else "passed",
-        measured.reason or "within tolerance of the mother",
+    except (WorkerError, RequestError, ValueError, KeyError) as error:
+        return not_run(artifact, "failed", f"did not run: {error}")
+    return ArtifactRun(
+        artifact=artifact.label,
         runtime=measured.runtime,
+        device=LOCAL,
         agreement=measured.agreement,
         metric=measured.metric,
+        verdict="failed" if measured.reason else "passed",
+        reason=measured.reason or "within tolerance of the mother",
+    )
+
+
+def not_run(artifact: Artifact, verdict: Status, reason: str) -> ArtifactRun:
+    """The verdict on an artifact that no runtime has seen."""
+    return ArtifactRun(
+        artifact=artifact.label,
+        runtime="none",
+        device=LOCAL,
+        agreement=None,
+        metric=None,
+        verdict=verdict,
+        reason=one_line(reason, 1000),
     )

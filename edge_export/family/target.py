@@ -23,6 +23,11 @@ class ArtifactPlan(Record):
     precision: Name
     options: dict[Name, bool | int | float | str] = Field(default_factory=dict)
 
+    @property
+    def label(self) -> str:
+        """ "executorch-xnnpack-fp32"."""
+        return f"{self.format}-{self.backend}-{self.precision}"
+
 
 class Target(Record):
     """A platform.
@@ -98,7 +103,6 @@ def _check_plans(path: Path, target: Target) -> None:
     problems = []
     seen = set()
     for plan in target.artifacts:
-        label = f"{plan.format}-{plan.backend}-{plan.precision}"
         known = FORMATS.get(plan.format)
         if known is None:
             problems.append(f"format {plan.format!r} is none of {', '.join(FORMATS)}")
@@ -107,10 +111,10 @@ def _check_plans(path: Path, target: Target) -> None:
         elif plan.precision not in known.precisions:
             problems.append(f"{plan.format} has no precision {plan.precision!r}, only {', '.join(known.precisions)}")
         elif plan.precision not in target.tolerances.get(plan.format, {}):
-            problems.append(f"{label} has no table [tolerances.{plan.format}.{plan.precision}]")
-        if label in seen:
-            problems.append(f"{label} stands there twice")
-        seen.add(label)
+            problems.append(f"{plan.label} has no table [tolerances.{plan.format}.{plan.precision}]")
+        if plan.label in seen:
+            problems.append(f"{plan.label} stands there twice")
+        seen.add(plan.label)
     if "fp32" not in target.tolerances.get("member", {}):
         problems.append("there is no table [tolerances.member.fp32]")
     if problems:
