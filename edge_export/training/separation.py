@@ -1,0 +1,170 @@
+"""How a separator is trained: band-split masks by L1 on real part, imaginary part and waveform.
+
+Each step learns on the full network and on a random subnetwork (arXiv 2312.03464, section 3.3), or by the sandwich rule
+with in-place distillation (arXiv 1903.05134): the smallest joins, and the others also learn the largest's prediction.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edge_export.mothers.band_split_network import BandSplitNetwork, apply_masks
+from edge_export.training.data.musdb import ChunkPlan, draw_batch, find_tracks
+from edge_export.training.loop import Task
+from edge_export.training.sandwich import sandwich
+
+if TYPE_CHECKING:
+    from edge_export.mothers.band_split import DepthWidth, DepthWidthSpace, ElasticBandSplit
+
+Rule = Literal["random", "sandwich"]
+
+
+@dataclass(frozen=True)
+class SeparationPlan:
+    """How to train.
+
+    Attributes:
+        rule: "random": the full network and one random subnetwork; "sandwich": the full, the smallest and
+            `between` random ones.
+        between: Random subnetworks of the sandwich.
+        distillation: Share of the loss of the others that is the distance to the full network's prediction.
+        seconds: Length of an example.
+        batch: Examples in a batch.
+        batches_per_epoch: Batches in an epoch.
+        rate: Adam's highest learning rate; it falls to a fiftieth along a cosine.
+        warm_up: Epochs, or parts of one, in which the rate rises.
+    """
+
+    rule: Rule = "sandwich"
+    between: int = 1
+    distillation: float = 0.0
+    seconds: float = 2.0
+    batch: int = 6
+    batches_per_epoch: int = 100
+    rate: float = 1.5e-3
+    warm_up: float = 1.0
+
+
+def open_task(mother: ElasticBandSplit, folder: Path, plan: SeparationPlan | None = None) -> Task:
+    """The loop's task of training `mother` on the music in `folder` (MUSDB18-HQ's layout, its `train` part).
+
+    Runs on the GPU where there is one. Mixed precision (bfloat16) is used where the processor multiplies it natively.
+    """
+    plan = plan or SeparationPlan()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    mother.to(device)
+    s = mother.settings
+    tracks = find_tracks(folder, "train")
+    chunks = ChunkPlan(s.stems, s.sample_rate, s.channels, int(plan.seconds * s.sample_rate), plan.batch)
+
+    def batches(generator: torch.Generator) -> Iterable[tuple[Tensor, ...]]:
+        rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+        for _ in range(plan.batches_per_epoch):
+            yield draw_batch(tracks, chunks, rng)
+
+    def accumulate(batch: tuple[Tensor, ...], choices: random.Random) -> float:
+        mixture, stems = (tensor.to(device) for tensor in batch)
+        return accumulate_gradients(
+            mother.network, mixture, stems, configurations(mother.space, plan, choices), plan.distillation
+        )
+
+    return Task(
+        mother=mother,
+        optimizer=torch.optim.Adam(mother.parameters(), lr=plan.rate),
+        batches=batches,
+        batches_per_epoch=plan.batches_per_epoch,
+        accumulate=accumulate,
+        learning_rate=_schedule(plan),
+        settings={
+            "task": "separation",
+            "data": str(folder),
+            "tracks": len(tracks),
+            **{name: getattr(plan, name) for name in SeparationPlan.__dataclass_fields__},
+        },
+        clip_norm=5.0,
+    )
+
+
+def configurations(space: DepthWidthSpace, plan: SeparationPlan, choices: random.Random) -> list[DepthWidth]:
+    """The configurations of one step, the largest first."""
+    if plan.rule == "sandwich":
+        return sandwich(space, choices, plan.between)
+    return [space.largest, space.sample(choices)]
+
+
+def accumulate_gradients(
+    network: BandSplitNetwork,
+    mixture: Tensor,
+    stems: Tensor,
+    configs: Sequence[DepthWidth],
+    distillation: float = 0.0,
+) -> float:
+    """Add up the gradients of all `configs`.
+
+    Args:
+        network: The mother's network.
+        mixture: `(batch, channels, samples)`.
+        stems: `(batch, stems, channels, samples)`.
+        configs: The largest first: it teaches the others.
+        distillation: Share of the teacher in the others' loss, 0..1.
+
+    Returns:
+        The loss of the largest.
+    """
+    spectrum = network.analysis(mixture)
+    # The last stem's error is minus the sum of the others' where it is their remainder, so it teaches nothing.
+    wanted = stems[:, : network.settings.masks]
+    target = (network.analysis(wanted.flatten(0, 1)).unflatten(0, wanted.shape[:2]), wanted)
+    scale = mixture.square().mean(dim=(1, 2)).sqrt().clamp_min(1e-3).reciprocal()
+    teacher: tuple[Tensor, Tensor] | None = None
+    first = math.nan
+    for config in configs:
+        with torch.autocast(mixture.device.type, torch.bfloat16, enabled=has_mixed_precision(mixture.device)):
+            masks = network.masks(spectrum, config.depth, config.width)
+        spectra = apply_masks(masks.float(), spectrum)
+        estimate = (spectra, network.synthesis(spectra, mixture.shape[-1]))
+        loss = separation_loss(estimate, target, scale)
+        if teacher is None:
+            teacher, first = (estimate[0].detach(), estimate[1].detach()), float(loss.detach())
+        elif distillation > 0.0:
+            loss = (1.0 - distillation) * loss + distillation * separation_loss(estimate, teacher, scale)
+        loss.backward()  # type: ignore[no-untyped-call]
+    return first
+
+
+def separation_loss(estimate: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor], scale: Tensor) -> Tensor:
+    """L1 on the real part, the imaginary part and the waveform.
+
+    Args:
+        estimate, target: Spectra `(batch, stems, channels, 2, frames, bins)` and waveforms
+            `(batch, stems, channels, samples)`.
+        scale: Weight of each example `(batch,)`: one over its level, so that quiet ones teach as much as loud ones.
+    """
+    # Twice the mean over both parts: the sum of their means.
+    spectral = 2.0 * (estimate[0] - target[0]).abs().mean(dim=(1, 2, 3, 4, 5))
+    temporal = (estimate[1] - target[1]).abs().mean(dim=(1, 2, 3))
+    return ((spectral + temporal) * scale).mean()
+
+
+def has_mixed_precision(device: torch.device) -> bool:
+    """Whether bfloat16 products are native on `device`."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def _schedule(plan: SeparationPlan) -> Callable[[float, int], float]:
+    def rate(epoch: float, epochs: int) -> float:
+        falling = 0.51 + 0.49 * math.cos(math.pi * min(epoch / epochs, 1.0))
+        return plan.rate * falling * min(1.0, (epoch + 0.01) / plan.warm_up)
+
+    return rate
