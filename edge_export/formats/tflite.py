@@ -40,7 +40,7 @@ def compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, obj
         outputs=tuple(_in_layout(spec, layout) for spec in io.outputs),
     )
     model = _to_onnx(exported, io)
-    _transpose_boundary(model, io, own_io)
+    _set_boundary(model, io, own_io)
     path = workdir / f"tflite-builtin-{precision}.tflite"
     path.write_bytes(_to_tflite(model, own_io, workdir))
     _reopen(path, io, own_io, exported)
@@ -69,30 +69,42 @@ def _to_onnx(exported: ExportedProgram, io: IOSpec) -> ModelProto:
     return model
 
 
-def _transpose_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
-    """Have `model` take and give `own_io`, by a transpose at each input or output whose layout differs.
+def _set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
+    """Have `model` take and give `own_io`, by operators at each input or output that would come out otherwise.
 
-    onnx2tf would transpose inputs and outputs by itself, guessing from their rank; told to keep all of them, and given
-    the transposes as operators, it merges them into the layouts that it works in.
+    onnx2tf would transpose inputs and outputs by itself, guessing from their rank. Told to keep all inputs, and given
+    the transposes as operators, it merges them into the layouts that it works in. It drops the last transpose before
+    an output of rank 4 even so, unless something that has no layout stands behind: a squeeze and its inverse.
     """
-    from onnx import helper
+    import numpy as np
+    from onnx import helper, numpy_helper
 
     graph = model.graph
     for value, spec, own in zip(graph.input, io.inputs, own_io.inputs, strict=True):
         if spec.layout != own.layout:
-            inner = f"{spec.name}_{spec.layout}"
-            for node in graph.node:
-                node.input[:] = [inner if name == spec.name else name for name in node.input]
+            inner = _rename(graph, spec.name)
             graph.node.insert(0, helper.make_node("Transpose", [spec.name], [inner], perm=_permutation(own, spec)))
             _set_shape(value, own.shape)
     for value, spec, own in zip(graph.output, io.outputs, own_io.outputs, strict=True):
         if spec.layout != own.layout:
-            inner = f"{spec.name}_{spec.layout}"
-            for node in graph.node:
-                node.input[:] = [inner if name == spec.name else name for name in node.input]
-                node.output[:] = [inner if name == spec.name else name for name in node.output]
+            inner = _rename(graph, spec.name)
             graph.node.append(helper.make_node("Transpose", [inner], [spec.name], perm=_permutation(spec, own)))
             _set_shape(value, own.shape)
+        elif len(spec.shape) == 4:
+            inner = _rename(graph, spec.name)
+            axis = f"{inner}_axis"
+            graph.initializer.append(numpy_helper.from_array(np.array([0]), axis))
+            graph.node.append(helper.make_node("Squeeze", [inner, axis], [f"{inner}_squeezed"]))
+            graph.node.append(helper.make_node("Unsqueeze", [f"{inner}_squeezed", axis], [spec.name]))
+
+
+def _rename(graph: Any, name: str) -> str:
+    """Rename a value wherever operators use it; the graph's own inputs and outputs keep the name."""
+    inner = f"boundary/{name}"  # no input or output can have such a name
+    for node in graph.node:
+        node.input[:] = [inner if used == name else used for used in node.input]
+        node.output[:] = [inner if made == name else made for made in node.output]
+    return inner
 
 
 def _permutation(source: TensorSpec, target: TensorSpec) -> list[int]:
