@@ -1,0 +1,93 @@
+"""Training the separator: rules, loss, learning, and the validation that follows."""
+
+import dataclasses
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+
+from edge_export.mothers.band_split import SEPARATOR, DepthWidth, ElasticBandSplit
+from edge_export.training.data.musdb import SOURCES
+from edge_export.training.loop import run_epochs
+from edge_export.training.separation import SeparationPlan, accumulate_gradients, configurations, open_task
+from edge_export.training.separation_validation import si_sdr, validate
+
+PLAN = SeparationPlan(seconds=0.5, batch=2, batches_per_epoch=8, rate=5e-3)
+
+
+def tiny() -> ElasticBandSplit:
+    torch.manual_seed(0)
+    settings = dataclasses.replace(SEPARATOR, features=8, hidden=8, gate_hidden=4, mask_hidden=8)
+    return ElasticBandSplit(settings, 2, 2)
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """High tones are the vocals, low ones and noise the rest: easy to tell apart."""
+    rng = np.random.default_rng(0)
+    for part in ("train", "test"):
+        folder = tmp_path / part / "track"
+        folder.mkdir(parents=True)
+        time = np.arange(32000) / 16000
+        audio = {name: 0.05 * np.sin(2 * np.pi * 150 * (i + 1) * time) for i, name in enumerate(SOURCES)}
+        audio["vocals"] = 0.1 * np.sin(2 * np.pi * (1800 + 300 * np.sin(5 * time)) * time)
+        audio["drums"] = rng.normal(0, 0.02, len(time))
+        for name, samples in {**audio, "mixture": np.sum(list(audio.values()), axis=0)}.items():
+            sf.write(folder / f"{name}.wav", samples, 16000, subtype="FLOAT")
+    return tmp_path
+
+
+def test_rules_choose_the_largest_first() -> None:
+    space, choices = tiny().space, random.Random(0)
+    both = configurations(space, SeparationPlan(rule="random"), choices)
+    assert len(both) == 2
+    assert both[0] == space.largest
+    sandwich = configurations(space, SeparationPlan(rule="sandwich", between=2), choices)
+    assert len(sandwich) == 4
+    assert sandwich[:2] == [space.largest, space.smallest]
+
+
+def test_si_sdr_is_what_its_formula_says() -> None:
+    torch.manual_seed(0)
+    target = torch.randn(3, 8000)
+    noise = torch.randn(3, 8000)
+    noise -= (noise * target).sum(-1, keepdim=True) / target.square().sum(-1, keepdim=True) * target
+    estimate = 0.3 * (target + noise * (target.norm(dim=-1) / noise.norm(dim=-1) / 10)[:, None])
+    assert torch.allclose(si_sdr(estimate, target), torch.full((3,), 20.0), atol=0.01)
+
+
+def test_unused_parts_get_no_gradient() -> None:
+    mother = tiny().train()
+    mixture, stems = torch.randn(2, 1, 4000), torch.randn(2, 2, 1, 4000)
+    accumulate_gradients(mother.network, mixture, stems, [DepthWidth(1, 1)])
+    layers = mother.network.layers
+    assert layers[0].time.branches[0].lstm.weight_hh_l0.grad is not None
+    assert layers[0].time.branches[1].lstm.weight_hh_l0.grad is None
+    assert layers[1].time.branches[0].lstm.weight_hh_l0.grad is None
+
+
+def test_distillation_alone_still_teaches_the_subnetworks() -> None:
+    mother = tiny().train()
+    mixture, stems = torch.randn(2, 1, 4000), torch.randn(2, 2, 1, 4000)
+    loss = accumulate_gradients(mother.network, mixture, stems, [DepthWidth(2, 2), DepthWidth(1, 1)], distillation=1.0)
+    assert loss > 0
+    assert all(p.grad is not None for p in mother.parameters())
+
+
+@pytest.mark.slow
+def test_training_learns_resumes_and_every_configuration_improves(music: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    mother = tiny()
+    run = run_epochs(open_task(mother, music, PLAN), epochs=6, seed=0, state_path=state, progress=False)
+    assert run.losses[-1] < 0.8 * run.losses[0]
+    again = tiny()
+    resumed = run_epochs(open_task(again, music, PLAN), epochs=6, seed=0, state_path=state, progress=False)
+    assert resumed.resumed_from == 6
+    assert all(torch.equal(a, b) for a, b in zip(mother.parameters(), again.parameters(), strict=True))
+    calibration = [(torch.from_numpy(sf.read(music / "train/track/mixture.wav", dtype="float32")[0])[None, None],)]
+    results = validate(mother, music, calibration)
+    assert [result.config for result in results] == ["d1w1", "d1w2", "d2w1", "d2w2"]
+    assert min(result.improvement for result in results) > 1.0
