@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -79,7 +80,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise RequestError(f"cannot write {path}: {one_line(error)}; choose another place") from error
 
 
@@ -103,29 +105,29 @@ def _read_safetensors(path: Path) -> Any:
 
 def _read_pickled(path: Path) -> Any:
     import pickle
+    import warnings
 
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # torch warns of unusual pickles just before it refuses them.
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported global" in str(error) or "Unsupported operand" in str(error) or "GLOBAL" in str(error):
+        forbidden = [line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line]
+        if forbidden:
             raise RequestError(
-                f"checkpoint {path}: refused, it holds more than tensors and would run code when unpickled "
-                f"({one_line(_forbidden(str(error)), 120)}); save its state_dict alone"
+                f"checkpoint {path}: refused, it holds more than tensors and unpickling it could run code "
+                f"({one_line(forbidden[0], 120)}); save its state_dict alone"
             ) from error
         raise RequestError(f"checkpoint {path}: damaged or not a PyTorch file; fetch or save it again") from error
     # torch.load reports damage as whatever the broken bytes lead to: RuntimeError, EOFError, KeyError, …
     except Exception as error:
         raise RequestError(
-            f"checkpoint {path}: damaged or not a PyTorch file ({one_line(error, 120)}); fetch or save it again"
+            f"checkpoint {path}: damaged or not a PyTorch file ({one_line(error, 120) or type(error).__name__}); "
+            "fetch or save it again"
         ) from error
-
-
-def _forbidden(message: str) -> str:
-    """The sentence of torch's long message that says what was found in the pickle."""
-    sentences = [line for line in message.splitlines() if "GLOBAL" in line or "global" in line or "operand" in line]
-    return sentences[0] if sentences else message
 
 
 def _unwrap(content: Any) -> Any:

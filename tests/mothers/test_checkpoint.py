@@ -1,0 +1,157 @@
+"""Checkpoints load wholly or not at all, and never run code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from edge_export.errors import RequestError
+from edge_export.mothers.checkpoint import file_sha256, load_checkpoint, read_checkpoint, save_checkpoint
+from edge_export.mothers.us_mobilenet import UsMobileNet, digits, us_mobilenet_v2
+
+
+class RunsCode:
+    """A pickle that leaves a file behind if anyone unpickles it."""
+
+    def __init__(self, witness: Path) -> None:
+        self.witness = witness
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.witness),)
+
+
+@pytest.fixture
+def mother() -> UsMobileNet:
+    return digits()
+
+
+def state_of(mother: UsMobileNet) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in mother.state_dict().items()}
+
+
+def assert_refused(mother: UsMobileNet, path: Path, match: str) -> None:
+    before = state_of(mother)
+    with pytest.raises(RequestError, match=match) as refusal:
+        load_checkpoint(mother, path)
+    assert "\n" not in str(refusal.value)
+    assert str(path) in str(refusal.value)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in mother.state_dict().items()), "half-loaded"
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("wrap", [lambda state: state, lambda s: {"model": s}, lambda s: {"state_dict": s, "epoch": 3}])
+def test_any_usual_wrapping_loads(mother: UsMobileNet, tmp_path: Path, prefix: str, wrap: Any) -> None:
+    other = state_of(digits())
+    torch.save(wrap({prefix + name: tensor for name, tensor in other.items()}), tmp_path / "c.pt")
+    load_checkpoint(mother, tmp_path / "c.pt")
+    assert all(torch.equal(tensor, other[name]) for name, tensor in mother.state_dict().items())
+
+
+def test_saved_checkpoint_loads_and_its_bytes_depend_on_the_weights_only(mother: UsMobileNet, tmp_path: Path) -> None:
+    save_checkpoint(mother, tmp_path / "one.safetensors")
+    other = digits()
+    load_checkpoint(other, tmp_path / "one.safetensors")
+    save_checkpoint(other, tmp_path / "folder" / "two.safetensors")
+    assert file_sha256(tmp_path / "one.safetensors") == file_sha256(tmp_path / "folder" / "two.safetensors")
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["two.safetensors"], "nothing left beside it"
+
+
+def test_half_precision_weights_load_in_the_mothers_type(mother: UsMobileNet, tmp_path: Path) -> None:
+    state = {n: t.half() if t.is_floating_point() else t for n, t in state_of(mother).items()}
+    save_file(state, tmp_path / "half.safetensors")
+    load_checkpoint(mother, tmp_path / "half.safetensors")
+    assert mother.state_dict()["classifier.0.weight"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_pickle_that_runs_code_is_refused_and_does_not_run(
+    mother: UsMobileNet, tmp_path: Path, protocol: int, recwarn: pytest.WarningsRecorder
+) -> None:
+    witness = tmp_path / "it_ran"
+    torch.save({"model": RunsCode(witness)}, tmp_path / "torch.pt")
+    (tmp_path / "bare.pt").write_bytes(pickle.dumps(RunsCode(witness), protocol=protocol))
+    assert_refused(mother, tmp_path / "torch.pt", "refused, .* could run code")
+    assert_refused(mother, tmp_path / "bare.pt", "refused, .* could run code")
+    assert not witness.exists()
+    assert not recwarn.list
+
+
+def test_missing_and_unknown_files(mother: UsMobileNet, tmp_path: Path) -> None:
+    assert_refused(mother, tmp_path / "none.pt", "no such file")
+    assert_refused(mother, tmp_path, "not a file")
+    (tmp_path / "weights.onnx").write_bytes(b"x")
+    assert_refused(mother, tmp_path / "weights.onnx", "unknown kind of file")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth"])
+def test_truncated_files(mother: UsMobileNet, tmp_path: Path, share: float, suffix: str) -> None:
+    path = tmp_path / f"cut{suffix}"
+    if suffix == ".safetensors":
+        save_checkpoint(mother, path)
+    else:
+        torch.save(mother.state_dict(), path, _use_new_zipfile_serialization=suffix == ".pt")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    assert_refused(mother, path, "damaged or not")
+
+
+def test_wrong_shape_names_the_tensor_and_both_shapes(mother: UsMobileNet, tmp_path: Path) -> None:
+    state = state_of(mother)
+    state["classifier.0.weight"] = torch.zeros(3, 128)
+    torch.save(state, tmp_path / "c.pt")
+    assert_refused(mother, tmp_path / "c.pt", r"classifier\.0\.weight has shape \(3, 128\), .* \(10, 128\)")
+
+
+def test_another_networks_checkpoint_names_the_first_missing_and_unexpected(
+    mother: UsMobileNet, tmp_path: Path
+) -> None:
+    torch.save({"model": us_mobilenet_v2().state_dict()}, tmp_path / "c.pt")
+    assert_refused(
+        mother,
+        tmp_path / "c.pt",
+        r"another network: \d+ of \d+ tensors are missing, first features\.0\.1\.running_mean, "
+        r"\d+ are unexpected, first features\.0\.1\.bn\.0\.running_mean",
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [[1, 2], {"model": {"a": 1}}, {1: torch.zeros(2)}, {"a": torch.zeros(2).to_sparse()}]
+)
+def test_anything_but_named_dense_tensors_is_refused(mother: UsMobileNet, tmp_path: Path, content: Any) -> None:
+    torch.save(content, tmp_path / "c.pt")
+    assert_refused(mother, tmp_path / "c.pt", "not a")
+
+
+def test_a_name_with_and_without_prefix_is_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(1), "module.a": torch.zeros(1)}, tmp_path / "c.pt")
+    with pytest.raises(RequestError, match="both with and without"):
+        read_checkpoint(tmp_path / "c.pt")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300])
+def test_weights_that_are_not_finite_are_refused(mother: UsMobileNet, tmp_path: Path, value: float) -> None:
+    state = state_of(mother)
+    state["features.0.0.weight"] = state["features.0.0.weight"].double()
+    state["features.0.0.weight"][3, 0, 1, 1] = value
+    torch.save(state, tmp_path / "c.pt")
+    assert_refused(mother, tmp_path / "c.pt", r"features\.0\.0\.weight holds values that are not finite")
+
+
+def test_integer_weights_are_refused(mother: UsMobileNet, tmp_path: Path) -> None:
+    state = state_of(mother)
+    state["features.0.0.weight"] = torch.zeros(32, 1, 3, 3, dtype=torch.int32)
+    torch.save(state, tmp_path / "c.pt")
+    assert_refused(mother, tmp_path / "c.pt", r"features\.0\.0\.weight is torch\.int32")
+
+
+def test_a_place_that_cannot_be_written_is_refused(mother: UsMobileNet, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RequestError, match="cannot write"):
+        save_checkpoint(mother, tmp_path / "file" / "c.safetensors")

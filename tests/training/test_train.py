@@ -1,0 +1,186 @@
+"""Training ends with the same bytes for the same seed, killed or not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from test_digits_data import write_class_folders
+
+from edge_export.errors import RequestError
+from edge_export.members.calibrate import calibrate
+from edge_export.mothers.catalog import build_untrained, open_mother
+from edge_export.training.classification import jitter
+from edge_export.training.data import recordings_for
+from edge_export.training.loop import Task, run_epochs
+from edge_export.training.train import state_file, train
+
+TRAIN = "import sys; from edge_export.training.train import train; train(*sys.argv[1:4], epochs=int(sys.argv[4]))"
+
+
+def start_training(data: Path, out: Path, epochs: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", TRAIN, "digits", str(data), str(out), str(epochs)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.slow
+def test_killed_training_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    epochs = 12
+    data = write_class_folders(tmp_path / "data")
+    undisturbed, killed = tmp_path / "undisturbed.safetensors", tmp_path / "killed.safetensors"
+    assert start_training(data, undisturbed, epochs).wait(120) == 0
+
+    process = start_training(data, killed, epochs)
+    deadline = time.monotonic() + 60
+    while not state_file(killed).exists() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    assert not killed.exists()
+    done = len(torch.load(state_file(killed), weights_only=True)["losses"])
+    assert 1 <= done < epochs, "killed in the middle"
+
+    again = start_training(data, killed, epochs)
+    assert again.wait(120) == 0
+    assert again.stdout is not None
+    assert again.stdout.read() == b"", "the progress bar keeps off standard output"
+    assert killed.read_bytes() == undisturbed.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "data",
+        "killed.safetensors",
+        "undisturbed.safetensors",
+    ], "no state file stays"
+
+
+def test_the_seed_decides_the_bytes(tmp_path: Path) -> None:
+    data = str(write_class_folders(tmp_path / "data"))
+    reports = [
+        train("digits", data, tmp_path / f"{number}.safetensors", epochs=2, seed=seed, progress=False)
+        for number, seed in enumerate((0, 0, 1))
+    ]
+    assert reports[0].sha256 == reports[1].sha256 != reports[2].sha256
+    assert reports[0].losses == reports[1].losses
+    assert len(reports[0].losses) == reports[0].epochs == 2
+    open_mother("digits", reports[0].checkpoint)
+
+
+def tiny_task(rate: float = 0.1, poison: int | None = None) -> Task:
+    """One linear layer that learns a constant; `poison` makes that batch's loss infinite."""
+    torch.manual_seed(0)
+    network = torch.nn.Linear(2, 1)
+    seen: list[int] = []
+
+    def accumulate(batch: tuple[torch.Tensor, ...], choices: object) -> float:
+        seen.append(1)
+        loss = ((network(batch[0]) - 1) ** 2).mean()
+        loss.backward()
+        return float("inf") if len(seen) == poison else float(loss.detach())
+
+    return Task(
+        mother=network,
+        optimizer=torch.optim.Adam(network.parameters()),
+        batches=lambda generator: [(torch.randn(4, 2, generator=generator),) for _ in range(3)],
+        batches_per_epoch=3,
+        accumulate=accumulate,
+        learning_rate=lambda epoch, epochs: rate,
+        settings={"rate": rate},
+        clip_norm=1.0,
+    )
+
+
+def run_tiny(task: Task, state: Path, epochs: int = 4) -> tuple[float, ...]:
+    return run_epochs(task, epochs=epochs, seed=3, state_path=state, progress=False).losses
+
+
+def test_state_of_other_settings_is_refused_by_name(tmp_path: Path) -> None:
+    run_tiny(tiny_task(), tmp_path / "state")
+    with pytest.raises(RequestError, match=r"other settings \(epochs 4, now 5; rate 0\.1, now 0\.2\)"):
+        run_tiny(tiny_task(0.2), tmp_path / "state", epochs=5)
+
+
+def test_a_finished_state_is_not_trained_further(tmp_path: Path) -> None:
+    first = tiny_task()
+    losses = run_tiny(first, tmp_path / "state")
+    again = tiny_task()
+    assert run_tiny(again, tmp_path / "state") == losses
+    assert torch.equal(again.mother.weight, first.mother.weight)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 half a file"])
+def test_a_damaged_state_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state").write_bytes(content)
+    with pytest.raises(RequestError, match="damaged"):
+        run_tiny(tiny_task(), tmp_path / "state")
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_the_last_good_epoch(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="diverged in epoch 2 of 4, batch 2"):
+        run_tiny(tiny_task(poison=5), tmp_path / "state")
+    assert len(torch.load(tmp_path / "state", weights_only=True)["losses"]) == 1
+
+
+def test_wrong_requests_are_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"ends in \.safetensors"):
+        train("digits", out=tmp_path / "mother.pt")
+    with pytest.raises(RequestError, match="0 epochs"):
+        train("digits", out=tmp_path / "mother.safetensors", epochs=0)
+    with pytest.raises(RequestError, match="us_mobilenet_v1: there is no training for it"):
+        train("us_mobilenet_v1", out=tmp_path / "mother.safetensors")
+
+
+def test_jitter_keeps_the_image_in_range_and_moves_it() -> None:
+    images = torch.rand(4, 1, 32, 32)
+    moved = jitter(images, torch.Generator().manual_seed(0))
+    assert moved.shape == images.shape
+    assert 0 <= moved.min() <= moved.max() <= 1
+    assert not torch.equal(moved, images)
+    assert torch.equal(moved, jitter(images, torch.Generator().manual_seed(0)))
+
+
+@pytest.mark.slow
+def test_training_from_nothing_learns_the_digits(tmp_path: Path) -> None:
+    report = train("digits", out=tmp_path / "mother.safetensors", epochs=3, progress=False)
+    assert held_out_accuracy(open_mother("digits", report.checkpoint), "1.0") > 0.9
+
+
+def held_out_accuracy(mother: object, width: str, recalibrated: bool = True) -> float:
+    recordings = recordings_for("digits")
+    assert recordings is not None
+    assert recordings.targets is not None
+    member = mother.extract(mother.space.parse(width))  # type: ignore[attr-defined]
+    if recalibrated:
+        calibrate(member, recordings.batches)
+    with torch.no_grad():
+        predicted = member(*recordings.held_out).argmax(1)
+    return float((predicted == recordings.targets).float().mean())
+
+
+def test_shipped_digits_are_right_at_every_width_once_recalibrated() -> None:
+    mother = open_mother("digits")
+    # Many widths round to the same channels: one of each is enough.
+    distinct = {mother.space.active_channels(config): config for config in mother.space.all()}  # type: ignore[attr-defined]
+    for config in distinct.values():
+        accuracy = held_out_accuracy(mother, str(config.width_mult))
+        assert accuracy >= 0.98, f"width {config.width_mult}: {accuracy:.4f}"
+
+
+def test_the_narrowest_width_needs_its_own_statistics() -> None:
+    mother = open_mother("digits")
+    assert held_out_accuracy(mother, "0.25", recalibrated=False) < held_out_accuracy(mother, "0.25") - 0.1
+
+
+def test_calibrating_the_mother_and_calibrating_the_member_agree() -> None:
+    mother, recordings = open_mother("digits"), recordings_for("digits")
+    assert recordings is not None
+    config = mother.space.parse("0.5")
+    member = mother.extract(config)
+    calibrate(member, recordings.batches)
+    calibrate(mother, recordings.batches, config=config)  # type: ignore[arg-type]
+    with torch.no_grad():
+        of_mother, of_member = mother(recordings.goldens[0], config=config), member(recordings.goldens[0])  # type: ignore[operator]
+    torch.testing.assert_close(of_mother, of_member, rtol=1e-4, atol=1e-4)
+    assert build_untrained("digits").space.parse("0.5") == config
