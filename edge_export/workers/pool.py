@@ -169,8 +169,9 @@ class Pool:
                 if worker.kind == kind and worker.alive:
                     self._idle.remove(worker)
                     return worker
-            # Each idle worker holds hundreds of megabytes of imported libraries: keep two per slot, this one included.
-            surplus = max(0, len(self._idle) - 2 * self.jobs + 1)
+            # Each idle worker holds hundreds of megabytes of imported libraries; yet one slot must not import three
+            # formats' libraries over and over.
+            surplus = max(0, len(self._idle) - self.jobs - 2)
             discarded = self._idle[:surplus]
             del self._idle[:surplus]
             self._live.difference_update(discarded)
