@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 import re
 from collections.abc import Iterable
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 
 from edge_export.errors import RequestError, one_line
 from edge_export.mothers.slimmable import make_divisible
+
+LONGEST_NAME = 100
+_RUN = re.compile(r"(?P<width>[0-9]+\.?[0-9]*|\.[0-9]+)(x(?P<count>[1-9][0-9]{0,2}))?")
 
 
 @dataclass(frozen=True)
@@ -89,28 +93,34 @@ class WidthSpace:
         return [Width(round(self.narrowest + i * self.step, 6)) for i in range(count + 1)]
 
     def parse(self, text: str) -> WidthConfig:
-        """The configuration of "0.5" (or "w0.5"), or of one width for each layer: "0.25:0.5:0.5".
+        """The configuration of "0.5" or "w0.5", or of one width for each layer: "0.25:0.5:0.5" or "w0.25-0.5x2".
 
         Raises RequestError for anything else, and as `active_channels` does.
         """
-        parts = text.strip().removeprefix("w").split(":")
-        if not all(re.fullmatch(r"[0-9]+\.?[0-9]*|\.[0-9]+", part) for part in parts):
+        runs = [_RUN.fullmatch(part) for part in re.split("[:-]", text.strip().removeprefix("w"))]
+        if not all(runs):
             raise RequestError(
                 f"width {one_line(text, 80)!r}: not a number; "
                 f"give one from {self.narrowest} to {self.widest}, or {len(self.layers)} of them joined by ':'"
             )
-        widths = tuple(float(part) for part in parts)
+        widths = tuple(float(run["width"]) for run in runs if run for _ in range(int(run["count"] or 1)))
         config: WidthConfig = Width(widths[0]) if len(widths) == 1 else LayerWidths(widths)
         self.active_channels(config)
         return config
 
     def name(self, config: WidthConfig) -> str:
-        """ "w0.5", or for one width per layer the narrowest, the widest and a digest: "w0.25-1.0-1a2b3c4d"."""
+        """ "w0.5", or for one width per layer each run of equal ones: "w0.25-0.5x2"; `parse` takes it back.
+
+        Where that is too long for a file name, the narrowest, the widest and a digest: "w0.25to1.0-1a2b3c4d".
+        """
         if isinstance(config, Width):
             return f"w{float(config.width_mult)}"
         widths = [float(width_mult) for width_mult in config.width_mults]
-        digest = hashlib.sha256(":".join(map(str, widths)).encode()).hexdigest()[:8]
-        return f"w{min(widths)}-{max(widths)}-{digest}"
+        runs = [(width, len(list(equal))) for width, equal in itertools.groupby(widths)]
+        name = "w" + "-".join(f"{width}x{count}" if count > 1 else f"{width}" for width, count in runs)
+        if len(name) <= LONGEST_NAME:
+            return name
+        return f"w{min(widths)}to{max(widths)}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
     def active_channels(self, config: WidthConfig) -> tuple[int, ...]:
         """The output channels of each elastic layer at `config`.

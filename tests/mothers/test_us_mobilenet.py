@@ -172,7 +172,7 @@ def test_example_input_and_io_agree_with_the_member() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0.2", "1.01", "-0.5", "0", "1e9", "nan", "inf", "", "half", "0.5,0.5", "0_5", "0.5:"]
+    "text", ["0.2", "1.01", "-0.5", "0", "1e9", "nan", "inf", "", "half", "0.5,0.5", "0_5", "0.5:", "0.5x", "0.5x0"]
 )
 def test_illegal_width_is_refused_with_the_range(text: str) -> None:
     with pytest.raises(RequestError, match=r"0\.25 to 1\.0") as refusal:
@@ -209,9 +209,18 @@ def test_parse_and_name_round_trip() -> None:
     assert space.parse("0.5") == space.parse("w0.5") == space.parse(".50") == Width(0.5)
     assert space.name(Width(0.5)) == "w0.5"
     assert space.name(Width(1)) == space.name(space.parse("1")) == "w1.0"
-    layered = space.parse(":".join(["0.5"] * len(space.layers)))
-    assert layered == LayerWidths((0.5,) * len(space.layers))
-    assert space.name(layered) != space.name(space.parse(":".join(["0.75"] + ["0.5"] * (len(space.layers) - 1))))
+    layered = space.parse(":".join(["0.25"] + ["0.5"] * (len(space.layers) - 1)))
+    assert layered == LayerWidths((0.25,) + (0.5,) * (len(space.layers) - 1))
+    assert space.name(layered) == f"w0.25-0.5x{len(space.layers) - 1}"
+    assert space.parse(space.name(layered)) == layered
+
+
+def test_names_of_many_layers_stay_short_and_apart() -> None:
+    space = us_mobilenet_v2().space
+    widths = [1 - i / 1000 for i in range(len(space.layers))]
+    names = {space.name(LayerWidths(tuple(each))) for each in (widths, widths[::-1])}
+    assert len(names) == 2
+    assert all(len(name) <= 100 and name.startswith("w0.967to1.0-") for name in names)
 
 
 def test_space_lists_and_samples_legal_widths() -> None:
