@@ -10,6 +10,7 @@ EXAMPLE = """\
 examples:
   python -m edge_export train --mother digits --data builtin --out digits.safetensors
   python -m edge_export train --mother digits --data builtin --out digits.safetensors --epochs 20 --seed 1
+  python -m edge_export train --mother separator --data /data/musdb18hq --out separator.safetensors
 
 An interrupted training goes on from its last epoch when the same command is given again.
 """
@@ -41,4 +42,6 @@ def run(args: argparse.Namespace) -> int:
             f"{report.checkpoint}: {tables.size(report.bytes)}, {report.epochs} epochs{went_on} in "
             f"{report.seconds:.0f} s, last loss {report.losses[-1]:.4f}, sha256 {report.sha256[:16]}…"
         )
+        for row in report.validation:
+            print("  ".join(f"{v:8.2f} {k}" if isinstance(v, float) else f"{v:8}" for k, v in row.items()))
     return 0

@@ -52,6 +52,14 @@ CATALOG: dict[str, CatalogEntry] = {
         "edge_export.mothers.us_mobilenet:us_mobilenet_v2",
         "US-MobileNet v2, 224 × 224 RGB, 1000 classes, widths 0.35 to 1 (bring a checkpoint)",
     ),
+    "separator": CatalogEntry(
+        "edge_export.mothers.band_split:separator",
+        "a band-split separator of vocals and accompaniment, 16 kHz mono, streaming, depth and width 1 to 4",
+    ),
+    "bsrnn": CatalogEntry(
+        "edge_export.mothers.band_split:bsrnn",
+        "band-split RNN for vocals, 44.1 kHz stereo, 41 bands, depth 1 to 12, width 1 to 4 (bring a checkpoint)",
+    ),
 }
 
 # What a mother needs besides being an nn.Module; see mothers/protocol.py.

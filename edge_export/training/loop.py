@@ -39,6 +39,7 @@ class Task:
         learning_rate: The rate at (epochs done, with fraction; epochs in all).
         settings: Whatever changes the result, by name: a state file of other settings is refused.
         clip_norm: The norm that gradients are clipped to, if any.
+        status: What to show beside the loss, such as the metric of the last batch.
     """
 
     mother: nn.Module
@@ -49,6 +50,7 @@ class Task:
     learning_rate: Callable[[float, int], float]
     settings: Settings
     clip_norm: float | None = None
+    status: Callable[[], str] = lambda: ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def run_epochs(task: Task, *, epochs: int, seed: int, state_path: Path, progress
     settings = {**task.settings, "epochs": epochs, "seed": seed}
     losses = _resume(task, settings, state_path)
     resumed_from = len(losses)
-    with _progress_bar(epochs, resumed_from, task.batches_per_epoch, progress) as advance:
+    with _progress_bar(epochs, resumed_from, task, progress) as advance:
         for epoch in range(resumed_from, epochs):
             losses.append(_run_epoch(task, epoch, epochs, seed, advance))
             _save(task, settings, losses, state_path)
@@ -150,19 +152,18 @@ def _resume(task: Task, settings: Settings, path: Path) -> list[float]:
 
 
 @contextlib.contextmanager
-def _progress_bar(
-    epochs: int, done: int, batches_per_epoch: int, shown: bool
-) -> Iterator[Callable[[int, float], None]]:
+def _progress_bar(epochs: int, done: int, task: Task, shown: bool) -> Iterator[Callable[[int, float], None]]:
     """A bar on standard error; gives the function to call after each batch."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
+        batches_per_epoch = task.batches_per_epoch
         total = epochs * batches_per_epoch
         line = bar.add_task(f"epoch {min(done + 1, epochs)}/{epochs}", total=total, completed=done * batches_per_epoch)
 
         def advance(epoch: int, loss: float) -> None:
-            bar.update(line, advance=1, description=f"epoch {epoch + 1}/{epochs} loss {loss:.3f}")
+            bar.update(line, advance=1, description=f"epoch {epoch + 1}/{epochs} loss {loss:.3f} {task.status()}")
 
         yield advance

@@ -20,10 +20,14 @@ from torch import Tensor
 from edge_export.mothers.band_split_network import BandSplitNetwork, apply_masks
 from edge_export.training.data.musdb import ChunkPlan, draw_batch, find_tracks
 from edge_export.training.loop import Task
+from edge_export.training.losses import separation_loss, si_sdr
 from edge_export.training.sandwich import sandwich
 
 if TYPE_CHECKING:
     from edge_export.mothers.band_split import DepthWidth, DepthWidthSpace, ElasticBandSplit
+
+FALLING = 1 / 3
+"""The share of the epochs, at the end, in which the learning rate falls."""
 
 Rule = Literal["random", "sandwich"]
 
@@ -40,8 +44,8 @@ class SeparationPlan:
         seconds: Length of an example.
         batch: Examples in a batch.
         batches_per_epoch: Batches in an epoch.
-        rate: Adam's highest learning rate; it falls to a fiftieth along a cosine.
-        warm_up: Epochs, or parts of one, in which the rate rises.
+        rate: Adam's learning rate; over the last third of the epochs it falls to a fiftieth.
+        warm_up: Epochs in which the rate rises.
     """
 
     rule: Rule = "sandwich"
@@ -49,9 +53,9 @@ class SeparationPlan:
     distillation: float = 0.0
     seconds: float = 2.0
     batch: int = 6
-    batches_per_epoch: int = 100
+    batches_per_epoch: int = 50
     rate: float = 1.5e-3
-    warm_up: float = 1.0
+    warm_up: float = 2.0
 
 
 def open_task(mother: ElasticBandSplit, folder: Path, plan: SeparationPlan | None = None) -> Task:
@@ -65,6 +69,7 @@ def open_task(mother: ElasticBandSplit, folder: Path, plan: SeparationPlan | Non
     s = mother.settings
     tracks = find_tracks(folder, "train")
     chunks = ChunkPlan(s.stems, s.sample_rate, s.channels, int(plan.seconds * s.sample_rate), plan.batch)
+    last = Step(math.nan, math.nan)
 
     def batches(generator: torch.Generator) -> Iterable[tuple[Tensor, ...]]:
         rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
@@ -72,10 +77,11 @@ def open_task(mother: ElasticBandSplit, folder: Path, plan: SeparationPlan | Non
             yield draw_batch(tracks, chunks, rng)
 
     def accumulate(batch: tuple[Tensor, ...], choices: random.Random) -> float:
+        nonlocal last
         mixture, stems = (tensor.to(device) for tensor in batch)
-        return accumulate_gradients(
-            mother.network, mixture, stems, configurations(mother.space, plan, choices), plan.distillation
-        )
+        configs = configurations(mother.space, plan, choices)
+        last = accumulate_gradients(mother.network, mixture, stems, configs, plan.distillation)
+        return last.loss
 
     return Task(
         mother=mother,
@@ -91,7 +97,16 @@ def open_task(mother: ElasticBandSplit, folder: Path, plan: SeparationPlan | Non
             **{name: getattr(plan, name) for name in SeparationPlan.__dataclass_fields__},
         },
         clip_norm=5.0,
+        status=lambda: f"SI-SDR {last.si_sdr:.1f} dB",
     )
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the largest configuration reached on one batch: its loss, and its first stem's mean SI-SDR in dB."""
+
+    loss: float
+    si_sdr: float
 
 
 def configurations(space: DepthWidthSpace, plan: SeparationPlan, choices: random.Random) -> list[DepthWidth]:
@@ -107,7 +122,7 @@ def accumulate_gradients(
     stems: Tensor,
     configs: Sequence[DepthWidth],
     distillation: float = 0.0,
-) -> float:
+) -> Step:
     """Add up the gradients of all `configs`.
 
     Args:
@@ -117,8 +132,6 @@ def accumulate_gradients(
         configs: The largest first: it teaches the others.
         distillation: Share of the teacher in the others' loss, 0..1.
 
-    Returns:
-        The loss of the largest.
     """
     spectrum = network.analysis(mixture)
     # The last stem's error is minus the sum of the others' where it is their remainder, so it teaches nothing.
@@ -126,7 +139,7 @@ def accumulate_gradients(
     target = (network.analysis(wanted.flatten(0, 1)).unflatten(0, wanted.shape[:2]), wanted)
     scale = mixture.square().mean(dim=(1, 2)).sqrt().clamp_min(1e-3).reciprocal()
     teacher: tuple[Tensor, Tensor] | None = None
-    first = math.nan
+    first = Step(math.nan, math.nan)
     for config in configs:
         with torch.autocast(mixture.device.type, torch.bfloat16, enabled=has_mixed_precision(mixture.device)):
             masks = network.masks(spectrum, config.depth, config.width)
@@ -134,25 +147,12 @@ def accumulate_gradients(
         estimate = (spectra, network.synthesis(spectra, mixture.shape[-1]))
         loss = separation_loss(estimate, target, scale)
         if teacher is None:
-            teacher, first = (estimate[0].detach(), estimate[1].detach()), float(loss.detach())
+            teacher = (estimate[0].detach(), estimate[1].detach())
+            first = Step(float(loss.detach()), float(si_sdr(teacher[1][:, 0], wanted[:, 0]).mean()))
         elif distillation > 0.0:
             loss = (1.0 - distillation) * loss + distillation * separation_loss(estimate, teacher, scale)
         loss.backward()  # type: ignore[no-untyped-call]
     return first
-
-
-def separation_loss(estimate: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor], scale: Tensor) -> Tensor:
-    """L1 on the real part, the imaginary part and the waveform.
-
-    Args:
-        estimate, target: Spectra `(batch, stems, channels, 2, frames, bins)` and waveforms
-            `(batch, stems, channels, samples)`.
-        scale: Weight of each example `(batch,)`: one over its level, so that quiet ones teach as much as loud ones.
-    """
-    # Twice the mean over both parts: the sum of their means.
-    spectral = 2.0 * (estimate[0] - target[0]).abs().mean(dim=(1, 2, 3, 4, 5))
-    temporal = (estimate[1] - target[1]).abs().mean(dim=(1, 2, 3))
-    return ((spectral + temporal) * scale).mean()
 
 
 def has_mixed_precision(device: torch.device) -> bool:
@@ -164,7 +164,7 @@ def has_mixed_precision(device: torch.device) -> bool:
 
 def _schedule(plan: SeparationPlan) -> Callable[[float, int], float]:
     def rate(epoch: float, epochs: int) -> float:
-        falling = 0.51 + 0.49 * math.cos(math.pi * min(epoch / epochs, 1.0))
+        falling = min(1.0, 0.02 + 0.98 * (epochs - epoch) / (FALLING * epochs))
         return plan.rate * falling * min(1.0, (epoch + 0.01) / plan.warm_up)
 
     return rate

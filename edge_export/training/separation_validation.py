@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from edge_export.members.calibrate import calibrate
-from edge_export.training.data.musdb import SOURCES, Track, find_tracks, mix_stems, read_source
+from edge_export.training.data.musdb import SOURCES, ChunkPlan, Track, draw_batch, find_tracks, mix_stems, read_source
+from edge_export.training.losses import si_sdr
 
 if TYPE_CHECKING:
-    from edge_export.mothers.band_split import DepthWidth, ElasticBandSplit
-
-
-@dataclass(frozen=True)
-class Separated:
-    """One configuration's result.
-
-    Attributes:
-        config: The configuration's name.
-        si_sdr: Mean SI-SDR of the first stem over the tracks, in dB.
-        improvement: Mean gain over the mixture's SI-SDR, in dB.
-    """
-
-    config: str
-    si_sdr: float
-    improvement: float
-
-
-def si_sdr(estimate: Tensor, target: Tensor) -> Tensor:
-    """Scale-invariant signal-to-distortion ratio `(…)` in dB of waveforms `(…, samples)` (arXiv 1811.02508)."""
-    scale = (estimate * target).sum(-1, keepdim=True) / target.square().sum(-1, keepdim=True).clamp_min(1e-12)
-    wanted = scale * target
-    noise = (estimate - wanted).square().sum(-1)
-    return 10.0 * torch.log10((wanted.square().sum(-1) + 1e-12) / (noise + 1e-12))
+    from edge_export.mothers.band_split import ElasticBandSplit
 
 
 def read_track(track: Track, sample_rate: int, channels: int, stems: tuple[str, ...]) -> tuple[Tensor, Tensor]:
@@ -46,35 +24,39 @@ def read_track(track: Track, sample_rate: int, channels: int, stems: tuple[str, 
     return sources.sum(dim=1), mix_stems(sources, stems)
 
 
-def validate(
-    mother: ElasticBandSplit,
-    folder: Path,
-    calibration: Iterable[tuple[Tensor, ...]],
-    configs: Iterable[DepthWidth] | None = None,
-    on_result: Callable[[Separated], None] = lambda result: None,
-) -> list[Separated]:
-    """Extract, recalibrate and measure each configuration (None: all) on the whole tracks of `folder/test`.
+def validate(mother: ElasticBandSplit, folder: Path) -> Iterator[dict[str, str | float]]:
+    """Each configuration's first stem on the whole tracks of `folder/test`, recalibrated on mixtures of `folder/train`.
 
-    Args:
-        mother: On the CPU.
-        folder: Music in MUSDB18-HQ's layout.
-        calibration: Batches of training mixtures, `(batch, channels, samples)` each in a tuple.
-        configs: Which.
-        on_result: Called with each result.
+    Moves the mother to the CPU and leaves the statistics of its largest configuration in it.
+
+    Yields:
+        name: The configuration's name.
+        dB SI-SDR: Mean over the tracks.
+        dB improvement: Mean gain over the mixture's own SI-SDR.
     """
+    mother.cpu().eval()
     s = mother.settings
     tracks = [read_track(t, s.sample_rate, s.channels, s.stems) for t in find_tracks(folder, "test")]
-    batches = list(calibration)
-    results = []
-    for config in mother.space.all() if configs is None else configs:
+    batches = calibration_batches(mother, folder)
+    before = mean_si_sdr(lambda mixture: mixture[:, None], tracks)
+    for config in mother.space.all():
         member = mother.extract(config)
         calibrate(member, batches)
-        scores, before = [], []
-        with torch.no_grad():
-            for mixture, stems in tracks:
-                scores.append(float(si_sdr(member(mixture)[:, 0].flatten(1), stems[:, 0].flatten(1))))
-                before.append(float(si_sdr(mixture.flatten(1), stems[:, 0].flatten(1))))
-        mean = sum(scores) / len(scores)
-        results.append(Separated(mother.space.name(config), mean, mean - sum(before) / len(before)))
-        on_result(results[-1])
-    return results
+        after = mean_si_sdr(member, tracks)
+        yield {"name": mother.space.name(config), "dB SI-SDR": after, "dB improvement": after - before}
+    calibrate(mother, batches, config=mother.space.largest)
+
+
+def calibration_batches(mother: ElasticBandSplit, folder: Path, seconds: float = 4.0) -> list[tuple[Tensor, ...]]:
+    """Six batches of eight training mixtures each, `(batch, channels, samples)`, the same in every call."""
+    s = mother.settings
+    plan = ChunkPlan(s.stems, s.sample_rate, s.channels, int(seconds * s.sample_rate), batch=8)
+    rng, tracks = np.random.default_rng(1), find_tracks(folder, "train")
+    return [draw_batch(tracks, plan, rng)[:1] for _ in range(6)]
+
+
+def mean_si_sdr(separate: Callable[[Tensor], Tensor], tracks: list[tuple[Tensor, Tensor]]) -> float:
+    """SI-SDR of the first stem, in dB, averaged over tracks `(mixture, stems)`."""
+    with torch.no_grad():
+        scores = [si_sdr(separate(mixture)[:, 0].flatten(1), stems[:, 0].flatten(1)) for mixture, stems in tracks]
+    return float(torch.cat(scores).mean())

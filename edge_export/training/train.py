@@ -20,14 +20,27 @@ class Training:
     Attributes:
         task: "module:function", from (mother, data) to a `training.loop.Task`.
         epochs: How many epochs, unless the caller says otherwise.
+        validation: "module:function", from (mother, data) to one row of numbers by name for each configuration; it may
+            set the mother's BatchNorm statistics.
     """
 
     task: str
     epochs: int
+    validation: str | None = None
 
 
 TRAININGS = {
     "digits": Training("edge_export.training.classification:open_task", epochs=40),
+    "separator": Training(
+        "edge_export.training.separation:open_task",
+        epochs=120,
+        validation="edge_export.training.separation_validation:validate",
+    ),
+    "bsrnn": Training(
+        "edge_export.training.separation:open_task",
+        epochs=2000,
+        validation="edge_export.training.separation_validation:validate",
+    ),
 }
 
 
@@ -43,6 +56,7 @@ class TrainingReport:
         resumed_from: Epochs that an interrupted run had already done.
         losses: The mean loss of each epoch.
         seconds: Time that this run took.
+        validation: One row for each configuration, where the mother's training ends with a validation.
     """
 
     checkpoint: Path
@@ -52,6 +66,7 @@ class TrainingReport:
     resumed_from: int
     losses: tuple[float, ...]
     seconds: float
+    validation: tuple[dict[str, str | float], ...] = ()
 
 
 def train(
@@ -89,9 +104,11 @@ def train(
     if epochs < 1:
         raise RequestError(f"{epochs} epochs: train for at least one")
     network: Any = build_untrained(mother, seed)
-    task: Task = resolve(training.task)(network, open_data(mother, data))
+    opened = open_data(mother, data)
+    task: Task = resolve(training.task)(network, opened)
     state_path = state_file(out)
     run = run_epochs(task, epochs=epochs, seed=seed, state_path=state_path, progress=progress)
+    validation = () if training.validation is None else tuple(resolve(training.validation)(network, opened))
     save_checkpoint(network, out)
     state_path.unlink()
     return TrainingReport(
@@ -102,6 +119,7 @@ def train(
         resumed_from=run.resumed_from,
         losses=run.losses,
         seconds=time.perf_counter() - started,
+        validation=validation,
     )
 
 

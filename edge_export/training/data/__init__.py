@@ -23,6 +23,8 @@ RECORDINGS = {
 # catalog name -> function(where) -> the data that the mother's task trains on; `where` is "builtin" or a folder
 DATA = {
     "digits": "edge_export.training.data.digits:open_digits",
+    "separator": "edge_export.training.data.music:open_music",
+    "bsrnn": "edge_export.training.data.music:open_music",
 }
 
 

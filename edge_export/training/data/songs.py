@@ -46,8 +46,8 @@ class SongBook:
         channels: 1 or 2.
     """
 
-    train: int = 240
-    test: int = 20
+    train: int = 300
+    test: int = 24
     seed: int = 0
     seconds: tuple[float, float] = (20.0, 28.0)
     sample_rate: int = 16000
