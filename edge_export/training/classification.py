@@ -63,6 +63,7 @@ def open_task(mother: nn.Module, data: LabelledImages) -> Task:
             "weight_decay": WEIGHT_DECAY,
             "images": _digest(data.train_images, data.train_targets),
         },
+        threads=1,
     )
 
 

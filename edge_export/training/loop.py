@@ -39,6 +39,8 @@ class Task:
         learning_rate: The rate at (epochs done, with fraction; epochs in all).
         settings: Whatever changes the result, by name: a state file of other settings is refused.
         clip_norm: The norm that gradients are clipped to, if any.
+        threads: How many CPU threads to use, if that is to be fixed: the last bits of a sum depend on it, and many
+            threads only wait for each other on small layers.
         status: What to show beside the loss, such as the metric of the last batch.
     """
 
@@ -50,6 +52,7 @@ class Task:
     learning_rate: Callable[[float, int], float]
     settings: Settings
     clip_norm: float | None = None
+    threads: int | None = None
     status: Callable[[], str] = lambda: ""
 
 
@@ -71,7 +74,7 @@ def run_epochs(task: Task, *, epochs: int, seed: int, state_path: Path, progress
     settings = {**task.settings, "epochs": epochs, "seed": seed}
     losses = _resume(task, settings, state_path)
     resumed_from = len(losses)
-    with _progress_bar(epochs, resumed_from, task, progress) as advance:
+    with _cpu_threads(task.threads), _progress_bar(epochs, resumed_from, task, progress) as advance:
         for epoch in range(resumed_from, epochs):
             losses.append(_run_epoch(task, epoch, epochs, seed, advance))
             _save(task, settings, losses, state_path)
@@ -149,6 +152,16 @@ def _resume(task: Task, settings: Settings, path: Path) -> list[float]:
             f"training state {path}: does not fit the network ({one_line(error, 120)}); delete it to start anew"
         ) from error
     return losses
+
+
+@contextlib.contextmanager
+def _cpu_threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(count or before)
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager
