@@ -52,8 +52,8 @@ class SeparationPlan:
     between: int = 1
     distillation: float = 0.0
     seconds: float = 2.0
-    batch: int = 6
-    batches_per_epoch: int = 50
+    batch: int = 3
+    batches_per_epoch: int = 100
     rate: float = 1.5e-3
     warm_up: float = 2.0
 
