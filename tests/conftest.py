@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -26,3 +31,14 @@ def randomise_statistics(module: torch.nn.Module) -> torch.nn.Module:
 @pytest.fixture
 def randomised():
     return randomise_statistics
+
+
+@pytest.fixture(scope="session")
+def small_bundle(tmp_path_factory):
+    """A real bundle of the smallest digits member, built by the command line. Copy it before changing it."""
+    root = Path(__file__).resolve().parents[1]
+    out = tmp_path_factory.mktemp("small") / "bundle"
+    command = [sys.executable, "-m", "edge_export", "build", "--target", "linux", "--members", "0.25", "--out", str(out)]
+    environment = {**os.environ, "EDGE_EXPORT_CACHE": str(out.parent / "cache")}
+    subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, timeout=900)
+    return out

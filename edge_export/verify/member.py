@@ -10,6 +10,8 @@ so statistics of another width, or of another layer, can't pass.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -57,6 +59,18 @@ class PreparedMember:
         return next((f"stage {s.name}: {s.reason}" for s in self.stages if s.reason), "")
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: the workers have the other cores, and sums come out the same on any machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@one_thread()
 def prepare_member(
     mother: Mother,
     config: Config,

@@ -1,0 +1,204 @@
+"""The main job on real files: build, verify somewhere else, and what happens when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+STRANGERS = "tests.strangers"
+
+
+def run_of(result: dict, label: str, member: int = 0) -> dict:
+    return next(a["run"] for a in result["members"][member]["artifacts"] if a["run"]["artifact"] == label)
+
+
+@pytest.mark.slow
+def test_ios_family_of_digits(edge_export):
+    done = edge_export("build", "--target", "ios", "--members", "0.25,1.0", "--out", "ios", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert [m["name"] for m in result["members"]] == ["w0.25", "w1.0"]
+    for index, member in enumerate(result["members"]):
+        assert all(stage["agreement"]["snr_db"] > 110 and not stage["reason"] for stage in member["stages"])
+        assert [s["name"] for s in member["stages"]] == ["extracted", "calibrated", "baked", "exported"]
+        assert member["refused"] == []
+        assert member["metric"] >= 98
+        assert run_of(result, "executorch-xnnpack-fp32", index)["verdict"] == "passed"
+        for precision in ("fp32", "fp16"):
+            run = run_of(result, f"coreml-mlprogram-{precision}", index)
+            assert (run["verdict"], run["reason"]) == ("unverified", "Core ML runs on macOS only")
+        sizes = {a["precision"]: a["file"]["bytes"] for a in member["artifacts"] if a["format"] == "coreml"}
+        assert sizes["fp16"] < sizes["fp32"]
+    assert edge_export("verify", "ios").returncode == 0
+    assert edge_export("verify", "ios", "--strict").returncode == 1
+
+
+@pytest.mark.slow
+def test_a_stranger_s_mother_builds_like_ours(edge_export):
+    arguments = ("--mother", "examples.elastic_cnn:mother")
+    done = edge_export("build", "--target", "android", *arguments, "--members", "c8,c32", "--out", "b", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    for index in range(2):
+        for label in ("executorch-xnnpack-fp32", "tflite-builtin-fp32"):
+            run = run_of(result, label, index)
+            assert run["verdict"] == "passed"
+            assert run["metric"]["artifact"] == run["metric"]["mother"] > 90
+    # A manifest may name any module: without --mother, none is imported by its word.
+    done = edge_export("verify", "b", "--json")
+    assert done.returncode == 0
+    assert "--mother examples.elastic_cnn:mother" in json.loads(done.stdout)["stages"]
+    done = edge_export("verify", "b", *arguments, "--json")
+    assert json.loads(done.stdout)["members"][1]["stages"][0]["name"] == "recorded"
+
+
+def test_a_bundle_copied_elsewhere_is_verified_whole(edge_export, small_bundle):
+    copy = edge_export.folder / "elsewhere" / "copy"
+    shutil.copytree(small_bundle, copy)
+    done = edge_export("verify", copy, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    (member,) = result["members"]
+    assert [s["name"] for s in member["stages"]] == ["recorded", "extracted", "calibrated", "baked", "exported"]
+    for run in member["runs"]:
+        assert run["verdict"] == "passed"
+        assert run["agreement"]["snr_db"] > 110
+        assert run["agreement"]["top1_agreement"] == 1.0
+        assert run["metric"]["artifact"] == run["metric"]["mother"] >= 98
+        assert run["metric"]["count"] > 350
+
+
+def test_the_input_layout_is_what_the_manifest_states(small_bundle):
+    from ai_edge_litert.interpreter import Interpreter
+
+    manifest = json.loads((small_bundle / "manifest.json").read_text())
+    (tflite,) = [a for a in manifest["members"][0]["artifacts"] if a["format"] == "tflite"]
+    (stated,) = tflite["io"]["inputs"]
+    assert (stated["layout"], stated["shape"]) == ("NHWC", [1, 32, 32, 1])
+    interpreter = Interpreter(str(small_bundle / tflite["file"]["path"]))
+    assert interpreter.get_input_details()[0]["shape"].tolist() == stated["shape"]
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip_a_weight(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) * 3 // 4] ^= 0x40
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [truncate, flip_a_weight, Path.unlink])
+@pytest.mark.parametrize("suffix", ["pte", "tflite"])
+def test_a_damaged_artifact_fails_alone(damage, suffix, edge_export, small_bundle):
+    copy = edge_export.folder / "copy"
+    shutil.copytree(small_bundle, copy)
+    (path,) = copy.rglob(f"*.{suffix}")
+    damage(path)
+    done = edge_export("verify", copy)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if path.name.split(".")[0] in line and " failed: " in line]
+    assert "build it again" in line or "changed" in line
+    assert "1 checks did not pass" in done.stdout
+
+
+@pytest.mark.parametrize("suffix", ["pte", "tflite"])
+@pytest.mark.parametrize("damage", [truncate, flip_a_weight])
+def test_damage_is_found_even_where_the_manifest_agrees_with_it(damage, suffix, edge_export, small_bundle):
+    """Whoever damages a file may also mend its hash: then the runtime and the numbers must tell."""
+    from edge_export.family.digest import sha256_of
+
+    copy = edge_export.folder / "copy"
+    shutil.copytree(small_bundle, copy)
+    (path,) = copy.rglob(f"*.{suffix}")
+    before, size = sha256_of(path), path.stat().st_size
+    damage(path)
+    manifest = copy / "manifest.json"
+    text = manifest.read_text().replace(before, sha256_of(path))
+    manifest.write_text(text.replace(f'"bytes": {size}', f'"bytes": {path.stat().st_size}'))
+    done = edge_export("verify", copy, "--json")
+    assert done.returncode == 1
+    verdicts = {r["artifact"].split("-")[0]: r["verdict"] for r in json.loads(done.stdout)["members"][0]["runs"]}
+    damaged = {"pte": "executorch", "tflite": "tflite"}[suffix]
+    assert verdicts == {"executorch": "passed", "tflite": "passed", damaged: "failed"}
+
+
+def test_goldens_that_were_changed_are_noticed(edge_export, small_bundle):
+    copy = edge_export.folder / "copy"
+    shutil.copytree(small_bundle, copy)
+    golden = copy / "goldens" / "w0.25.safetensors"
+    arrays = load_file(golden)
+    save_file({name: np.zeros_like(array) for name, array in arrays.items()}, golden)
+    done = edge_export("verify", copy)
+    assert done.returncode == 1
+    assert "w0.25.safetensors" in done.stdout
+    shutil.rmtree(copy)
+    shutil.copytree(small_bundle, copy)
+    truncate(copy / "goldens" / "inputs.safetensors")
+    done = edge_export("verify", copy)
+    assert done.returncode == 2
+    assert "inputs.safetensors" in done.stderr
+
+
+def test_a_wrong_member_is_never_compiled_and_its_stage_is_named(edge_export):
+    done = edge_export("build", "--target", "linux", "--mother", f"{STRANGERS}:WrongMember", "--out", "b", "--json")
+    assert done.returncode == 1
+    for member in json.loads(done.stdout)["members"]:
+        for artifact in member["artifacts"]:
+            assert artifact["status"] == "failed"
+            assert artifact["file"] is None
+            assert artifact["reason"].startswith("stage extracted: SNR ")
+    assert not list((edge_export.folder / "b").rglob("*.pte"))
+
+
+def test_a_converter_that_fails_takes_down_its_artifact_only(edge_export, tmp_path):
+    done = edge_export("build", "--target", "linux", "--mother", f"{STRANGERS}:Unconvertible", "--out", "b", "--json")
+    statuses = {a["format"]: a["status"] for m in json.loads(done.stdout)["members"] for a in m["artifacts"]}
+    assert done.returncode == 1
+    assert "error" in statuses.values()
+    assert "Traceback" not in done.stderr
+    logs = list((tmp_path / "cache").rglob("*.log"))
+    assert logs
+    done = edge_export("verify", "b")
+    assert done.returncode == 1
+
+
+REFUSED = {
+    "Unrecorded": "brings no recorded inputs",
+    "SharingMember": "shares last.bias",
+    "Fails": "no such activation",
+    "not_a_mother": "lacks space",
+    "raises": "disk on fire",
+    "Absent": "has no Absent",
+}
+
+
+@pytest.mark.parametrize("factory", REFUSED)
+def test_what_is_no_mother_is_refused(factory, edge_export):
+    done = edge_export("build", "--target", "linux", "--mother", f"{STRANGERS}:{factory}", "--out", "b")
+    assert done.returncode == 2
+    assert REFUSED[factory] in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len([line for line in done.stderr.splitlines() if line.startswith("edge_export:")]) == 1
+    assert not (edge_export.folder / "b").exists()
+
+
+def test_goldens_from_a_folder(edge_export):
+    folder = edge_export.folder / "recorded"
+    folder.mkdir()
+    save_file({"x": np.random.default_rng(0).standard_normal((70, 6)).astype(np.float32)}, folder / "a.safetensors")
+    arguments = ("build", "--target", "linux", "--mother", f"{STRANGERS}:Unrecorded", "--members", "c3")
+    done = edge_export(*arguments, "--goldens", folder, "--out", "b", "--json")
+    assert done.returncode == 0, done.stderr
+    assert load_file(edge_export.folder / "b" / "goldens" / "inputs.safetensors")["x"].shape == (64, 6)
+    save_file({"x": np.zeros((3, 7), np.float32)}, folder / "b.safetensors")
+    done = edge_export(*arguments, "--goldens", folder, "--out", "b")
+    assert done.returncode == 2
+    assert "b.safetensors: x is float32 (3, 7), not float32 ('count', 6)" in done.stderr
