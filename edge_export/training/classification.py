@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edge_export.members.calibrate import calibrate
 from edge_export.mothers.protocol import Config
 from edge_export.training.data.labelled_images import LabelledImages
 from edge_export.training.distillation import accumulate_gradients
-from edge_export.training.loop import Task
+from edge_export.training.loop import Task, cpu_threads
 from edge_export.training.sandwich import sandwich
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 BATCH = 64
 LEARNING_RATE = 0.1
 WEIGHT_DECAY = 2e-4
+THREADS = 1
 # How far an image is moved: radians, share of its size, share of its half width.
 ROTATION, ZOOM, SHIFT = 0.15, 0.1, 0.1
 
@@ -63,8 +65,30 @@ def open_task(mother: nn.Module, data: LabelledImages) -> Task:
             "weight_decay": WEIGHT_DECAY,
             "images": _digest(data.train_images, data.train_targets),
         },
-        threads=1,
+        threads=THREADS,
     )
+
+
+def validate(mother: nn.Module, data: LabelledImages) -> Iterator[dict[str, str | float]]:
+    """Each width's top-1 on the held-out images, recalibrated on the training images.
+
+    Leaves the statistics of the largest configuration in the mother: those of training belong to no width.
+
+    Yields:
+        name: The configuration's name; every fifth of the space's grid.
+        % top-1: The share of held-out images that are classified rightly, in percent.
+    """
+    elastic: Any = mother.eval()
+    batches = data.recordings().batches
+    # One thread here too: the statistics are part of the checkpoint.
+    with cpu_threads(THREADS):
+        for config in list(elastic.space.all())[::5]:
+            member = elastic.extract(config)
+            calibrate(member, batches)
+            with torch.no_grad():
+                right = member(data.held_out_images).argmax(1) == data.held_out_targets
+            yield {"name": elastic.space.name(config), "% top-1": 100 * right.float().mean().item()}
+        calibrate(mother, batches, config=elastic.space.largest)
 
 
 def cosine(epoch: float, epochs: int) -> float:

@@ -74,7 +74,7 @@ def run_epochs(task: Task, *, epochs: int, seed: int, state_path: Path, progress
     settings = {**task.settings, "epochs": epochs, "seed": seed}
     losses = _resume(task, settings, state_path)
     resumed_from = len(losses)
-    with _cpu_threads(task.threads), _progress_bar(epochs, resumed_from, task, progress) as advance:
+    with cpu_threads(task.threads), _progress_bar(epochs, resumed_from, task, progress) as advance:
         for epoch in range(resumed_from, epochs):
             losses.append(_run_epoch(task, epoch, epochs, seed, advance))
             _save(task, settings, losses, state_path)
@@ -155,7 +155,8 @@ def _resume(task: Task, settings: Settings, path: Path) -> list[float]:
 
 
 @contextlib.contextmanager
-def _cpu_threads(count: int | None) -> Iterator[None]:
+def cpu_threads(count: int | None) -> Iterator[None]:
+    """Inside, torch uses `count` CPU threads; None: as many as before."""
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(count or before)

@@ -30,7 +30,11 @@ class Training:
 
 
 TRAININGS = {
-    "digits": Training("edge_export.training.classification:open_task", epochs=40),
+    "digits": Training(
+        "edge_export.training.classification:open_task",
+        epochs=40,
+        validation="edge_export.training.classification:validate",
+    ),
     "separator": Training(
         "edge_export.training.separation:open_task",
         epochs=120,

@@ -13,7 +13,7 @@ from test_digits_data import write_class_folders
 
 from edge_export.errors import RequestError
 from edge_export.members.calibrate import calibrate
-from edge_export.mothers.catalog import build_untrained, open_mother
+from edge_export.mothers.catalog import open_mother
 from edge_export.training.classification import jitter
 from edge_export.training.data import recordings_for
 from edge_export.training.loop import Task, run_epochs
@@ -65,6 +65,8 @@ def test_the_seed_decides_the_bytes(tmp_path: Path) -> None:
     assert reports[0].sha256 == reports[1].sha256 != reports[2].sha256
     assert reports[0].losses == reports[1].losses
     assert len(reports[0].losses) == reports[0].epochs == 2
+    assert [row["name"] for row in reports[0].validation][:2] == ["w0.25", "w0.375"]
+    assert reports[0].validation[-1]["name"] == "w1.0"
     open_mother("digits", reports[0].checkpoint)
 
 
@@ -173,6 +175,10 @@ def test_the_narrowest_width_needs_its_own_statistics() -> None:
     assert held_out_accuracy(mother, "0.25", recalibrated=False) < held_out_accuracy(mother, "0.25") - 0.1
 
 
+def test_the_shipped_mother_holds_the_statistics_of_its_largest_width() -> None:
+    assert held_out_accuracy(open_mother("digits"), "1.0", recalibrated=False) >= 0.98
+
+
 def test_calibrating_the_mother_and_calibrating_the_member_agree() -> None:
     mother, recordings = open_mother("digits"), recordings_for("digits")
     assert recordings is not None
@@ -183,4 +189,3 @@ def test_calibrating_the_mother_and_calibrating_the_member_agree() -> None:
     with torch.no_grad():
         of_mother, of_member = mother(recordings.goldens[0], config=config), member(recordings.goldens[0])  # type: ignore[operator]
     torch.testing.assert_close(of_mother, of_member, rtol=1e-4, atol=1e-4)
-    assert build_untrained("digits").space.parse("0.5") == config
