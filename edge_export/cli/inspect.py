@@ -1,4 +1,117 @@
-HELP="x"
-EXAMPLE=""
-def add_arguments(p): pass
-def run(a): return 0
+"""`inspect`: what is in a bundle, or in one compiled file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+HELP = "list a bundle, or what is inside of one compiled file"
+EXAMPLE = """\
+examples:
+  python -m edge_export inspect dist/android
+  python -m edge_export inspect dist/android/members/w0.5/executorch-xnnpack-fp32.pte
+  python -m edge_export inspect model.mlpackage --json
+"""
+
+INSPECT_TIMEOUT_S = 300.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, metavar="BUNDLE|FILE", help="a bundle, .pte, .tflite or .mlpackage")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    from edge_export.errors import RequestError
+    from edge_export.inspection import INSPECTORS
+
+    if args.path.suffix in INSPECTORS:
+        return _file(args.path, args.json)
+    if args.path.is_file():
+        raise RequestError(f"{args.path} is no compiled file: give a bundle or one of {', '.join(INSPECTORS)}")
+    return _bundle(args.path, args.json)
+
+
+def _bundle(root: Path, as_json: bool) -> int:
+    from edge_export.cli import tables
+    from edge_export.cli.family_table import as_json as members_as_json
+    from edge_export.cli.family_table import print_artifacts, print_stages
+    from edge_export.family.bundle import read_bundle
+
+    bundle = read_bundle(root)
+    manifest = bundle.manifest
+    if as_json:
+        data = manifest.model_dump(mode="json", by_alias=True)
+        print(json.dumps(data | {"members": members_as_json(manifest, bundle.numerics)}, allow_nan=False))
+        return 0
+    console = tables.console()
+    weights = (manifest.mother.checkpoint_sha256 or "its factory's own")[:16]
+    console.print(f"mother {tables.plain(manifest.mother.spec)}, weights {weights}, for {manifest.target}")
+    console.print("made with " + ", ".join(f"{tool} {tables.plain(v)}" for tool, v in manifest.tools.items()))
+    for side, specs in (("input", manifest.io.inputs), ("output", manifest.io.outputs)):
+        for spec in specs:
+            console.print(f"{side:6} {_tensor(spec.name, spec.shape, spec.dtype, spec.layout, spec.unit)}")
+    print_stages(console, manifest, bundle.numerics)
+    print_artifacts(console, manifest, bundle.numerics)
+    for member in manifest.members:
+        for refusal in member.refused:
+            reason = tables.plain(f"{refusal.layer} kept by {refusal.rule}: {refusal.reason}")
+            console.print(f"{member.name}: {reason}", soft_wrap=True)
+    return 0
+
+
+def _file(path: Path, as_json: bool) -> int:
+    from edge_export.cache import cache_folder
+    from edge_export.errors import RequestError
+    from edge_export.workers import Pool, WorkerError
+
+    if not path.exists():
+        raise RequestError(f"{path} does not exist: give a compiled file or a bundle")
+    with Pool(1) as pool:
+        log = cache_folder() / "logs" / "inspect.log"
+        task = {"path": str(path.absolute())}
+        try:
+            found = pool.submit("inspect", task, kind="inspect", timeout_s=INSPECT_TIMEOUT_S, log=log).result()
+        except WorkerError as error:
+            raise RequestError(f"{path} can't be read: {str(error).removeprefix('ValueError: ')}") from error
+    if as_json:
+        print(json.dumps(found, allow_nan=False))
+    else:
+        _print_contents(path, found)
+    return 0
+
+
+def _print_contents(path: Path, found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from edge_export.cli import tables
+
+    console = tables.console()
+    size, weights = tables.size(found["bytes"]), tables.size(found["weight_bytes"])
+    console.print(f"{tables.plain(path)}: {found['format']}, {size}, of which weights {weights}")
+    for side in ("input", "output"):
+        for index, spec in enumerate(found[f"{side}s"]):
+            name = spec["name"] or f"#{index}"
+            console.print(f"{side:6} {_tensor(name, spec['shape'], spec['dtype'], spec['layout'], spec['unit'])}")
+    table = Table("where", "operator", title="operators", title_justify="left")
+    table.add_column("count", justify="right")
+    for delegate in found["delegates"]:
+        where = f"{tables.plain(delegate['name'])} × {delegate['count']}, {tables.size(delegate['bytes'])}"
+        operators = delegate["operators"] or {"(not readable)": 0}
+        for index, (operator, count) in enumerate(operators.items()):
+            table.add_row(where if index == 0 else "", tables.plain(operator), str(count or ""))
+    for index, (operator, count) in enumerate(found["operators"].items()):
+        where = "left out of delegates" if found["delegates"] else "the runtime"
+        table.add_row(where if index == 0 else "", tables.plain(operator), str(count))
+    console.print(table)
+    if found["delegates"] and not found["operators"]:
+        console.print("nothing was left out of the delegates")
+
+
+def _tensor(name: str, shape: Any, dtype: str, layout: str, unit: str) -> str:
+    from edge_export.cli import tables
+
+    sizes = " × ".join(map(str, shape))
+    return tables.plain(" ".join(part for part in (name, sizes, dtype, layout, unit) if part))
