@@ -1,0 +1,46 @@
+"""The package as users install it: a wheel with everything inside, run from any folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.slow
+def test_the_installed_wheel_builds_from_any_folder(tmp_path):
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    source = tmp_path / "source"
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in tracked.splitlines():
+        if name.startswith(("edge_export/", "targets/", "pyproject.toml", "README.md")):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / name).is_symlink():
+                (source / name).symlink_to((ROOT / name).readlink())
+            elif (ROOT / name).exists():
+                (source / name).write_bytes((ROOT / name).read_bytes())
+    wheel_command = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)]
+    subprocess.run(wheel_command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"edge_export/targets/{name}.toml" for name in ("android", "ios", "linux")} <= names
+    assert "edge_export/mothers/checkpoints/digits.safetensors" in names
+    assert not [name for name in names if name.startswith(("tests", "examples", "benchmarks"))]
+
+    site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True, capture_output=True)
+    environment = {**os.environ, "PYTHONPATH": str(site), "EDGE_EXPORT_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "edge_export", "build", "--target", "android", "--members", "0.25", "--json"]
+    done = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    artifacts = json.loads(done.stdout)["members"][0]["artifacts"]
+    assert [a["status"] for a in artifacts] == ["passed", "passed"]
+    assert (elsewhere / "dist" / "android" / "manifest.json").is_file()
