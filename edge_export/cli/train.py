@@ -22,13 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the checkpoint, .safetensors")
     parser.add_argument("--epochs", type=int, metavar="N", help="how many epochs in all (default: the mother's own)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same checkpoint")
+    parser.add_argument(
+        "--rule",
+        metavar="R",
+        help="which networks each step trains; a separator: ends (full, smallest and a random one; the default), "
+        "random (full and a random one), sandwich (full, smallest and two random ones, with distillation)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
     from edge_export.training.train import train
 
-    report = train(args.mother, args.data, args.out, args.epochs, args.seed)
+    report = train(args.mother, args.data, args.out, args.epochs, args.seed, args.rule)
     if args.json:
         import dataclasses
         import json

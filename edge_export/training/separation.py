@@ -1,7 +1,8 @@
 """How a separator is trained: band-split masks by L1 on real part, imaginary part and waveform.
 
-Each step learns on the full network and on a random subnetwork (arXiv 2312.03464, section 3.3), or by the sandwich rule
-with in-place distillation (arXiv 1903.05134): the smallest joins, and the others also learn the largest's prediction.
+Each step learns on the full network and on a random subnetwork (arXiv 2312.03464, section 3.3), with or without the
+smallest one, or by the sandwich rule with in-place distillation (arXiv 1903.05134): the others learn the largest's
+prediction.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -29,7 +30,28 @@ if TYPE_CHECKING:
 FALLING = 1 / 3
 """The share of the epochs, at the end, in which the learning rate falls."""
 
-Rule = Literal["random", "sandwich"]
+
+@dataclass(frozen=True)
+class Rule:
+    """What a step learns on, beside the full network.
+
+    Attributes:
+        smallest: Whether the smallest configuration joins.
+        between: Number of random configurations.
+        distillation: Share of their loss that is the distance to the full network's prediction, 0..1.
+    """
+
+    smallest: bool
+    between: int
+    distillation: float = 0.0
+
+
+RULES = {
+    "random": Rule(smallest=False, between=1),
+    "ends": Rule(smallest=True, between=1),
+    "sandwich": Rule(smallest=True, between=2, distillation=1.0),
+}
+"""The rule of Subnetwork-to-go; that rule and the smallest network too; that of universally slimmable networks."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +59,7 @@ class SeparationPlan:
     """How to train.
 
     Attributes:
-        rule: "random": the full network and one random subnetwork; "sandwich": the full, the smallest and
-            `between` random ones.
-        between: Random subnetworks of the sandwich.
-        distillation: Share of the loss of the others that is the distance to the full network's prediction.
+        rule: A key of `RULES`.
         seconds: Length of an example.
         batch: Examples in a batch.
         batches_per_epoch: Batches in an epoch.
@@ -48,9 +67,7 @@ class SeparationPlan:
         warm_up: Epochs in which the rate rises.
     """
 
-    rule: Rule = "sandwich"
-    between: int = 1
-    distillation: float = 0.0
+    rule: str = "ends"
     seconds: float = 2.0
     batch: int = 3
     batches_per_epoch: int = 100
@@ -58,12 +75,18 @@ class SeparationPlan:
     warm_up: float = 2.0
 
 
-def open_task(mother: ElasticBandSplit, folder: Path, plan: SeparationPlan | None = None) -> Task:
+def open_task(mother: ElasticBandSplit, folder: Path, rule: str = "ends", plan: SeparationPlan | None = None) -> Task:
     """The loop's task of training `mother` on the music in `folder` (MUSDB18-HQ's layout, its `train` part).
 
     Runs on the GPU where there is one. Mixed precision (bfloat16) is used where the processor multiplies it natively.
+
+    Args:
+        mother: Whose weights learn.
+        folder: The music.
+        rule: A key of `RULES`, unless a `plan` is given.
+        plan: The other choices.
     """
-    plan = plan or SeparationPlan()
+    plan = plan or SeparationPlan(rule)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     mother.to(device)
     s = mother.settings
@@ -79,8 +102,8 @@ def open_task(mother: ElasticBandSplit, folder: Path, plan: SeparationPlan | Non
     def accumulate(batch: tuple[Tensor, ...], choices: random.Random) -> float:
         nonlocal last
         mixture, stems = (tensor.to(device) for tensor in batch)
-        configs = configurations(mother.space, plan, choices)
-        last = accumulate_gradients(mother.network, mixture, stems, configs, plan.distillation)
+        configs = configurations(mother.space, RULES[plan.rule], choices)
+        last = accumulate_gradients(mother.network, mixture, stems, configs, RULES[plan.rule].distillation)
         return last.loss
 
     return Task(
@@ -109,11 +132,11 @@ class Step:
     si_sdr: float
 
 
-def configurations(space: DepthWidthSpace, plan: SeparationPlan, choices: random.Random) -> list[DepthWidth]:
+def configurations(space: DepthWidthSpace, rule: Rule, choices: random.Random) -> list[DepthWidth]:
     """The configurations of one step, the largest first."""
-    if plan.rule == "sandwich":
-        return sandwich(space, choices, plan.between)
-    return [space.largest, space.sample(choices)]
+    if rule.smallest:
+        return sandwich(space, choices, rule.between)
+    return [space.largest, *(space.sample(choices) for _ in range(rule.between))]
 
 
 def accumulate_gradients(

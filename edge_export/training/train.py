@@ -20,12 +20,14 @@ class Training:
     Attributes:
         task: "module:function", from (mother, data) to a `training.loop.Task`.
         epochs: How many epochs, unless the caller says otherwise.
+        rules: The sampling rules of its steps that one can choose, the default first; its task takes the name.
         validation: "module:function", from (mother, data) to one row of numbers by name for each configuration; it may
             set the mother's BatchNorm statistics.
     """
 
     task: str
     epochs: int
+    rules: tuple[str, ...] = ()
     validation: str | None = None
 
 
@@ -38,11 +40,13 @@ TRAININGS = {
     "separator": Training(
         "edge_export.training.separation:open_task",
         epochs=120,
+        rules=("ends", "random", "sandwich"),
         validation="edge_export.training.separation_validation:validate",
     ),
     "bsrnn": Training(
         "edge_export.training.separation:open_task",
         epochs=2000,
+        rules=("ends", "random", "sandwich"),
         validation="edge_export.training.separation_validation:validate",
     ),
 }
@@ -79,6 +83,7 @@ def train(
     out: str | Path = "mother.safetensors",
     epochs: int | None = None,
     seed: int = 0,
+    rule: str | None = None,
     *,
     progress: bool = True,
 ) -> TrainingReport:
@@ -93,6 +98,7 @@ def train(
         out: The checkpoint to write, `.safetensors`.
         epochs: How many epochs in all; None: the mother's own number.
         seed: Of the initial weights and of every choice.
+        rule: Which configurations a step trains, one of the mother's rules; None: its first.
         progress: Whether to show a progress bar on standard error.
 
     Raises RequestError for a mother that has no training here, as `open_data` does, and as `run_epochs` does.
@@ -105,11 +111,14 @@ def train(
     epochs = training.epochs if epochs is None else epochs
     if out.suffix != ".safetensors":
         raise RequestError(f"cannot write {out}: a checkpoint's name ends in .safetensors")
+    if rule is not None and rule not in training.rules:
+        raise RequestError(f"rule {rule}: {mother} is trained by {', '.join(training.rules) or 'one rule only'}")
     if epochs < 1:
         raise RequestError(f"{epochs} epochs: train for at least one")
     network: Any = build_untrained(mother, seed)
     opened = open_data(mother, data)
-    task: Task = resolve(training.task)(network, opened)
+    chosen = () if rule is None else (rule,)
+    task: Task = resolve(training.task)(network, opened, *chosen)
     state_path = state_file(out)
     run = run_epochs(task, epochs=epochs, seed=seed, state_path=state_path, progress=progress)
     validation = () if training.validation is None else tuple(resolve(training.validation)(network, opened))

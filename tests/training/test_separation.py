@@ -9,12 +9,14 @@ import pytest
 import soundfile as sf
 import torch
 
+from edge_export.errors import RequestError
 from edge_export.mothers.band_split import SEPARATOR, DepthWidth, ElasticBandSplit
 from edge_export.training.data.musdb import SOURCES
 from edge_export.training.loop import run_epochs
 from edge_export.training.losses import si_sdr
-from edge_export.training.separation import SeparationPlan, accumulate_gradients, configurations, open_task
+from edge_export.training.separation import RULES, SeparationPlan, accumulate_gradients, configurations, open_task
 from edge_export.training.separation_validation import validate
+from edge_export.training.train import train
 
 PLAN = SeparationPlan(seconds=0.5, batch=2, batches_per_epoch=8, rate=5e-3)
 
@@ -43,12 +45,19 @@ def music(tmp_path: Path) -> Path:
 
 def test_rules_choose_the_largest_first() -> None:
     space, choices = tiny().space, random.Random(0)
-    both = configurations(space, SeparationPlan(rule="random"), choices)
+    both = configurations(space, RULES["random"], choices)
     assert len(both) == 2
     assert both[0] == space.largest
-    sandwich = configurations(space, SeparationPlan(rule="sandwich", between=2), choices)
+    sandwich = configurations(space, RULES["sandwich"], choices)
     assert len(sandwich) == 4
     assert sandwich[:2] == [space.largest, space.smallest]
+
+
+def test_unknown_rule_is_refused() -> None:
+    with pytest.raises(RequestError, match="ends, random, sandwich"):
+        train("separator", out="mother.safetensors", rule="lasagne")
+    with pytest.raises(RequestError, match="one rule only"):
+        train("digits", out="mother.safetensors", rule="random")
 
 
 def test_si_sdr_is_what_its_formula_says() -> None:
@@ -82,10 +91,10 @@ def test_distillation_alone_still_teaches_the_subnetworks() -> None:
 def test_training_learns_resumes_and_every_configuration_improves(music: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
     mother = tiny()
-    run = run_epochs(open_task(mother, music, PLAN), epochs=6, seed=0, state_path=state, progress=False)
+    run = run_epochs(open_task(mother, music, plan=PLAN), epochs=6, seed=0, state_path=state, progress=False)
     assert run.losses[-1] < 0.8 * run.losses[0]
     again = tiny()
-    resumed = run_epochs(open_task(again, music, PLAN), epochs=6, seed=0, state_path=state, progress=False)
+    resumed = run_epochs(open_task(again, music, plan=PLAN), epochs=6, seed=0, state_path=state, progress=False)
     assert resumed.resumed_from == 6
     assert all(torch.equal(a, b) for a, b in zip(mother.parameters(), again.parameters(), strict=True))
     results = list(validate(mother, music))
