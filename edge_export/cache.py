@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from edge_export.errors import RequestError, one_line
+
 
 def cache_folder() -> Path:
     """`$EDGE_EXPORT_CACHE`, else `edge_export` in the user's cache folder."""
@@ -12,3 +14,19 @@ def cache_folder() -> Path:
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "edge_export"
+
+
+def log_folder(name: str) -> Path:
+    """A folder for the logs of `name`, made if need be.
+
+    Raises:
+        RequestError: The cache folder can't be written.
+    """
+    folder = cache_folder() / "logs" / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(
+            f"the cache folder {cache_folder()} can't be written ({one_line(error.strerror)}): set EDGE_EXPORT_CACHE"
+        ) from error
+    return folder

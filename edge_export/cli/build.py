@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _request(args: argparse.Namespace) -> Request:
     """Check everything that can be checked before any work."""
-    from edge_export.cache import cache_folder
+    from edge_export.cache import log_folder
     from edge_export.errors import RequestError
     from edge_export.family.bundle import check_output
     from edge_export.family.target import read_target
@@ -86,7 +86,7 @@ def _request(args: argparse.Namespace) -> Request:
         members=members,
         out=out,
         jobs=args.jobs or os.cpu_count() or 1,
-        logs=cache_folder() / "logs" / out.absolute().name,
+        logs=log_folder(out.absolute().name),
     )
 
 

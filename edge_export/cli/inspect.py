@@ -63,14 +63,14 @@ def _bundle(root: Path, as_json: bool) -> int:
 
 
 def _file(path: Path, as_json: bool) -> int:
-    from edge_export.cache import cache_folder
+    from edge_export.cache import log_folder
     from edge_export.errors import RequestError
     from edge_export.workers import Pool, WorkerError
 
     if not path.exists():
         raise RequestError(f"{path} does not exist: give a compiled file or a bundle")
     with Pool(1) as pool:
-        log = cache_folder() / "logs" / "inspect.log"
+        log = log_folder("inspect") / "inspect.log"
         task = {"path": str(path.absolute())}
         try:
             found = pool.submit("inspect", task, kind="inspect", timeout_s=INSPECT_TIMEOUT_S, log=log).result()

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_export.cache import cache_folder
+    from edge_export.cache import log_folder
     from edge_export.cli.progress import shown_progress
     from edge_export.family.bundle import read_bundle
     from edge_export.family.proof import prove_bundle
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     members = bundle.manifest.members
     labels = list(dict.fromkeys(artifact.label for member in members for artifact in member.artifacts))
     with shown_progress([member.name for member in members], labels) as progress:
-        logs = cache_folder() / "logs" / f"verify-{bundle.root.absolute().name}"
+        logs = log_folder(f"verify-{bundle.root.absolute().name}")
         numerics = prove_bundle(bundle, mother, os.cpu_count() or 1, logs, progress)
     bad = {"failed", "error", "unverified"} if args.strict else {"failed", "error"}
     failures = sum(run.verdict in bad for member in numerics.members for run in member.runs)

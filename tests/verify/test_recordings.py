@@ -1,0 +1,71 @@
+"""Recorded inputs: the mother's, the catalog's, or a folder's; never none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.numpy import save_file
+
+from edge_export.errors import RequestError
+from edge_export.mothers.protocol import IOSpec, Recordings, TensorSpec
+from edge_export.verify.recordings import read_folder, recordings_of
+from tests import strangers
+
+IMAGE = IOSpec((TensorSpec("image", (1, 3, 8, 12), layout="NCHW"),), (TensorSpec("logits", (1, 2)),))
+
+
+def test_images_are_resized_and_scaled(tmp_path):
+    Image.new("RGB", (30, 20), (255, 0, 51)).save(tmp_path / "b.png")
+    Image.new("L", (12, 8), 255).save(tmp_path / "a.jpg")
+    (tmp_path / "notes.txt").write_text("not an image")
+    (goldens,) = read_folder(tmp_path, IMAGE).goldens
+    assert goldens.shape == (2, 3, 8, 12)
+    assert torch.allclose(goldens[0], torch.ones(3, 8, 12), atol=0.01)
+    assert torch.allclose(goldens[1].mean((1, 2)), torch.tensor([1.0, 0.0, 0.2]), atol=0.01)
+
+
+def test_a_file_that_is_no_image(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"\x89PNG but no more")
+    with pytest.raises(RequestError, match=r"a\.png is no image"):
+        read_folder(tmp_path, IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": np.zeros((2, 5), np.float32)}, r"x is float32 \(2, 5\)"),
+        ({"x": np.zeros((2, 6), np.float64)}, "x is float64"),
+        ({"x": np.zeros((0, 6), np.float32)}, r"x is float32 \(0, 6\)"),
+        ({"y": np.zeros((2, 6), np.float32)}, "it has no tensor x"),
+        ({"x": np.full((2, 6), np.nan, np.float32)}, "NaN"),
+    ],
+)
+def test_tensors_that_do_not_fit(arrays, message, tmp_path):
+    save_file(arrays, tmp_path / "a.safetensors")
+    with pytest.raises(RequestError, match=message):
+        read_folder(tmp_path, strangers.Mother.io)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 100, b"\x08" + b"\0" * 7 + b"notjson!"])
+def test_a_damaged_file(content, tmp_path):
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(RequestError, match=r"a\.safetensors can't be read"):
+        read_folder(tmp_path, strangers.Mother.io)
+
+
+def test_an_empty_folder_and_none(tmp_path):
+    with pytest.raises(RequestError, match="holds no"):
+        read_folder(tmp_path, IMAGE)
+    with pytest.raises(RequestError, match="can't be read"):
+        read_folder(tmp_path / "gone", IMAGE)
+
+
+def test_a_mother_s_own_recordings_must_fit_it():
+    mother = strangers.Mother()
+    mother.recordings = lambda: Recordings([], (torch.zeros(4, 7),), (torch.zeros(3, 6),), torch.zeros(2), "top2")
+    with pytest.raises(RequestError) as error:
+        recordings_of("stranger", mother, None)
+    for problem in ("metric 'top2'", "goldens x has shape (4, 7)", "2 targets for 3 held-out samples"):
+        assert problem in str(error.value)
