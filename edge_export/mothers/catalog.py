@@ -54,7 +54,8 @@ CATALOG: dict[str, CatalogEntry] = {
     ),
     "separator": CatalogEntry(
         "edge_export.mothers.band_split:separator",
-        "a band-split separator of vocals and accompaniment, 16 kHz mono, streaming, depth and width 1 to 4",
+        "a band-split separator of vocals and accompaniment, 16 kHz mono, streaming, depth and width 1 to 4 (trained)",
+        checkpoint="separator.safetensors",
     ),
     "bsrnn": CatalogEntry(
         "edge_export.mothers.band_split:bsrnn",

@@ -35,7 +35,7 @@ def test_untrained_mothers_are_the_same_in_each_run_and_leave_the_callers_genera
 def test_the_shipped_checkpoints_are_small_and_used() -> None:
     for name, entry in CATALOG.items():
         if entry.checkpoint_path is not None:
-            assert entry.checkpoint_path.stat().st_size < 2_000_000, name
+            assert entry.checkpoint_path.stat().st_size < 5_000_000, name
     trained = open_mother("digits").state_dict()["classifier.0.weight"]  # type: ignore[attr-defined]
     assert not torch.equal(trained, build_untrained("digits").state_dict()["classifier.0.weight"])  # type: ignore[attr-defined]
 

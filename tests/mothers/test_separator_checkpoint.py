@@ -1,0 +1,34 @@
+"""The shipped separator separates, at every configuration, on songs it has never heard."""
+
+import pytest
+import torch
+
+from edge_export.members.calibrate import calibrate
+from edge_export.members.extract import extract
+from edge_export.mothers.catalog import open_mother
+from edge_export.training.data.excerpts import Excerpts, open_excerpts
+from edge_export.training.losses import si_sdr
+
+
+def improvement(name: str, excerpts: Excerpts) -> float:
+    mother = open_mother("separator")
+    member = extract(mother, mother.space.parse(name))
+    calibrate(member, [(excerpts.calibration,)])
+    with torch.no_grad():
+        vocals = member(excerpts.mixtures)[:, 0]
+    return float((si_sdr(vocals, excerpts.vocals) - si_sdr(excerpts.mixtures, excerpts.vocals)).mean())
+
+
+@pytest.mark.parametrize(("name", "decibels"), [("d1w1", 3.0), ("d4w4", 6.0)])
+def test_vocals_improve(name: str, decibels: float) -> None:
+    assert improvement(name, open_excerpts()) >= decibels
+
+
+@pytest.mark.slow
+def test_more_depth_and_width_never_cost_more_than_a_third_of_a_decibel() -> None:
+    excerpts = open_excerpts()
+    table = [[improvement(f"d{depth}w{width}", excerpts) for width in range(1, 5)] for depth in range(1, 5)]
+    scores = torch.tensor(table)
+    assert scores.diff(dim=0).min() > -0.3
+    assert scores.diff(dim=1).min() > -0.3
+    assert scores[3, 3] > scores[0, 0]
