@@ -19,7 +19,7 @@ def improvement(name: str, excerpts: Excerpts) -> float:
     return float((si_sdr(vocals, excerpts.vocals) - si_sdr(excerpts.mixtures, excerpts.vocals)).mean())
 
 
-@pytest.mark.parametrize(("name", "decibels"), [("d1w1", 3.0), ("d4w4", 6.0)])
+@pytest.mark.parametrize(("name", "decibels"), [("d1w1", 3.0), pytest.param("d4w4", 6.0, marks=pytest.mark.slow)])
 def test_vocals_improve(name: str, decibels: float) -> None:
     assert improvement(name, open_excerpts()) >= decibels
 
