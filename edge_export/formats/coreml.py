@@ -52,7 +52,7 @@ def compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, obj
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
     model.save(str(path))
     normalise(path)
-    require_io(own_io, *tensor_specs(_reopen(path)))
+    require_io(own_io, *tensor_specs(reopen(path)))
     notes = tuple(
         f"Core ML reserves the name {old.name}: it is called {new.name} here"
         for old, new in zip(io.inputs + io.outputs, own_io.inputs + own_io.outputs, strict=True)
@@ -119,7 +119,7 @@ def _own_boundary(exported: ExportedProgram, input_names: list[str]) -> Exported
     return exported
 
 
-def _reopen(path: Path) -> Any:
+def reopen(path: Path) -> Any:
     """The package's spec, after its program and weights were read back as a whole."""
     import coremltools as ct
     from coremltools.converters.mil.frontend.milproto import load as milproto

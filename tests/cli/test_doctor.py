@@ -1,0 +1,42 @@
+"""The doctor tries everything for real, and says how to mend what is broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_export.doctor import PACKAGES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.slow
+def test_a_broken_converter_is_named_and_the_rest_still_tried(tmp_path):
+    (tmp_path / "onnx2tf.py").write_text("raise ImportError('half an installation')\n")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}",
+        "EDGE_EXPORT_CACHE": str(tmp_path / "cache"),
+    }
+    command = [sys.executable, "-m", "edge_export", "doctor", "--json"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    checks = {(c["kind"], c["name"]): c for c in json.loads(done.stdout)["checks"]}
+    assert checks["converter", "executorch"]["ok"]
+    assert checks["runtime", "ExecuTorch"]["ok"]
+    assert checks["converter", "coreml"]["ok"]
+    broken = checks["converter", "tflite"]
+    assert broken["ok"] is False
+    assert "half an installation" in broken["detail"]
+    assert "pip install onnx2tf==" in broken["remedy"]
+    assert ("runtime", "LiteRT") not in checks
+
+
+def test_remedies_install_what_is_locked():
+    locked = (ROOT / "requirements.lock").read_text().splitlines()
+    assert {package for packages in PACKAGES.values() for package in packages} <= set(locked)
