@@ -40,19 +40,19 @@ def test_ios_family_of_digits(edge_export):
 
 @pytest.mark.slow
 def test_a_stranger_s_mother_builds_like_ours(edge_export):
-    arguments = ("--mother", "examples.elastic_cnn:mother")
-    done = edge_export("build", "--target", "android", *arguments, "--members", "c8,c32", "--out", "b", "--json")
+    arguments = ("--mother", "examples.elastic_mlp:trained")
+    done = edge_export("build", "--target", "android", *arguments, "--members", "h8,h32", "--out", "b", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     for index in range(2):
         for label in ("executorch-xnnpack-fp32", "tflite-builtin-fp32"):
             run = run_of(result, label, index)
             assert run["verdict"] == "passed"
-            assert run["metric"]["artifact"] == run["metric"]["mother"] > 90
+            assert run["metric"]["artifact"] == run["metric"]["mother"] > 85
     # A manifest may name any module: without --mother, none is imported by its word.
     done = edge_export("verify", "b", "--json")
     assert done.returncode == 0
-    assert "--mother examples.elastic_cnn:mother" in json.loads(done.stdout)["stages"]
+    assert "--mother examples.elastic_mlp:trained" in json.loads(done.stdout)["stages"]
     done = edge_export("verify", "b", *arguments, "--json")
     assert json.loads(done.stdout)["members"][1]["stages"][0]["name"] == "recorded"
 
