@@ -1,0 +1,146 @@
+"""Open an `.mlpackage` folder from disk and read what its program holds: specification, types and constants.
+
+Nothing in it is trusted: whatever is missing, truncated or contradicts itself is a ValueError that says what.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from edge_export.runtimes.arrays import Array
+from edge_export.runtimes.mil.types import SCALARS, TensorType, rounded, unpacked
+from edge_export.runtimes.mil.weights import WeightFile
+
+_MODEL_FOLDER = "@model_path"
+
+
+@dataclass(frozen=True)
+class Package:
+    """An open package.
+
+    Attributes:
+        spec: Its specification, a `Model` message with an `mlProgram`.
+        folder: Where its model file is; weight files are named relative to it.
+    """
+
+    spec: Any
+    folder: Path
+    _files: dict[Path, WeightFile] = field(default_factory=dict, repr=False)
+
+    def weight_file(self, name: str) -> WeightFile:
+        """The weight file that a program calls `name`, such as "@model_path/weights/weight.bin"."""
+        prefix, _, inner = name.partition("/")
+        if prefix != _MODEL_FOLDER:
+            raise ValueError(f"the weight file's name is {name!r}, not {_MODEL_FOLDER}/…")
+        path = self.folder / _inside(inner)
+        if path not in self._files:
+            self._files[path] = WeightFile(path)
+        return self._files[path]
+
+
+def open_package(path: Path) -> Package:
+    """Read the manifest and the model file of the package at `path`.
+
+    Raises:
+        ValueError: It is no package, or not of an ML program.
+    """
+    from coremltools.proto import Model_pb2
+    from google.protobuf.message import DecodeError
+
+    model = _model_file(path)
+    spec = Model_pb2.Model()
+    try:
+        spec.ParseFromString(model.read_bytes())
+    except DecodeError as error:
+        raise ValueError(f"{path.name}: its model file cannot be decoded: {error}") from None
+    except OSError as error:
+        raise ValueError(f"{path.name}: its model file cannot be read: {error.strerror}") from None
+    kind = spec.WhichOneof("Type")
+    if kind != "mlProgram":
+        raise ValueError(f"{path.name} holds no ML program, but {kind or 'nothing'}")
+    return Package(spec, model.parent)
+
+
+def tensor_type(value_type: Any) -> TensorType:
+    """What a `ValueType` message declares.
+
+    Raises:
+        ValueError: It is no tensor, or of a type that the evaluator does not know.
+    """
+    from coremltools.proto import MIL_pb2
+
+    kind = value_type.WhichOneof("type")
+    if kind != "tensorType":
+        raise ValueError(f"a value is of {kind or 'no type'}, not a tensor")
+    declared = value_type.tensorType
+    number = declared.dataType
+    names = MIL_pb2.DataType.DESCRIPTOR.values_by_number
+    name = names[number].name if number in names else f"number {number}"
+    if name not in SCALARS:
+        raise ValueError(f"a tensor is of type {name}, which is not evaluated")
+    if declared.rank != len(declared.dimensions):
+        raise ValueError(f"a tensor of rank {declared.rank} has {len(declared.dimensions)} dimensions")
+    return TensorType(SCALARS[name], tuple(_size(dimension) for dimension in declared.dimensions))
+
+
+def constant(package: Package, value: Any) -> Any:
+    """A `Value` message as an array, as its type is held; a string of rank 0 is a str.
+
+    Raises:
+        ValueError: It contradicts its type, or its blob cannot be read.
+    """
+    declared = tensor_type(value.type)
+    if None in declared.shape:
+        raise ValueError(f"a constant is declared as {declared}")
+    if value.WhichOneof("value") == "blobFileValue":
+        blob = value.blobFileValue
+        return package.weight_file(blob.fileName).read(blob.offset, declared)
+    if value.immediateValue.WhichOneof("value") != "tensor":
+        raise ValueError(f"a constant declared as {declared} has no tensor's value")
+    return _immediate(value.immediateValue.tensor, declared)
+
+
+def _immediate(tensor: Any, declared: TensorType) -> Any:
+    count = math.prod(size or 0 for size in declared.shape)
+    kind = tensor.WhichOneof("value")
+    if kind == "bytes":
+        return unpacked(tensor.bytes.values, count, declared.scalar).reshape(declared.shape)
+    values = getattr(tensor, kind).values if kind else []
+    if (kind == "strings") != (declared.scalar.name == "string") or len(values) != count:
+        raise ValueError(f"a constant declared as {declared} has {len(values)} {kind or 'values'}")
+    if kind == "strings":
+        return values[0] if declared.shape == () else np.array(list(values), object).reshape(declared.shape)
+    return rounded(np.array(list(values)), declared.scalar).reshape(declared.shape)
+
+
+def _size(dimension: Any) -> int | None:
+    return int(dimension.constant.size) if dimension.WhichOneof("dimension") == "constant" else None
+
+
+def _model_file(package: Path) -> Path:
+    try:
+        manifest = json.loads((package / "Manifest.json").read_text("utf-8"))
+        item = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
+    except OSError as error:
+        raise ValueError(f"{package.name}: its Manifest.json cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{package.name}: its Manifest.json names no model: {error!r}") from None
+    return package / "Data" / _inside(item)
+
+
+def _inside(path: Any) -> Path:
+    """A relative path in a package that leads nowhere else."""
+    if not isinstance(path, str) or not path or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ValueError(f"the path {path!r} leads out of the package")
+    return Path(path)
+
+
+def as_output(array: Array, dtype: str) -> Array:
+    """A value as the outside sees it: a copy of type `dtype`, contiguous."""
+    return np.array(array, dtype=dtype, order="C")
