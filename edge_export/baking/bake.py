@@ -1,71 +1,71 @@
-"""Apply every baking rule until none has anything left to do.
-
-The whole member goes to float64 first and back to float32 last, so that each weight is rounded once however many
-rules have touched it.
-"""
+"""Turn a calibrated member into a plain inference network, by the baker of its kind: a literal table."""
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import fx
-from torch.fx.passes.shape_prop import ShapeProp
+from torch import nn
 
-from edge_export.baking import (
-    fold_batchnorm_into_next,
-    fold_batchnorm_into_previous,
-    fold_scale_into_previous,
-    remove_identity,
-)
-from edge_export.baking.rule import Applied, Refused, Rule
-from edge_export.errors import one_line
+from edge_export.baking import graph
+from edge_export.baking.rule import Baked
+from edge_export.baking.separator import bake as separator
+from edge_export.mothers.band_split_network import BandSplitNetwork
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
-# Identities first, since they stand between layers that fold; previous before next, since it has fewer conditions.
-RULES: tuple[tuple[str, Rule], ...] = (
-    (remove_identity.NAME, remove_identity.apply),
-    (fold_scale_into_previous.NAME, fold_scale_into_previous.apply),
-    (fold_batchnorm_into_previous.NAME, fold_batchnorm_into_previous.apply),
-    (fold_batchnorm_into_next.NAME, fold_batchnorm_into_next.apply),
-)
+    from edge_export.mothers.protocol import IOSpec
+
+Options = Mapping[str, object]
 
 
 @dataclass(frozen=True)
-class Baked:
-    """A plain inference network and what became of every rule's match."""
+class Baker:
+    """How members of one type are baked.
 
-    module: nn.Module
-    applied: tuple[Applied, ...]
-    refused: tuple[Refused, ...]
+    Attributes:
+        member: The type.
+        check: Raises RequestError when a member can't be baked, or not with these options.
+        bake: From a calibrated member and example inputs to the network that is converted.
+        approximate: An inexact variant of a calibrated member that the options ask for, made before it is baked; or
+            None where they ask for none. It gets the calibration batches and how many of them to take.
+    """
+
+    member: type[nn.Module]
+    check: Callable[[nn.Module, Options], None]
+    bake: Callable[[nn.Module, tuple[Tensor, ...], Options], Baked]
+    approximate: Callable[[nn.Module, Options, Iterable[tuple[Tensor, ...]], int | None], nn.Module | None]
 
 
-def bake(member: nn.Module, inputs: tuple[Tensor, ...]) -> Baked:
-    """A baked float32 copy of `member`, which is left as it was.
+# The first that fits is taken.
+BAKERS: tuple[Baker, ...] = (
+    Baker(BandSplitNetwork, separator.check, separator.bake, separator.approximate),
+    Baker(nn.Module, graph.check, lambda member, inputs, _: graph.bake_graph(member, inputs), lambda *_: None),
+)
+
+
+def baker_of(member: nn.Module) -> Baker:
+    """The baker of `member`'s type."""
+    return next(baker for baker in BAKERS if isinstance(member, baker.member))
+
+
+def bake(member: nn.Module, inputs: tuple[Tensor, ...], options: Options | None = None) -> Baked:
+    """A baked float32 copy of `member`; RequestError when it can't be baked with these options.
 
     Args:
         member: A calibrated member in eval mode.
-        inputs: Example inputs, from which the rules learn the rank of every value.
+        inputs: Example inputs of the member.
+        options: What its baker may be told, from the table [member] of a target.
     """
-    working = copy.deepcopy(member).eval().double()
-    try:
-        graph_module = fx.symbolic_trace(working)
-        wide = tuple(t.double() if t.is_floating_point() else t for t in inputs)
-        with torch.no_grad():
-            ShapeProp(graph_module).propagate(*wide)
-    except Exception as error:  # a stranger's forward may raise anything while it is traced
-        reason = f"its forward can't be traced as a graph ({one_line(error, 160)})"
-        return Baked(copy.deepcopy(member).eval(), (), (Refused("trace", type(member).__name__, reason),))
+    baker = baker_of(member)
+    baker.check(member, options or {})
+    return baker.bake(member, inputs, options or {})
 
-    applied: list[Applied] = []
-    while True:
-        outcomes = [outcome for _, rule in RULES for outcome in rule(graph_module)]
-        done = [o for o in outcomes if isinstance(o, Applied)]
-        applied += done
-        if not done:
-            refused = tuple(o for o in outcomes if isinstance(o, Refused))
-            return Baked(graph_module.float().eval(), tuple(applied), refused)
+
+def example_inputs(io: IOSpec) -> tuple[Tensor, ...]:
+    """Zeros of the shapes and types of `io`."""
+    import torch
+
+    return tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in io.inputs)

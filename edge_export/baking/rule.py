@@ -14,6 +14,8 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 if TYPE_CHECKING:
     from torch import Tensor, fx
 
+    from edge_export.mothers.protocol import IOSpec
+
 CONVOLUTIONS = _ConvNd
 AFFINE = (_ConvNd, nn.Linear)
 
@@ -33,6 +35,20 @@ class Refused:
     rule: str
     layer: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Baked:
+    """A plain inference network and what became of every rule's match.
+
+    Attributes:
+        io: Its inputs and outputs where baking made others out of the member's; None where they are the member's.
+    """
+
+    module: nn.Module
+    applied: tuple[Applied, ...]
+    refused: tuple[Refused, ...]
+    io: IOSpec | None = None
 
 
 Outcome = Applied | Refused

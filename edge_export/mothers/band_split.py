@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from edge_export.errors import RequestError
 from edge_export.mothers.band_split_network import BandSplitNetwork, BandSplitSettings
 from edge_export.mothers.bands import SEPARATOR_16, VOCALS_41
-from edge_export.mothers.protocol import IOSpec, TensorSpec
+from edge_export.mothers.protocol import IOSpec, Stream, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ class ElasticBandSplit(nn.Module):
         self.io = IOSpec(
             inputs=(TensorSpec("audio", (1, settings.channels, samples), layout="NCT", unit=unit),),
             outputs=(TensorSpec("stems", (1, len(settings.stems), settings.channels, samples), unit=unit),),
+            stream=Stream(settings.sample_rate, settings.hop, 1, settings.delay, settings.stems),
         )
 
     def forward(self, audio: Tensor, config: DepthWidth | None = None) -> Tensor:

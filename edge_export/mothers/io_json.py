@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import Any
 
-from edge_export.mothers.protocol import IOSpec, TensorSpec
+from edge_export.mothers.protocol import IOSpec, Stream, TensorSpec
 
 # What every format can keep as a name: Core ML allows no dots or dashes, and no digit first.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _DTYPES = ("float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
 _TENSOR_KEYS = {"name", "shape", "dtype", "layout", "unit"}
-_KEYS = {"inputs", "outputs", "feedback", "labels"}
+_KEYS = {"inputs", "outputs", "feedback", "labels", "stream"}
+_STREAM_NUMBERS = {"sample_rate": 1_000_000, "hop": 2**20, "frames_per_call": 2**16, "delay": 2**20}
+_MOST_STEMS = 64
 _LONGEST_TEXT = 200
 _MOST_TENSORS = 64
 _MOST_LABELS = 100_000
@@ -25,6 +28,7 @@ def io_to_json(io: IOSpec) -> dict[str, Any]:
         "outputs": [_tensor_to_json(spec) for spec in io.outputs],
         "feedback": [list(pair) for pair in io.feedback],
         "labels": list(io.labels),
+        "stream": None if io.stream is None else asdict(io.stream) | {"stems": list(io.stream.stems)},
     }
 
 
@@ -49,9 +53,10 @@ def io_from_json(data: Any) -> IOSpec:
     if not isinstance(labels, list) or len(labels) > _MOST_LABELS or not all(map(_is_text, labels)):
         problems.append("labels must be a list of short strings")
         labels = []
+    stream = _stream(data.get("stream"), problems)
     if problems:
         raise ValueError("io: " + "; ".join(problems))
-    return IOSpec(inputs, outputs, feedback, tuple(labels))
+    return IOSpec(inputs, outputs, feedback, tuple(labels), stream)
 
 
 def _tensor_to_json(spec: TensorSpec) -> dict[str, Any]:
@@ -117,6 +122,30 @@ def _feedback(
     if len({sink for _, sink in data}) < len(data):
         problems.append("an input is fed back twice")
     return tuple((source, sink) for source, sink in data)
+
+
+def _stream(data: Any, problems: list[str]) -> Stream | None:
+    if data is None:
+        return None
+    if not isinstance(data, dict) or set(data) != {*_STREAM_NUMBERS, "stems"}:
+        problems.append(f"stream must be an object of {', '.join(_STREAM_NUMBERS)} and stems")
+        return None
+    before = len(problems)
+    for name, most in _STREAM_NUMBERS.items():
+        if type(data[name]) is not int or not (name != "delay") <= data[name] <= most:
+            problems.append(f"stream.{name} must be a whole number up to {most}, not {data[name]!r:.80}")
+    stems = data["stems"]
+    if not isinstance(stems, list) or not 0 < len(stems) <= _MOST_STEMS or not all(map(_is_name, stems)):
+        problems.append(f"stream.stems must be 1 to {_MOST_STEMS} names that match {_NAME.pattern}")
+    elif len(set(stems)) < len(stems):
+        problems.append("stream.stems has a name twice")
+    if len(problems) > before:
+        return None
+    return Stream(**{name: data[name] for name in _STREAM_NUMBERS}, stems=tuple(stems))
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
 def _is_text(value: Any) -> bool:

@@ -35,6 +35,35 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """How sound goes through a member that streams. Its first input and output have time, in samples, as last axis.
+
+    Attributes:
+        sample_rate: Hz.
+        hop: Samples of one frame.
+        frames_per_call: Frames in each call.
+        delay: Samples by which the outputs lag behind the inputs, beside the call that has to be filled first.
+        stems: Names of the outputs' parts, on axis 1.
+    """
+
+    sample_rate: int
+    hop: int
+    frames_per_call: int
+    delay: int
+    stems: tuple[str, ...]
+
+    @property
+    def samples(self) -> int:
+        """Samples in each call."""
+        return self.hop * self.frames_per_call
+
+    @property
+    def latency_ms(self) -> float:
+        """Algorithmic latency in ms: from a sample's arrival until it is out, when computing takes no time."""
+        return 1000.0 * (self.delay + self.samples) / self.sample_rate
+
+
+@dataclass(frozen=True)
 class IOSpec:
     """What goes into a member and what comes out, in the order of `forward`.
 
@@ -43,12 +72,26 @@ class IOSpec:
         outputs: The outputs, in order.
         feedback: Pairs (output name, input name) of state that the app feeds back on the next call; it starts at zero.
         labels: The class names behind the last axis of the first output, for a classifier.
+        stream: For what streams. The io of a mother that streams describes whole recordings, of any number of samples.
     """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     feedback: tuple[tuple[str, str], ...] = ()
     labels: tuple[str, ...] = ()
+    stream: Stream | None = None
+
+    @property
+    def recorded_inputs(self) -> tuple[TensorSpec, ...]:
+        """The inputs that recordings hold: all but fed-back state."""
+        sinks = {sink for _, sink in self.feedback}
+        return tuple(spec for spec in self.inputs if spec.name not in sinks)
+
+    @property
+    def recorded_outputs(self) -> tuple[TensorSpec, ...]:
+        """The outputs that are compared: all but fed-back state."""
+        sources = {source for source, _ in self.feedback}
+        return tuple(spec for spec in self.outputs if spec.name not in sources)
 
 
 @dataclass(frozen=True)
@@ -57,9 +100,10 @@ class Recordings:
 
     Attributes:
         batches: Training batches for calibration, each a tuple of input tensors `(batch, …)`.
-        goldens: Held-out inputs, one tensor `(count, …)` per input: what every stage is compared on.
+        goldens: Held-out inputs, one tensor `(count, …)` per input: what every stage is compared on. For what streams,
+            whole excerpts, `(count, channels, samples)`.
         held_out: The whole held-out set's inputs, one tensor `(count, …)` per input.
-        targets: What the task metric compares with, `(count, …)`: class indices for top-1.
+        targets: What the task metric compares with, `(count, …)`: class indices for top-1, true stems for SI-SDR.
         metric: The task metric's name, a key of `verify.metrics.TASK_METRICS`.
     """
 
@@ -86,7 +130,7 @@ class Space(Protocol):
         ...
 
     def parse(self, text: str) -> Config:
-        """The configuration that `text` or `name` names; `RequestError` when it is malformed or outside of the space."""
+        """The configuration that `text` or `name` names; `RequestError` when malformed or outside of the space."""
         ...
 
     def name(self, config: Config) -> str:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from edge_export.baking.bake import Baked, bake
+from edge_export.baking.bake import bake
 from edge_export.baking.export import export_program
+from edge_export.baking.rule import Baked
 from edge_export.members.calibrate import batch_norms, calibrate
 from edge_export.members.complexity import Complexity, complexity
 from edge_export.members.extract import extract, forward

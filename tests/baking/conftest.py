@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edge_export.baking.bake import Baked, bake
+from edge_export.baking.bake import bake
+from edge_export.baking.rule import Baked
 
 
 def bake_and_compare(member: torch.nn.Module, *inputs: torch.Tensor) -> Baked:

@@ -1,0 +1,68 @@
+"""Apply every rule on graphs until none has anything left to do.
+
+The whole member goes to float64 first and back to float32 last, so that each weight is rounded once however many
+rules have touched it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import fx
+from torch.fx.passes.shape_prop import ShapeProp
+
+from edge_export.baking import (
+    fold_batchnorm_into_next,
+    fold_batchnorm_into_previous,
+    fold_scale_into_previous,
+    remove_identity,
+)
+from edge_export.baking.rule import Applied, Baked, Refused, Rule
+from edge_export.errors import RequestError, one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+# Identities first, since they stand between layers that fold; previous before next, since it has fewer conditions.
+RULES: tuple[tuple[str, Rule], ...] = (
+    (remove_identity.NAME, remove_identity.apply),
+    (fold_scale_into_previous.NAME, fold_scale_into_previous.apply),
+    (fold_batchnorm_into_previous.NAME, fold_batchnorm_into_previous.apply),
+    (fold_batchnorm_into_next.NAME, fold_batchnorm_into_next.apply),
+)
+
+
+def check(_member: nn.Module, options: Mapping[str, object]) -> None:
+    """RequestError for any option: there are none."""
+    if options:
+        raise RequestError(f"this mother's members have no option {', '.join(options)}: remove it from [member]")
+
+
+def bake_graph(member: nn.Module, inputs: tuple[Tensor, ...]) -> Baked:
+    """A baked float32 copy of `member`, which is left as it was.
+
+    Args:
+        member: A calibrated member in eval mode.
+        inputs: Example inputs, from which the rules learn the rank of every value.
+    """
+    working = copy.deepcopy(member).eval().double()
+    try:
+        graph_module = fx.symbolic_trace(working)
+        wide = tuple(t.double() if t.is_floating_point() else t for t in inputs)
+        with torch.no_grad():
+            ShapeProp(graph_module).propagate(*wide)
+    except Exception as error:  # a stranger's forward may raise anything while it is traced
+        reason = f"its forward can't be traced as a graph ({one_line(error, 160)})"
+        return Baked(copy.deepcopy(member).eval(), (), (Refused("trace", type(member).__name__, reason),))
+
+    applied: list[Applied] = []
+    while True:
+        outcomes = [outcome for _, rule in RULES for outcome in rule(graph_module)]
+        done = [o for o in outcomes if isinstance(o, Applied)]
+        applied += done
+        if not done:
+            refused = tuple(o for o in outcomes if isinstance(o, Refused))
+            return Baked(graph_module.float().eval(), tuple(applied), refused)

@@ -1,0 +1,78 @@
+"""BatchNorm, linear, tanh, linear and GLU for each band → one batched matrix, then one matrix for each run of bands.
+
+    hidden_k = tanh(W_k x_k + b_k)                         all bands at once: bmm over bands, BatchNorm folded
+    [value ; gate]_run = diag(V_i … V_j) [hidden_i … hidden_j] + c        rows in `transform.py`'s order of bins
+    mask = value · sigmoid(gate)                           GLU
+
+Rows of the second matrix: (value|gate, mask, channel, parity, re|im, column); columns without a bin are zero rows.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from edge_export.baking.separator.band_runs import Run, runs
+from edge_export.baking.separator.constants import fixed, join, linear, swap
+from edge_export.baking.separator.fold_batchnorm import Affine, affine, fold
+from edge_export.mothers.band_split_network import BandSplitSettings, MaskEstimation
+
+NAME = "masks"
+
+
+class StreamedMasks(nn.Module):
+    """Features to complex masks; made from a mother's `MaskEstimation` with batch norm."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, estimation: MaskEstimation, settings: BandSplitSettings) -> None:
+        super().__init__()
+        s = settings
+        assert estimation.norm is not None
+        first, second = [], []
+        for band, network in enumerate(estimation.networks):
+            assert isinstance(network, nn.Sequential)
+            first.append(fold(estimation.norm, affine(network[0]), band * s.features))  # type: ignore[arg-type]
+            second.append(affine(network[2]))  # type: ignore[arg-type]
+        fixed(self, "weight", torch.stack([a.weight.T for a in first]))
+        fixed(self, "bias", torch.stack([a.bias for a in first])[:, None])
+        self.bands, self.hidden = len(first), s.mask_hidden
+        self.rows = 4 * s.masks * s.channels
+        found = runs(s.edges, s.n_fft, 2 * self.rows, s.mask_hidden)
+        self.cuts = [(run.first * s.mask_hidden, (run.first + len(run.bands)) * s.mask_hidden) for run in found]
+        self.linears = nn.ModuleList(_run_linear(run, second, s.masks * s.channels) for run in found)
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        """`(frames × bands, features)` to `(frames, masks × channels × parity × re|im, columns)`."""
+        hidden = torch.tanh(torch.bmm(swap(x.view(frames, self.bands, -1)), self.weight) + self.bias)
+        flat = swap(hidden).reshape(frames, self.bands * self.hidden)
+        parts = [
+            layer(flat[:, start:stop]).view(frames, 2 * self.rows, -1)
+            for layer, (start, stop) in zip(self.linears, self.cuts, strict=True)
+        ]
+        both = join(parts, 2)
+        return both[:, : self.rows] * torch.sigmoid(both[:, self.rows :])
+
+
+def _run_linear(run: Run, second: list[Affine], planes: int) -> nn.Linear:
+    hidden = second[0].weight.shape[1]
+    weight = second[0].weight.new_zeros(2, planes, 2, 2, run.columns, len(run.bands), hidden)
+    bias = second[0].weight.new_zeros(2, planes, 2, 2, run.columns)
+    for offset, (low, high) in enumerate(run.bands):
+        source = second[run.first + offset]
+        rows, biases = (t.view(2, planes, 2, high - low, *t.shape[1:]) for t in source)
+        for k in range(low, high):
+            parity, column = run.column(k)
+            weight[:, :, parity, :, column, offset] = rows[:, :, :, k - low]
+            bias[:, :, parity, :, column] = biases[:, :, :, k - low]
+    return linear(weight.flatten(5).flatten(0, 4), bias.flatten())
+
+
+def apply_mask(mask: Tensor, spectrum: Tensor) -> Tensor:
+    """Complex product of two `(rows, 2, 2, columns)`."""
+    real, imaginary = spectrum[:, :, :1], spectrum[:, :, 1:]
+    mask_real, mask_imaginary = mask[:, :, :1], mask[:, :, 1:]
+    return torch.cat(
+        [mask_real * real - mask_imaginary * imaginary, mask_real * imaginary + mask_imaginary * real], dim=2
+    )

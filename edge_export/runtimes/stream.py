@@ -1,0 +1,60 @@
+"""Whole recordings through a network that streams: cut into calls, state fed back, the delay dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from edge_export.mothers.protocol import IOSpec
+from edge_export.runtimes.arrays import Array, Run
+
+
+def calls_for(io: IOSpec, samples: int) -> int:
+    """How many calls a recording of `samples` takes until its last sample is out."""
+    assert io.stream is not None
+    return -(-(samples + io.stream.delay) // io.stream.samples)
+
+
+def stream_recording(run: Run, io: IOSpec, recording: Array, on_call: Callable[[int], None] = lambda _: None) -> Array:
+    """Call by call through `run`, from a state of zeros; silence behind the end flushes what is still inside.
+
+    Args:
+        run: The network, in the names and shapes of `io`, which has a stream.
+        recording: `(1, channels, samples)`.
+        on_call: Told how many calls are done, after each.
+
+    Returns:
+        `(1, stems, channels, samples)`, aligned with the recording.
+    """
+    assert io.stream is not None
+    audio, stems = io.inputs[0], io.outputs[0]
+    size, delay, samples = io.stream.samples, io.stream.delay, recording.shape[-1]
+    calls = calls_for(io, samples)
+    padded = np.zeros((*recording.shape[:-1], calls * size), audio.dtype)
+    padded[..., :samples] = recording
+    result = np.empty((*stems.shape[:-1], calls * size), stems.dtype)
+    shapes = {spec.name: spec for spec in io.inputs}
+    state = {sink: np.zeros(shapes[sink].shape, shapes[sink].dtype) for _, sink in io.feedback}
+    for index in range(calls):
+        here = slice(index * size, (index + 1) * size)
+        outputs = run({audio.name: np.ascontiguousarray(padded[..., here]), **state})
+        result[..., here] = outputs[stems.name]
+        state = {sink: np.array(outputs[source]) for source, sink in io.feedback}
+        on_call(index + 1)
+    return result[..., delay : delay + samples]
+
+
+def stream_recordings(
+    run: Run, io: IOSpec, recordings: Array, on_call: Callable[[int], None] = lambda _: None
+) -> dict[str, Array]:
+    """Each of `(count, channels, samples)` as a stream of its own; the stems `(count, stems, channels, samples)`."""
+    each = calls_for(io, recordings.shape[-1])
+
+    def told(index: int) -> Callable[[int], None]:
+        return lambda calls: on_call(index * each + calls)
+
+    outputs = [
+        stream_recording(run, io, recordings[index : index + 1], told(index)) for index in range(len(recordings))
+    ]
+    return {io.outputs[0].name: np.concatenate(outputs)}
