@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_export.baking.separator.band_runs import Run, runs
-from edge_export.baking.separator.constants import join, linear
+from edge_export.baking.separator.constants import join, linear, part
 from edge_export.baking.separator.fold_batchnorm import Affine, affine, fold
 from edge_export.mothers.band_split_network import COMPRESSION_FLOOR, BandSplit, BandSplitSettings
 
@@ -43,7 +43,7 @@ class StreamedBandSplit(nn.Module):
         values = compress(spectrum) if self.compressed else spectrum
         values = values.view(frames, -1, values.shape[-1])
         features = [
-            layer(values[:, :, start:stop].reshape(frames, -1))
+            layer(part(values, 2, start, stop).reshape(frames, -1))
             for layer, (start, stop) in zip(self.linears, self.cuts, strict=True)
         ]
         return join(features, 1)

@@ -37,6 +37,13 @@ def join(parts: Sequence[Tensor], dim: int) -> Tensor:
     return parts[0]
 
 
+def part(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
+    """`x` from `start` to `stop` along `dim`; `x` itself where that is all: converters stumble over an empty cut."""
+    if (start, stop) == (0, x.shape[dim]):
+        return x
+    return x[(slice(None),) * dim + (slice(start, stop),)]
+
+
 def swap(x: Tensor) -> Tensor:
     """`(a, b, c)` to `(b, a, c)`; only a view when one of the two is 1."""
     a, b, c = x.shape

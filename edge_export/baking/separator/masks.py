@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_export.baking.separator.band_runs import Run, runs
-from edge_export.baking.separator.constants import fixed, join, linear, swap
+from edge_export.baking.separator.constants import fixed, join, linear, part, swap
 from edge_export.baking.separator.fold_batchnorm import Affine, affine, fold
 from edge_export.mothers.band_split_network import BandSplitSettings, MaskEstimation
 
@@ -48,7 +48,7 @@ class StreamedMasks(nn.Module):
         hidden = torch.tanh(torch.bmm(swap(x.view(frames, self.bands, -1)), self.weight) + self.bias)
         flat = swap(hidden).reshape(frames, self.bands * self.hidden)
         parts = [
-            layer(flat[:, start:stop]).view(frames, 2 * self.rows, -1)
+            layer(part(flat, 1, start, stop)).view(frames, 2 * self.rows, -1)
             for layer, (start, stop) in zip(self.linears, self.cuts, strict=True)
         ]
         both = join(parts, 2)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edge_export.baking.separator.constants import constant, fixed, join, linear, swap
+from edge_export.baking.separator.constants import constant, fixed, join, linear, part, swap
 from edge_export.baking.separator.fold_batchnorm import Affine, fold
 from edge_export.mothers.band_recurrence import ParallelRecurrence, Recurrence
 
@@ -44,8 +44,8 @@ class TimeRecurrence(nn.Module):
         projected = swap(self.inputs(x).view(rows, self.width, -1))
         steps = []
         for first in range(0, rows, bands):
-            step = projected if rows == bands else projected[:, first : first + bands]
-            hidden, cell = lstm_step(step + torch.bmm(hidden, self.weight_h), cell)
+            z = part(projected, 1, first, first + bands) + torch.bmm(hidden, self.weight_h)
+            hidden, cell = lstm_step(z, cell)
             steps.append(hidden)
         return swap(join(steps, 1)).reshape(rows, -1), hidden, cell
 

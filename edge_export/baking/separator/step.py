@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_export.baking.separator.band_split import StreamedBandSplit
-from edge_export.baking.separator.constants import join, shaped
+from edge_export.baking.separator.constants import join, part, shaped
 from edge_export.baking.separator.gated_sum import fold_gates
 from edge_export.baking.separator.masks import StreamedMasks, apply_mask
 from edge_export.baking.separator.recurrence import BandRecurrence, TimeRecurrence
@@ -110,10 +110,8 @@ class StreamingSeparator(nn.Module):
 
     def _frames(self, samples: Tensor) -> Tensor:
         """`(channels, delay + frames × hop)` to `(frames × channels, n_fft)`."""
-        if self.frames == 1:
-            return samples
         s = self.settings
-        return join([samples[:, f * s.hop : f * s.hop + s.n_fft] for f in range(self.frames)], 0)
+        return join([part(samples, 1, f * s.hop, f * s.hop + s.n_fft) for f in range(self.frames)], 0)
 
     def _waveforms(self, masks: Tensor, spectrum: Tensor, overlap: Tensor) -> tuple[list[Tensor], Tensor]:
         """The stems that have a mask, `(channels, frames × hop)` each, and the next overlap."""
@@ -121,18 +119,16 @@ class StreamingSeparator(nn.Module):
         rows = 4 * s.channels
         masked = []
         for index in range(s.masks):
-            mask = masks if s.masks == 1 else masks[:, index * rows : (index + 1) * rows]
+            mask = part(masks, 1, index * rows, (index + 1) * rows)
             masked.append(apply_mask(mask.reshape(spectrum.shape), spectrum))
         frames = self.synthesis(join(masked, 0)).view(s.masks, self.frames, s.channels, s.n_fft)
         blocks = []
         for f in range(self.frames):
-            frame = frames if self.frames == 1 else frames[:, f : f + 1]
-            total = frame.reshape(-1, s.n_fft)
-            oldest = overlap if s.delay == s.hop else overlap[:, : s.hop]
-            blocks.append(total[:, : s.hop] + oldest)
+            total = part(frames, 1, f, f + 1).reshape(-1, s.n_fft)
+            blocks.append(total[:, : s.hop] + part(overlap, 1, 0, s.hop))
             overlap = self._shifted(total, overlap)
         stems = join(blocks, 1)
-        each = [stems] if s.masks == 1 else [stems[m * s.channels : (m + 1) * s.channels] for m in range(s.masks)]
+        each = [part(stems, 0, m * s.channels, (m + 1) * s.channels) for m in range(s.masks)]
         return each, overlap
 
     def _shifted(self, total: Tensor, overlap: Tensor) -> Tensor:
