@@ -73,15 +73,18 @@ def open_mother(spec: str, checkpoint: str | Path | None = None) -> Mother:
 
     Args:
         spec: A name of the catalog, or "package.module:factory"; the module may lie in the current folder.
-        checkpoint: A `.safetensors` or `.pt` file; None: the one that ships with the catalog's mother. Without either,
-            the weights are what the factory made, seeded with 0.
+        checkpoint: A `.safetensors` or `.pt` file; None: the one that ships with the catalog's mother, or for a
+            factory of the user's, the weights that it made.
 
-    Raises RequestError for an unknown name, a factory that fails or makes no mother, and as `load_checkpoint` does.
+    Raises RequestError for an unknown name, a factory that fails or makes no mother, a mother of the catalog that ships
+    without weights and gets none, and as `load_checkpoint` does.
     """
-    mother = _build(spec)
     entry = CATALOG.get(spec)
     if checkpoint is None and entry is not None:
         checkpoint = entry.checkpoint_path
+        if checkpoint is None:
+            raise RequestError(f"mother {spec} ships without weights: give its checkpoint as --checkpoint")
+    mother = _build(spec)
     if checkpoint is not None:
         from edge_export.mothers.checkpoint import load_checkpoint
 

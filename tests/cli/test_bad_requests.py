@@ -70,7 +70,7 @@ REQUESTS = {
     "no verb": ((), "VERB"),
     "unknown verb": (("bild",), "bild"),
     "unknown option": ((*ANDROID, "--fast"), "--fast"),
-    "no goldens": ((*ANDROID, "--mother", "us_mobilenet_v2", "--members", "0.5"), "--goldens"),
+    "no weights": ((*ANDROID, "--mother", "us_mobilenet_v2", "--members", "0.5"), "--checkpoint"),
     "jobs": ((*ANDROID, "--jobs", "0"), "--jobs"),
     "no bundle": (("verify", "nowhere"), "nowhere"),
     "inspect nothing": (("inspect", "nowhere"), "nowhere"),

@@ -15,8 +15,8 @@ from edge_export.mothers.protocol import Mother
 
 
 @pytest.mark.parametrize("name", CATALOG)
-def test_every_name_opens_a_mother(name: str) -> None:
-    mother = open_mother(name)
+def test_every_name_makes_a_mother(name: str) -> None:
+    mother = build_untrained(name)
     assert isinstance(mother, Mother)
     assert not mother.training  # type: ignore[attr-defined]
     member = mother.extract(mother.space.smallest)
@@ -38,6 +38,11 @@ def test_the_shipped_checkpoints_are_small_and_used() -> None:
             assert entry.checkpoint_path.stat().st_size < 5_000_000, name
     trained = open_mother("digits").state_dict()["classifier.0.weight"]  # type: ignore[attr-defined]
     assert not torch.equal(trained, build_untrained("digits").state_dict()["classifier.0.weight"])  # type: ignore[attr-defined]
+
+
+def test_without_weights_there_is_no_mother() -> None:
+    with pytest.raises(RequestError, match="us_mobilenet_v2 ships without weights: give its checkpoint"):
+        open_mother("us_mobilenet_v2")
 
 
 def test_unknown_name_lists_the_known_ones_and_the_closest() -> None:
