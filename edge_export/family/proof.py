@@ -13,7 +13,7 @@ from edge_export.errors import RequestError, one_line
 from edge_export.family.bundle import Bundle
 from edge_export.family.manifest import Artifact, Member, Status
 from edge_export.family.numerics import ArtifactRun, MemberNumerics, Numerics
-from edge_export.runtimes import why_unavailable
+from edge_export.runtimes import Unsupported, why_unavailable
 from edge_export.verify.artifact import Reference, join_inputs, measure_artifact, split_held_out
 from edge_export.verify.goldens import load_arrays
 from edge_export.verify.metrics import Array, agreement
@@ -186,6 +186,8 @@ def prove_artifact(
             workdir=workdir,
             log=log,
         )
+    except Unsupported as error:
+        return not_run(artifact, "unverified", str(error))
     except (WorkerError, RequestError, ValueError, KeyError) as error:
         return not_run(artifact, "failed", f"did not run: {error}")
     return ArtifactRun(

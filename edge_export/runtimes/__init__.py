@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from dataclasses import dataclass
 
 
@@ -12,7 +13,8 @@ class Runtime:
 
     Its module offers `available() -> str | None` (None, or why it cannot run on this machine), `version() -> str` and
     `load(path, io, threads=1)`, where `io` is the artifact's own: a function from arrays by input name to arrays by
-    output name. Both hold exactly the shapes and types of `io`; anything else raises ValueError.
+    output name. Both hold exactly the shapes and types of `io`; anything else raises ValueError. A runtime that does
+    not know every operator of its format also offers `unsupported(path) -> list[str]`, which names them.
 
     Attributes:
         module: Where its functions are.
@@ -25,9 +27,17 @@ class Runtime:
 
 RUNTIMES: dict[str, Runtime] = {
     "executorch": Runtime("edge_export.runtimes.executorch", "ExecuTorch"),
-    "coreml": Runtime("edge_export.runtimes.coreml", "Core ML"),
+    "coreml": (
+        Runtime("edge_export.runtimes.coreml", "Core ML")
+        if sys.platform == "darwin"
+        else Runtime("edge_export.runtimes.mil.runtime", "MIL evaluator")
+    ),
     "tflite": Runtime("edge_export.runtimes.litert", "LiteRT"),
 }
+
+
+class Unsupported(ValueError):
+    """An artifact holds operators that its runtime here does not know; the message names them."""
 
 
 def why_unavailable(format_name: str) -> str | None:

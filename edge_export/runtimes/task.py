@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
             (`feedback`) starts at zero and is fed back instead of being read from the file.
 
     Returns:
-        `runtime` (its name and version), `count`, `load_seconds` and `seconds`, all the calls together.
+        `runtime` (its name and version), `count`, `load_seconds` and `seconds`, all the calls together; or only
+        `runtime` and `unsupported`, the operators that it does not know.
 
     Raises:
         ValueError: The samples are not what the member takes, or the artifact is not what its io says.
@@ -37,6 +39,8 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
     io, member_io = io_from_json(args["io"]), io_from_json(args["member_io"])
     module = importlib.import_module(RUNTIMES[args["format"]].module)
     start = time.perf_counter()
+    if missing := _unsupported(module, Path(args["path"])):
+        return {"runtime": _named(args["format"], module), "unsupported": missing}
     call: Run = module.load(Path(args["path"]), io, threads=int(args.get("threads", 1)))
     loaded = time.perf_counter()
     samples = load_file(args["inputs"])
@@ -53,8 +57,21 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     stacked = {spec.name: np.concatenate([r[spec.name] for r in results]) for spec in member_io.outputs}
     save_file(stacked, args["outputs"])
-    runtime = f"{RUNTIMES[args['format']].name} {module.version()}"
-    return {"runtime": runtime, "count": count, "load_seconds": loaded - start, "seconds": seconds}
+    return {
+        "runtime": _named(args["format"], module),
+        "count": count,
+        "load_seconds": loaded - start,
+        "seconds": seconds,
+    }
+
+
+def _unsupported(module: ModuleType, path: Path) -> list[str]:
+    missing: list[str] = module.unsupported(path) if hasattr(module, "unsupported") else []
+    return missing
+
+
+def _named(format_name: str, module: ModuleType) -> str:
+    return f"{RUNTIMES[format_name].name} {module.version()}"
 
 
 def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:

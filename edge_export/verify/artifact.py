@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_export.mothers.io_json import io_to_json
+from edge_export.runtimes import Unsupported
 from edge_export.verify.goldens import TARGETS, load_arrays, save_arrays
 from edge_export.verify.metrics import TASK_METRICS, Agreement, Array, agreement
 from edge_export.verify.results import Measured, Metric
@@ -71,6 +72,7 @@ def measure_artifact(
         workdir: A folder for the outputs.
 
     Raises:
+        Unsupported: The runtime here does not know all its operators.
         WorkerError: It could not be loaded or run.
     """
     outputs_path = workdir / "outputs.safetensors"
@@ -84,6 +86,8 @@ def measure_artifact(
         "outputs": str(outputs_path.absolute()),
     }
     answer = pool.submit("run", arguments, kind=format_name, timeout_s=RUN_TIMEOUT_S, log=log).result()
+    if missing := answer.get("unsupported"):
+        raise Unsupported(f"{answer['runtime']} does not know the operators {', '.join(missing)}")
     outputs = load_arrays(outputs_path)
     outputs_path.unlink()
     compared = compare(outputs, reference, member_io)

@@ -31,11 +31,12 @@ def test_ios_family_of_digits(edge_export):
         assert run_of(result, "executorch-xnnpack-fp32", index)["verdict"] == "passed"
         for precision in ("fp32", "fp16"):
             run = run_of(result, f"coreml-mlprogram-{precision}", index)
-            assert (run["verdict"], run["reason"]) == ("unverified", "Core ML runs on macOS only")
+            assert run["verdict"] == "passed"
+            assert run["agreement"]["snr_db"] > {"fp32": 100, "fp16": 50}[precision]
+            assert run["metric"]["artifact"] >= 98
         sizes = {a["precision"]: a["file"]["bytes"] for a in member["artifacts"] if a["format"] == "coreml"}
         assert sizes["fp16"] < sizes["fp32"]
-    assert edge_export("verify", "ios").returncode == 0
-    assert edge_export("verify", "ios", "--strict").returncode == 1
+    assert edge_export("verify", "ios", "--strict").returncode == 0
 
 
 @pytest.mark.slow

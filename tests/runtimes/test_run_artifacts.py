@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,18 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+import edge_export
 from edge_export.mothers.io_json import io_to_json
 from edge_export.mothers.protocol import IOSpec, TensorSpec
+from edge_export.runtimes import RUNTIMES
 from edge_export.workers import WorkerError
 
-RUNNABLE = ("executorch", "tflite")
+VERSIONS = {
+    "executorch": "1.4.1",
+    "tflite": "2.1.2",
+    "coreml": "9.0" if sys.platform == "darwin" else edge_export.__version__,
+}
+RUNNABLE = ("executorch", "tflite", "coreml")
 
 
 def run(
@@ -42,7 +50,7 @@ def test_an_artifact_gives_what_the_network_gives(member: str, format_name: str,
     inputs = members.samples(member, 3)
     facts, outputs = run(member, format_name, *members.compiled(member, format_name), inputs, tmp_path)
     assert facts["count"] == 3
-    assert facts["runtime"] in ("ExecuTorch 1.4.1", "LiteRT 2.1.2")
+    assert facts["runtime"] == f"{RUNTIMES[format_name].name} {VERSIONS[format_name]}"
     expected = members.expected(member, inputs)
     assert outputs.keys() == expected.keys()
     for name, array in expected.items():
@@ -81,8 +89,10 @@ def test_a_stream_feeds_its_state_back_from_zero(format_name: str, tmp_path: Pat
 def test_a_truncated_artifact_fails_alone(format_name: str, kept: float, tmp_path: Path) -> None:
     whole, io = members.compiled("streamer", format_name)
     broken = tmp_path / whole.name
-    data = whole.read_bytes()
-    broken.write_bytes(data[: int(len(data) * kept)])
+    (shutil.copytree if whole.is_dir() else shutil.copy)(whole, broken)
+    file = broken / "Data" / "com.apple.CoreML" / "model.mlmodel" if whole.is_dir() else broken
+    data = file.read_bytes()
+    file.write_bytes(data[: int(len(data) * kept)])
     inputs = members.samples("streamer", 1)
     with pytest.raises(WorkerError):
         run("streamer", format_name, broken, io, inputs, tmp_path)

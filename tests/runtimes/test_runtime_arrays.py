@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.runtimes import RUNTIMES, why_unavailable
+from edge_export.runtimes import RUNTIMES, coreml, why_unavailable
 from edge_export.runtimes.arrays import check_inputs, check_outputs, to_layout
 
 IO = IOSpec(
@@ -50,9 +50,9 @@ def test_layouts_that_do_not_fit_are_refused(source: str, target: str) -> None:
         to_layout(np.zeros((1, 2, 3, 4)), source, target)
 
 
-def test_core_ml_says_where_it_runs() -> None:
-    assert why_unavailable("executorch") is None
-    assert why_unavailable("tflite") is None
-    if sys.platform != "darwin":
-        assert why_unavailable("coreml") == "Core ML runs on macOS only"
+def test_every_format_runs_here() -> None:
     assert set(RUNTIMES) == {"executorch", "coreml", "tflite"}
+    assert [why_unavailable(name) for name in RUNTIMES] == [None, None, None]
+    assert RUNTIMES["coreml"].name == ("Core ML" if sys.platform == "darwin" else "MIL evaluator")
+    if sys.platform != "darwin":
+        assert coreml.available() == "Core ML runs on macOS only"

@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_export.runtimes.arrays import Array
 from edge_export.runtimes.mil.package import Package, constant, tensor_type
-from edge_export.runtimes.mil.registry import CONTROL_FLOW, OPERATORS, TUPLES, UNROUNDED
+from edge_export.runtimes.mil.registry import BUILT_IN, OPERATORS, TUPLES, UNROUNDED
 from edge_export.runtimes.mil.types import TensorType, rounded
 
 _MAIN = "main"
@@ -170,7 +170,7 @@ class _Scope:
                 self.slots[slot] = constant(self._package, operation.attributes["val"])
                 self.known.add(slot)
                 return []
-            if operation.type in CONTROL_FLOW:
+            if operation.type in BUILT_IN:
                 run, reads = self._control_flow(operation)
             elif operation.type in OPERATORS:
                 run, reads = self._operator(operation)
@@ -179,7 +179,7 @@ class _Scope:
             step = Step(label, run, self._results(operation))
         except ValueError as error:
             raise ValueError(f"{label}: {error}") from None
-        if fold and reads <= self.known and operation.type not in CONTROL_FLOW:
+        if fold and reads <= self.known and operation.type not in BUILT_IN:
             execute([step], self.slots)
             self.known.update(result.slot for result in step.results)
             return []

@@ -173,8 +173,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "band_part": shape.band_part,
 }
 
-CONTROL_FLOW = frozenset({"cond", "while_loop"})
-"""Operators that run blocks of others: the program itself evaluates them."""
+BUILT_IN = frozenset({"const", "cond", "while_loop"})
+"""Operators that the program itself evaluates: constants, and those that run blocks of others."""
 
 TUPLES = frozenset({"values", "ref_tensors", "begins", "ends", "end_masks", "loop_vars"})
 """The arguments that are several tensors."""

@@ -30,9 +30,9 @@ def unsupported(path: Path) -> list[str]:
     """The operators in the package at `path` that are not evaluated; ValueError if it cannot be read."""
     from edge_export.runtimes.mil.package import open_package
     from edge_export.runtimes.mil.program import operators
-    from edge_export.runtimes.mil.registry import CONTROL_FLOW, OPERATORS
+    from edge_export.runtimes.mil.registry import BUILT_IN, OPERATORS
 
-    return [name for name in operators(open_package(path)) if name not in OPERATORS and name not in CONTROL_FLOW]
+    return [name for name in operators(open_package(path)) if name not in OPERATORS and name not in BUILT_IN]
 
 
 def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
