@@ -7,6 +7,7 @@ header, a flatbuffer of the subgraph and perhaps constants; those that are share
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from edge_export.inspection.contents import Contents, Delegate, counted
 from edge_export.mothers.protocol import TensorSpec
 
 _XNNPACK = "XnnpackBackend"
+# flatc writes the bounds of a ReLU as a bare `inf`, which is no JSON; each value has a line of its own.
+_NOT_FINITE = re.compile(rb'^( *(?:"\w+": )?)-?(?:inf|nan)(?=,?$)', re.MULTILINE)
 
 
 def inspect(path: Path) -> Contents:
@@ -78,7 +81,7 @@ def _xnnpack_graph(payload: bytes) -> dict[str, Any]:
         schema.write_bytes(files("executorch.backends.xnnpack.serialization").joinpath("schema.fbs").read_bytes())
         binary.write_bytes(payload[start : start + header.flatbuffer_size])
         _flatc_decompile(folder, str(schema), str(binary))
-        graph: dict[str, Any] = json.loads(Path(folder, "graph.json").read_bytes())
+        graph: dict[str, Any] = json.loads(_NOT_FINITE.sub(rb"\1null", Path(folder, "graph.json").read_bytes()))
     return graph
 
 
