@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from edge_export.errors import RequestError, one_line
 from edge_export.family.bundle import check_output, describe_file, staging, write_records
-from edge_export.family.manifest import Artifact, Manifest, Member, MotherEntry, Recorded, Refusal
+from edge_export.family.manifest import Artifact, Manifest, Member, MotherEntry, Recorded, Refusal, Variant
 from edge_export.family.numerics import ArtifactRun, MemberNumerics, Numerics
 from edge_export.family.proof import not_run, prove_artifact
 from edge_export.family.target import ArtifactPlan, Target
@@ -26,11 +26,13 @@ from edge_export.formats import artifact_name
 from edge_export.formats.order import compile_in_worker
 from edge_export.verify.artifact import Reference, join_inputs
 from edge_export.verify.goldens import TARGETS, named, save_arrays
+from edge_export.verify.metrics import TASK_METRICS
 from edge_export.workers import Pool, WorkerError
 
 if TYPE_CHECKING:
     from edge_export.mothers.protocol import Config, Mother, Recordings
     from edge_export.verify.member import PreparedMember
+    from edge_export.verify.results import Approximation
 
 INPUTS = "goldens/inputs.safetensors"
 HELD_OUT = "goldens/held_out.safetensors"
@@ -138,7 +140,7 @@ def build(request: Request, progress: Progress) -> Built:
                 mother_metric=prepared.metric,
             )
             plans = request.target.artifacts
-            jobs = [threads.submit(_make, site, member.name, p, prepared.reason, reference) for p in plans]
+            jobs = [threads.submit(_make, site, member, p, prepared.reason, reference) for p in plans]
             pending.append((member, prepared, jobs))
         members, numbers = [], []
         for member, prepared, jobs in pending:
@@ -150,7 +152,6 @@ def build(request: Request, progress: Progress) -> Built:
             target=request.target.name,
             mother=MotherEntry(spec=request.mother_spec, checkpoint_sha256=request.checkpoint_sha256),
             tools={tool: version(tool) for tool in TOOLS},
-            io=request.mother.io,
             recorded=recorded,
             members=tuple(members),
         )
@@ -162,14 +163,19 @@ def build(request: Request, progress: Progress) -> Built:
 def _write_recorded(site: _Site) -> tuple[Recorded, Path]:
     """Put the golden inputs and the held-out set into the bundle; both together where the workers find them."""
     io, recordings, staged = site.request.mother.io, site.request.recordings, site.staged
-    goldens = named(io.inputs, recordings.goldens)
+    whole = io.stream is not None
+    goldens = named(io.inputs, recordings.goldens, whole_recordings=whole)
     save_arrays(staged / INPUTS, goldens)
-    held_out, file = {}, None
+    held_out, file, baseline = {}, None, None
     if recordings.targets is not None:
-        held_out = named(io.inputs, recordings.held_out)
+        task = TASK_METRICS[recordings.metric]
+        baseline = None if task.baseline is None else task.baseline(recordings.targets.numpy())
+        held_out = named(io.inputs, recordings.held_out, whole_recordings=whole)
         save_arrays(staged / HELD_OUT, held_out | {TARGETS: recordings.targets.numpy()})
         file = describe_file(staged, staged / HELD_OUT)
-    recorded = Recorded(metric=recordings.metric, inputs=describe_file(staged, staged / INPUTS), held_out=file)
+    recorded = Recorded(
+        metric=recordings.metric, baseline=baseline, inputs=describe_file(staged, staged / INPUTS), held_out=file
+    )
     return recorded, join_inputs(site.scratch / "inputs.safetensors", goldens, held_out)
 
 
@@ -185,13 +191,17 @@ def _prepare(site: _Site, text: str, config: Config) -> tuple[Member, PreparedMe
     started = time.monotonic()
     tolerance = request.target.tolerance("member", "fp32")
     batches = request.target.calibration_batches
-    prepared = prepare_member(request.mother, config, request.recordings, tolerance, batches)
+    options = request.target.member
+    prepared = prepare_member(request.mother, config, request.recordings, tolerance, batches, options)
     golden = site.staged / "goldens" / f"{name}.safetensors"
     save_arrays(golden, prepared.golden)
     torch.export.save(prepared.program, _program(site, name))
     member = Member(
         name=name,
         config=text,
+        options=options,
+        io=prepared.io,
+        latency_ms=None if prepared.io.stream is None else prepared.io.stream.latency_ms,
         params=prepared.complexity.params,
         macs=prepared.complexity.macs,
         peak_activation_bytes=prepared.complexity.peak_activation_bytes,
@@ -201,6 +211,7 @@ def _prepare(site: _Site, text: str, config: Config) -> tuple[Member, PreparedMe
         refused=tuple(Refusal(rule=r.rule, layer=r.layer, reason=r.reason) for r in prepared.baked.refused),
         golden=describe_file(site.staged, golden),
         metric=prepared.metric,
+        variant=_variant(prepared.approximation),
         artifacts=(),
     )
     site.seconds[name, "member"] = time.monotonic() - started
@@ -208,11 +219,17 @@ def _prepare(site: _Site, text: str, config: Config) -> tuple[Member, PreparedMe
     return member, prepared
 
 
+def _variant(approximation: Approximation | None) -> Variant | None:
+    if approximation is None:
+        return None
+    return Variant(name=approximation.name, agreement=approximation.agreement, metric_without=approximation.metric)
+
+
 def _make(
-    site: _Site, name: str, plan: ArtifactPlan, member_reason: str, reference: Reference
+    site: _Site, member: Member, plan: ArtifactPlan, member_reason: str, reference: Reference
 ) -> tuple[Artifact, ArtifactRun]:
     """Compile one artifact into the bundle, then run it from there; a member that is wrong is not compiled."""
-    request = site.request
+    request, name = site.request, member.name
     log = request.logs / name / f"{plan.label}.log"
     log.unlink(missing_ok=True)
     artifact = Artifact(
@@ -242,7 +259,7 @@ def _make(
             precision=plan.precision,
             options={"backend": plan.backend, **plan.options},
             program=_program(site, name),
-            io=request.mother.io,
+            io=member.io,
             workdir=workdir,
             log=log,
         )
@@ -256,7 +273,7 @@ def _make(
     site.seconds[name, f"{plan.label} compile"] = compiled_at - started
     site.progress(name, plan.label, "verify")
     run = prove_artifact(
-        artifact, path, member_io=request.mother.io, reference=reference, pool=site.pool, workdir=workdir, log=log
+        artifact, path, member_io=member.io, reference=reference, pool=site.pool, workdir=workdir, log=log
     )
     site.seconds[name, f"{plan.label} verify"] = time.monotonic() - compiled_at
     return end(run)

@@ -47,6 +47,8 @@ def print_artifacts(
                     row.append("-" if taken is None else f"{taken:.1f}")
             table.add_row(*row, end_section=index == len(member.artifacts) - 1)
     console.print(table)
+    if (baseline := manifest.recorded.baseline) is not None:
+        console.print(f"{manifest.recorded.metric} of doing nothing: {baseline:.2f}")
     for reason, labels in _reasons(manifest, numerics).items():
         console.print(f"{labels}: {tables.plain(reason)}", soft_wrap=True)
 
@@ -72,6 +74,15 @@ def print_stages(console: Console, manifest: Manifest, numerics: Numerics) -> No
         value = "-" if member.metric is None else f"{member.metric:.2f}"
         table.add_row(member.name, *cells, str(member.folded), str(len(member.refused)), value)
     console.print(table)
+    for member in manifest.members:
+        if (variant := member.variant) is not None:
+            lost = (
+                ""
+                if variant.metric_without is None or member.metric is None
+                else (f", {unit} {member.metric:.2f} instead of {variant.metric_without:.2f}")
+            )
+            costs = f"{member.name}: {variant.name} costs SNR {variant.agreement.snr_db:.1f} dB{lost}"
+            console.print(tables.plain(costs), soft_wrap=True)
 
 
 def as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:

@@ -50,9 +50,16 @@ def _bundle(root: Path, as_json: bool) -> int:
     weights = (manifest.mother.checkpoint_sha256 or "its factory's own")[:16]
     console.print(f"mother {tables.plain(manifest.mother.spec)}, weights {weights}, for {manifest.target}")
     console.print("made with " + ", ".join(f"{tool} {tables.plain(v)}" for tool, v in manifest.tools.items()))
-    for side, specs in (("input", manifest.io.inputs), ("output", manifest.io.outputs)):
-        for spec in specs:
-            console.print(f"{side:6} {_tensor(spec.name, spec.shape, spec.dtype, spec.layout, spec.unit)}")
+    for member in manifest.members:
+        for side, specs in (("input", member.io.inputs), ("output", member.io.outputs)):
+            for spec in specs:
+                line = _tensor(spec.name, spec.shape, spec.dtype, spec.layout, spec.unit)
+                console.print(f"{tables.plain(member.name)} {side:6} {line}")
+        if (stream := member.io.stream) is not None:
+            console.print(
+                f"{tables.plain(member.name)} streams {', '.join(stream.stems)} at {stream.sample_rate} Hz, "
+                f"{stream.samples} samples a call, latency {stream.latency_ms:g} ms"
+            )
     print_stages(console, manifest, bundle.numerics)
     print_artifacts(console, manifest, bundle.numerics)
     for member in manifest.members:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from edge_export.family.fields import IO, Name, Record, RelativePath, Sha256, Text
+from edge_export.verify.metrics import Agreement
 from edge_export.verify.tolerances import Tolerance
 
 FILE_NAME = "manifest.json"
@@ -47,17 +48,38 @@ class Refusal(Record):
     reason: Text
 
 
+class Variant(Record):
+    """What was approximated on purpose in a member, and what that costs.
+
+    Attributes:
+        name: Such as "gates=static".
+        agreement: The member with it, relative to the mother without it, on the goldens.
+        metric_without: The task metric of the mother without it.
+    """
+
+    name: Text
+    agreement: Agreement
+    metric_without: float | None
+
+
 class Member(Record):
     """One fixed network of the family.
 
     Attributes:
         config: The text that names its configuration on the command line.
+        options: What its baker was told.
+        io: Its inputs and outputs; an artifact's own may differ in names and layouts.
+        latency_ms: Its algorithmic latency in ms, if it streams.
+        variant: Its approximation, if it is one; then golden and metric are those of the approximated mother.
         golden: The mother's reference outputs at that configuration.
         metric: The mother's task metric at that configuration, on the held-out set.
     """
 
     name: Name
     config: Text
+    options: dict[Name, bool | int | float | str] = Field(default_factory=dict)
+    io: IO
+    latency_ms: float | None = None
     params: int = Field(ge=0)
     macs: int = Field(ge=0)
     peak_activation_bytes: int = Field(ge=0)
@@ -67,6 +89,7 @@ class Member(Record):
     refused: tuple[Refusal, ...]
     golden: File
     metric: float | None
+    variant: Variant | None = None
     artifacts: tuple[Artifact, ...]
 
 
@@ -78,11 +101,21 @@ class MotherEntry(Record):
 
 
 class Recorded(Record):
-    """The recorded data in the bundle: golden inputs, and the held-out set with its targets."""
+    """The recorded data in the bundle.
+
+    Attributes:
+        metric: The name of the task metric.
+        baseline: Its value for doing nothing, such as the SI-SDR of the mixture; None where there is no such thing.
+        inputs: The golden inputs.
+        held_out: The held-out set with its targets.
+        sounds: The golden inputs and the mother's outputs to listen to, if they are sound.
+    """
 
     metric: Name
+    baseline: float | None = None
     inputs: File
     held_out: File | None
+    sounds: tuple[File, ...] = ()
 
 
 class Manifest(Record):
@@ -92,6 +125,5 @@ class Manifest(Record):
     target: Name
     mother: MotherEntry
     tools: dict[Name, Text]
-    io: IO
     recorded: Recorded
     members: tuple[Member, ...] = Field(min_length=1)

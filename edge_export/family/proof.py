@@ -76,7 +76,8 @@ def _recorded(bundle: Bundle) -> tuple[dict[str, Array], tuple[dict[str, Array],
             raise RequestError(f"{bundle.root}: {damage}; build it again")
     goldens = load_arrays(bundle.path(recorded.inputs))
     held_out = {} if recorded.held_out is None else load_arrays(bundle.path(recorded.held_out))
-    missing = [s.name for s in bundle.manifest.io.inputs if s.name not in goldens]
+    wanted = [s.name for member in bundle.manifest.members for s in member.io.recorded_inputs]
+    missing = [name for name in wanted if name not in goldens]
     if missing:
         raise RequestError(f"{bundle.root}: {recorded.inputs.path} lacks input {missing[0]}; build it again")
     return goldens, split_held_out(held_out)
@@ -90,7 +91,7 @@ def _golden(bundle: Bundle, member: Member) -> tuple[dict[str, Array], str]:
         golden = load_arrays(bundle.path(member.golden))
     except RequestError as error:
         return {}, str(error)
-    missing = [s.name for s in bundle.manifest.io.outputs if s.name not in golden]
+    missing = [s.name for s in member.io.recorded_outputs if s.name not in golden]
     return golden, f"{member.golden.path} lacks output {missing[0]}" if missing else ""
 
 
@@ -115,6 +116,7 @@ def _prove_stages(
         replace(recordings, goldens=inputs),
         member.tolerance,
         member.calibration_batches or None,
+        member.options,
     )
     recorded = min((agreement(prepared.golden[name], golden[name]) for name in prepared.golden), key=lambda a: a.snr_db)
     stages = (Stage("recorded", recorded, why_not(recorded, member.tolerance) or ""), *prepared.stages)
@@ -148,7 +150,7 @@ def _prove_from_disk(
         return prove_artifact(
             artifact,
             bundle.path(artifact.file),
-            member_io=bundle.manifest.io,
+            member_io=member.io,
             reference=reference,
             pool=pool,
             workdir=work / member.name / artifact.label,

@@ -36,6 +36,7 @@ class Target(Record):
         mother: The catalog name that is built when none is asked for.
         members: The members that are built when none are asked for, as on the command line.
         calibration_batches: How many batches BatchNorm statistics are averaged over; all when None.
+        member: What the members' baker is told, such as `frames_per_call` and `gates` for a separator.
         tolerances: Limits by format and precision; format "member" holds for every stage before an artifact.
     """
 
@@ -43,6 +44,7 @@ class Target(Record):
     mother: Name
     members: str
     calibration_batches: Annotated[int, Field(ge=1)] | None = None
+    member: dict[Name, bool | int | float | str] = Field(default_factory=dict)
     artifacts: tuple[ArtifactPlan, ...] = Field(min_length=1)
     tolerances: dict[Name, dict[Name, Tolerance]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ from edge_export.mothers.io_json import io_from_json
 from edge_export.mothers.protocol import IOSpec
 from edge_export.runtimes import RUNTIMES
 from edge_export.runtimes.arrays import Array, Run, to_layout
+from edge_export.runtimes.stream import stream_recordings
 
 
 def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
@@ -24,8 +26,10 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         args: `format`; `path` of the artifact; its own `io`; the member's `member_io`; `inputs` and `outputs`, paths of
-            safetensors files. Optional: `threads` (1); `stream` (false): the samples are consecutive calls, and state
-            (`feedback`) starts at zero and is fed back instead of being read from the file.
+            safetensors files. Optional: `threads` (1); `stream` (false): state (`feedback`) is fed back instead of
+            being read from the file. Of a member_io with a stream, each sample is then a recording of its own, of any
+            length, cut into calls; else the samples are consecutive calls. `progress`: a file that is told how many
+            calls are done.
 
     Returns:
         `runtime` (its name and version), `count`, `load_seconds` and `seconds`, all the calls together; or only
@@ -44,18 +48,17 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
     call: Run = module.load(Path(args["path"]), io, threads=int(args.get("threads", 1)))
     loaded = time.perf_counter()
     samples = load_file(args["inputs"])
-    state = {sink: source for source, sink in member_io.feedback} if args.get("stream") else {}
-    count = _count(samples, member_io, set(state))
-    current = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in member_io.inputs if spec.name in state}
-    results: list[dict[str, Array]] = []
+    feedback = member_io.feedback if args.get("stream") else ()
+    recordings = bool(feedback) and member_io.stream is not None
+    count = _count(samples, member_io, {sink for _, sink in feedback}, recordings)
+    run = as_member(call, io, member_io)
     began = time.perf_counter()
-    for index in range(count):
-        sample = {name: samples[name][index : index + 1] for name in samples}
-        outputs = as_member(call, io, member_io)({**sample, **current})
-        current = {sink: outputs[source] for sink, source in state.items()}
-        results.append(outputs)
+    if recordings:
+        told = _told(args.get("progress"))
+        stacked = stream_recordings(run, member_io, samples[member_io.inputs[0].name], told)
+    else:
+        stacked = _call_each(run, member_io, samples, count, feedback)
     seconds = time.perf_counter() - began
-    stacked = {spec.name: np.concatenate([r[spec.name] for r in results]) for spec in member_io.outputs}
     save_file(stacked, args["outputs"])
     return {
         "runtime": _named(args["format"], module),
@@ -63,6 +66,30 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
         "load_seconds": loaded - start,
         "seconds": seconds,
     }
+
+
+def _call_each(
+    run: Run, io: IOSpec, samples: dict[str, Array], count: int, feedback: tuple[tuple[str, str], ...]
+) -> dict[str, Array]:
+    """One call for each sample; what is fed back starts at zero."""
+    sinks = {sink for _, sink in feedback}
+    state = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in io.inputs if spec.name in sinks}
+    results = []
+    for index in range(count):
+        outputs = run({name: samples[name][index : index + 1] for name in samples} | state)
+        state = {sink: outputs[source] for source, sink in feedback}
+        results.append(outputs)
+    return {spec.name: np.concatenate([result[spec.name] for result in results]) for spec in io.outputs}
+
+
+def _told(progress: str | None) -> Callable[[int], None]:
+    """Writes how many calls are done to the file `progress`, a hundred at a time: whoever waits may read it."""
+
+    def told(calls: int) -> None:
+        if progress is not None and calls % 100 == 0:
+            Path(progress).write_text(str(calls))
+
+    return told
 
 
 def _unsupported(module: ModuleType, path: Path) -> list[str]:
@@ -91,16 +118,18 @@ def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:
     return run
 
 
-def _count(samples: dict[str, Array], io: IOSpec, fed_back: set[str]) -> int:
-    """How many samples there are."""
+def _count(samples: dict[str, Array], io: IOSpec, fed_back: set[str], recordings: bool) -> int:
+    """How many samples there are; of `recordings`, the last axis may have any length."""
+    end = -1 if recordings else None
     expected = {spec.name: spec for spec in io.inputs if spec.name not in fed_back}
     problems = []
     if samples.keys() != expected.keys():
         problems.append(f"the samples are of {sorted(samples)}, the inputs are {sorted(expected)}")
     for name in samples.keys() & expected.keys():
         have, want = samples[name], expected[name]
-        if have.shape[1:] != want.shape[1:] or want.shape[0] != 1 or have.dtype.name != want.dtype:
-            shape = ["count", *want.shape[1:]]
+        fits = have.ndim == len(want.shape) and have.shape[1:end] == want.shape[1:end] and want.shape[0] == 1
+        if not fits or have.size == 0 or have.dtype.name != want.dtype:
+            shape = ["count", *want.shape[1:end], *(["samples"] if recordings else [])]
             problems.append(f"samples of {name} are {have.dtype.name} {list(have.shape)}, not {want.dtype} {shape}")
     counts = {len(array) for array in samples.values()}
     if len(counts) != 1 or counts == {0}:

@@ -42,8 +42,12 @@ class Reference:
 
 
 def join_inputs(path: Path, goldens: dict[str, Array], held_out: dict[str, Array]) -> Path:
-    """Write the golden inputs followed by the held-out set's to `path`: one load of an artifact serves both."""
-    inputs = {n: np.concatenate([g, held_out[n]]) if n in held_out else g for n, g in goldens.items()}
+    """Write the golden inputs followed by the held-out set's to `path`: one load of an artifact serves both.
+
+    Goldens that are the beginning of the held-out set are not run twice.
+    """
+    begins = held_out and all(np.array_equal(g, held_out[n][: len(g)]) for n, g in goldens.items() if n in held_out)
+    inputs = held_out if begins else {n: np.concatenate([g, held_out.get(n, g[:0])]) for n, g in goldens.items()}
     save_arrays(path, inputs)
     return path
 
@@ -84,6 +88,7 @@ def measure_artifact(
         "member_io": io_to_json(member_io),
         "inputs": str(reference.inputs.absolute()),
         "outputs": str(outputs_path.absolute()),
+        "stream": member_io.stream is not None,
     }
     answer = pool.submit("run", arguments, kind=format_name, timeout_s=RUN_TIMEOUT_S, log=log).result()
     if missing := answer.get("unsupported"):
@@ -94,7 +99,7 @@ def measure_artifact(
     reason = why_not(compared, tolerance) or ""
     metric = None
     if reference.targets is not None and reference.mother_metric is not None:
-        metric = _measure_metric(outputs[member_io.outputs[0].name], reference, reference.mother_metric)
+        metric = _measure_metric(outputs[member_io.recorded_outputs[0].name], reference, reference.mother_metric)
         drop = why_metric_not(metric.name, metric.mother, metric.artifact, metric.unit, tolerance)
         reason = reason or drop or ""
     return Measured(answer["runtime"], compared, metric, reason)
@@ -103,7 +108,7 @@ def measure_artifact(
 def compare(outputs: dict[str, Array], reference: Reference, io: IOSpec) -> Agreement:
     """The agreement of the worst output with the goldens."""
     each = []
-    for index, spec in enumerate(io.outputs):
+    for index, spec in enumerate(io.recorded_outputs):
         golden = reference.golden[spec.name]
         scores = index == 0 and bool(io.labels)
         each.append(agreement(golden, outputs[spec.name][: len(golden)], scores=scores))

@@ -4,7 +4,8 @@
 
 The reference is the mother itself, run at the configuration. Where statistics are recalibrated, a copy of the mother
 is calibrated at that configuration by the elastic path, on the same batches, and becomes the reference from there on:
-so statistics of another width, or of another layer, can't pass.
+so statistics of another width, or of another layer, can't pass. Where the options ask for an approximation, its cost is
+measured, and the approximated member becomes the reference of what follows. What streams is driven call by call.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from edge_export.baking.bake import bake
+from edge_export.baking.bake import Options, baker_of, example_inputs
 from edge_export.baking.export import export_program
 from edge_export.baking.rule import Baked
 from edge_export.members.calibrate import batch_norms, calibrate
@@ -25,14 +26,15 @@ from edge_export.members.complexity import Complexity, complexity
 from edge_export.members.extract import extract, forward
 from edge_export.verify.goldens import named
 from edge_export.verify.metrics import TASK_METRICS, Agreement, Array, agreement
-from edge_export.verify.results import Stage
+from edge_export.verify.results import Approximation, Stage
+from edge_export.verify.streaming import stream_module
 from edge_export.verify.tolerances import Tolerance, why_not
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.export import ExportedProgram
 
-    from edge_export.mothers.protocol import Config, Mother, Recordings
+    from edge_export.mothers.protocol import Config, IOSpec, Mother, Recordings
 
 REFERENCE_BATCH = 64
 
@@ -42,17 +44,21 @@ class PreparedMember:
     """A proven member, ready for the converters.
 
     Attributes:
+        io: The baked member's inputs and outputs.
         golden: The mother's outputs on the golden inputs, by name, `(count, …)`.
         metric: The mother's task metric on the held-out set; None without one.
+        approximation: What the options approximate, if anything; golden and metric are those with it.
     """
 
     program: ExportedProgram
     complexity: Complexity
     baked: Baked
+    io: IOSpec
     calibration_batches: int
     golden: dict[str, Array]
     metric: float | None
     stages: tuple[Stage, ...]
+    approximation: Approximation | None = None
 
     @property
     def reason(self) -> str:
@@ -78,6 +84,7 @@ def prepare_member(
     recordings: Recordings,
     tolerance: Tolerance,
     max_batches: int | None = None,
+    options: Options | None = None,
 ) -> PreparedMember:
     """Extract, calibrate, bake and export the member of `mother` at `config`; the mother is left as it was.
 
@@ -94,6 +101,8 @@ def prepare_member(
 
     reference_mother = copy.deepcopy(cast("nn.Module", mother)).eval()
     member = extract(mother, config)
+    baker, options = baker_of(member), options or {}
+    baker.check(member, options)
     reference = run_batched(reference_mother, goldens, config)
     prove("extracted", reference, run_batched(member, goldens))
 
@@ -104,25 +113,32 @@ def prepare_member(
         reference = run_batched(reference_mother, goldens, config)
         prove("calibrated", reference, run_batched(member, goldens))
 
+    metric = _metric(reference_mother, recordings, config)
+    approximation = None
+    if (approximated := baker.approximate(member, options, recordings.batches, max_batches)) is not None:
+        member, exact, reference = approximated, reference, run_batched(approximated, goldens)
+        name = ", ".join(f"{key}={value}" for key, value in options.items())
+        approximation = Approximation(name, _agreement(exact, reference, scores), metric)
+        metric = _metric(member, recordings)
+
     inputs = mother.example_inputs(config)
-    baked = bake(member, inputs)
-    prove("baked", reference, run_batched(baked.module, goldens))
+    baked = baker.bake(member, inputs, options)
+    io = baked.io or mother.io
+    inputs = inputs if baked.io is None else example_inputs(io)
+    prove("baked", reference, _run(baked.module, io, goldens))
 
     program = export_program(baked.module, inputs)
-    prove("exported", reference, run_batched(program.module(), goldens, batch=1))
-
-    metric = None
-    if recordings.targets is not None:
-        held_out = run_batched(reference_mother, recordings.held_out, config)[0].numpy()
-        metric = TASK_METRICS[recordings.metric].measure(held_out, recordings.targets.numpy())
+    prove("exported", reference, _run(program.module(), io, goldens, batch=1))
     return PreparedMember(
         program=program,
         complexity=complexity(baked.module, program, inputs),
         baked=baked,
+        io=io,
         calibration_batches=averaged,
-        golden=named(mother.io.outputs, reference),
+        golden=named(mother.io.outputs, reference, whole_recordings=mother.io.stream is not None),
         metric=metric,
         stages=tuple(stages),
+        approximation=approximation,
     )
 
 
@@ -132,6 +148,19 @@ def run_batched(
     """Outputs of `module` on all of `inputs` `(count, …)`, `batch` samples at a time."""
     chunks = [forward(module, chunk, config) for chunk in zip(*(t.split(batch) for t in inputs), strict=True)]
     return tuple(torch.cat(parts) for parts in zip(*chunks, strict=True))
+
+
+def _run(module: nn.Module, io: IOSpec, inputs: tuple[Tensor, ...], batch: int = REFERENCE_BATCH) -> tuple[Tensor, ...]:
+    """Outputs of a baked network on all of `inputs`."""
+    return run_batched(module, inputs, batch=batch) if io.stream is None else stream_module(module, io, inputs)
+
+
+def _metric(network: nn.Module, recordings: Recordings, config: Config | None = None) -> float | None:
+    """The task metric of a member, or of a mother at `config`, on the held-out set; None without one."""
+    if recordings.targets is None:
+        return None
+    results = run_batched(network, recordings.held_out, config)[0].numpy()
+    return TASK_METRICS[recordings.metric].measure(results, recordings.targets.numpy())
 
 
 def _agreement(reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...], scores: bool) -> Agreement:

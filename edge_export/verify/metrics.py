@@ -66,14 +66,41 @@ def top1(scores: Array, targets: Array) -> float:
     return float(100.0 * right.mean())
 
 
+def si_sdr(stems: Array, targets: Array) -> float:
+    """Scale-invariant signal-to-distortion ratio of the first stem in dB, mean over recordings (arXiv 1811.02508).
+
+    Args:
+        stems, targets: `(count, stems, channels, samples)`.
+    """
+    estimates, wanted = (a[:, 0].reshape(len(a), -1).astype(np.float64) for a in (stems, targets))
+    if not np.isfinite(estimates).all():
+        return -SNR_LIMIT_DB
+    energy = np.maximum(np.square(wanted).sum(1, keepdims=True), 1e-12)
+    signal = (estimates * wanted).sum(1, keepdims=True) / energy * wanted
+    return float(np.mean([_ratio_db(s, e - s) for s, e in zip(signal, estimates, strict=True)]))
+
+
+def mixture_si_sdr(targets: Array) -> float:
+    """SI-SDR in dB of the mixture as an estimate of the first stem: what doing nothing gives."""
+    return si_sdr(targets.sum(axis=1, keepdims=True), targets)
+
+
 @dataclass(frozen=True)
 class TaskMetric:
-    """A metric of the task; more is better."""
+    """A metric of the task; more is better.
+
+    Attributes:
+        unit: Of its values.
+        measure: From results and targets to a value.
+        baseline: From targets to the value of doing nothing, where that means something.
+    """
 
     unit: str
     measure: Callable[[Array, Array], float]
+    baseline: Callable[[Array], float] | None = None
 
 
 TASK_METRICS: dict[str, TaskMetric] = {
     "top1": TaskMetric("points", top1),
+    "si_sdr": TaskMetric("dB", si_sdr, mixture_si_sdr),
 }

@@ -10,7 +10,7 @@ import numpy as np
 from edge_export.errors import RequestError, one_line
 from edge_export.mothers.protocol import Recordings
 from edge_export.training.data import recordings_for
-from edge_export.verify.goldens import load_arrays
+from edge_export.verify.goldens import fits, load_arrays
 from edge_export.verify.metrics import TASK_METRICS, Array
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _check(spec: str, io: IOSpec, recordings: Recordings) -> None:
             problems.append(f"{what} has {len(tensors)} tensors for {len(io.inputs)} inputs")
             continue
         for tensor, wanted in zip(tensors, io.inputs, strict=True):
-            if tuple(tensor.shape[1:]) != tuple(wanted.shape[1:]) or len(tensor) == 0:
+            if not fits(tensor.shape, wanted, io.stream is not None):
                 shape = tuple(tensor.shape)
                 problems.append(f"{what} {wanted.name} has shape {shape}, not {('count', *wanted.shape[1:])}")
             elif tensor.is_floating_point() and not torch.isfinite(tensor).all():

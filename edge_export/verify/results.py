@@ -17,6 +17,15 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Approximation:
+    """What a member approximates on purpose: how it then agrees with the exact one, whose task metric is `metric`."""
+
+    name: str
+    agreement: Agreement
+    metric: float | None
+
+
+@dataclass(frozen=True)
 class Metric:
     """The task metric on `count` held-out samples, of the mother at the configuration and of the artifact."""
 

@@ -37,6 +37,7 @@ def write_bundle(root: Path, content: bytes = b"artifact") -> None:
     member = Member(
         name="w0.5",
         config="0.5",
+        io=IO,
         params=1,
         macs=1,
         peak_activation_bytes=1,
@@ -53,7 +54,6 @@ def write_bundle(root: Path, content: bytes = b"artifact") -> None:
         target="android",
         mother=MotherEntry(spec="digits", checkpoint_sha256=None),
         tools={},
-        io=IO,
         recorded=Recorded(
             metric="top1", inputs=describe_file(root, root / "goldens/inputs.safetensors"), held_out=None
         ),
@@ -78,7 +78,7 @@ def edit(bundle: Path, change) -> None:
 
 def test_what_is_written_is_read_back(bundle):
     read = read_bundle(bundle)
-    assert read.manifest.io == IO
+    assert read.manifest.members[0].io == IO
     assert read.manifest.members[0].artifacts[0].io == IO
     file = read.manifest.members[0].artifacts[0].file
     assert read.why_changed(file) is None

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from edge_export.mothers.io_json import io_from_json, io_to_json
-from edge_export.mothers.protocol import IOSpec, TensorSpec
+from edge_export.mothers.protocol import IOSpec, Stream, TensorSpec
 
 IO = IOSpec(
     (TensorSpec("audio", (1, 256), unit="samples in -1..1"), TensorSpec("state", (1, 40))),
     (TensorSpec("stems", (1, 2, 256), layout="NCT"), TensorSpec("next_state", (1, 40))),
     feedback=(("next_state", "state"),),
     labels=("vocals", "rest"),
+    stream=Stream(sample_rate=16000, hop=256, frames_per_call=1, delay=256, stems=("vocals", "rest")),
 )
 
 
@@ -55,6 +56,15 @@ def test_round_trip() -> None:
         (changed(feedback=[["next_state", "state"], ["next_state", "state"]]), "fed back twice"),
         (changed(feedback=[[["next_state"], "state"]]), "feedback must be a list"),
         (changed(labels=["a" * 1000]), "labels must be"),
+        (
+            changed(stream={"hop": 256}),
+            "stream must be an object of sample_rate, hop, frames_per_call, delay and stems",
+        ),
+        (changed(stream__hop=0), "stream.hop must be a whole number up to"),
+        (changed(stream__delay=1e9), "stream.delay must be a whole number"),
+        (changed(stream__sample_rate=True), "stream.sample_rate must be a whole number"),
+        (changed(stream__stems=["../vocals"]), "stream.stems must be 1 to 64 names"),
+        (changed(stream__stems=["a", "a"]), "stream.stems has a name twice"),
         (changed(inputs=[None]), r"inputs\[0\] must be an object"),
     ],
 )

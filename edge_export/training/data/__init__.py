@@ -18,6 +18,7 @@ BUILTIN = "builtin"
 # catalog name -> function() -> Recordings
 RECORDINGS = {
     "digits": "edge_export.training.data.digits:recordings",
+    "separator": "edge_export.training.data.excerpts:recordings",
 }
 
 # catalog name -> function(where) -> the data that the mother's task trains on; `where` is "builtin" or a folder

@@ -14,12 +14,15 @@ import soundfile as sf
 import torch
 from torch import Tensor
 
+from edge_export.mothers.protocol import Recordings
 from edge_export.training.data.musdb import Track, find_tracks, read_source
 
 FOLDER = Path(__file__).parent / "excerpts"
 SAMPLE_RATE = 16000
 HELD_OUT_SECONDS, CALIBRATION_SECONDS = 10, 3
 HELD_OUT_COUNT, CALIBRATION_COUNT = 8, 16
+GOLDENS = 2
+"""How many held-out songs every stage before the artifacts is compared on."""
 START = 4.0
 """Seconds into a song, past the bars in which some have no vocals yet."""
 
@@ -45,6 +48,18 @@ def open_excerpts() -> Excerpts:
         calibration=_read("calibration", CALIBRATION_COUNT),
         mixtures=_read("held_out", HELD_OUT_COUNT),
         vocals=_read("held_out_vocals", HELD_OUT_COUNT),
+    )
+
+
+def recordings() -> Recordings:
+    """The excerpts for calibration and proof; the targets are `(8, vocals and accompaniment, 1, 10 s)`."""
+    excerpts = open_excerpts()
+    return Recordings(
+        batches=[(excerpts.calibration,)],
+        goldens=(excerpts.mixtures[:GOLDENS],),
+        held_out=(excerpts.mixtures,),
+        targets=torch.stack([excerpts.vocals, excerpts.mixtures - excerpts.vocals], dim=1),
+        metric="si_sdr",
     )
 
 
