@@ -144,6 +144,7 @@ class _Scope:
     def __init__(self, package: Package) -> None:
         self._package = package
         self._names: dict[str, int] = {}
+        self._outer: dict[str, int] = {}  # what a block inside an operator may read, and may hide
         self.slots: Slots = []
         self.known: set[int] = set()
         self.reads: dict[int, set[int]] = {}  # by a step's identity
@@ -156,11 +157,11 @@ class _Scope:
         return self._names[name]
 
     def slot(self, name: str) -> int:
-        if name not in self._names:
+        if name not in self._names and name not in self._outer:
             raise ValueError(f"{name} is used, but not defined before")
-        return self._names[name]
+        return self._names[name] if name in self._names else self._outer[name]
 
-    def prepare(self, operation: Any, fold: bool = True) -> list[Step]:
+    def prepare(self, operation: Any) -> list[Step]:
         """The steps of one operation: none if its result is known already."""
         first = operation.outputs[0].name if operation.outputs else "nothing"
         label = f"{operation.type} {first}"
@@ -179,7 +180,7 @@ class _Scope:
             step = Step(label, run, self._results(operation))
         except ValueError as error:
             raise ValueError(f"{label}: {error}") from None
-        if fold and reads <= self.known and operation.type not in BUILT_IN:
+        if reads <= self.known and operation.type not in BUILT_IN:
             execute([step], self.slots)
             self.known.update(result.slot for result in step.results)
             return []
@@ -260,14 +261,14 @@ class _Scope:
         return loop, reads
 
     def _block(self, block: Any) -> _Block:
-        inputs = []
-        for entry in block.inputs:
-            inputs.append(self.define(entry.name))
-        # Nothing is known ahead here: a loop's variables change.
-        steps = [step for operation in block.operations for step in self.prepare(operation)]
+        names, outer = self._names, self._outer
+        self._names, self._outer = {}, {**outer, **names}
+        inputs = tuple(self.define(entry.name) for entry in block.inputs)
+        steps = tuple(step for operation in block.operations for step in self.prepare(operation))
         outputs = tuple(self.slot(name) for name in block.outputs)
+        self._names, self._outer = names, outer
         reads = {slot for step in steps for slot in self.reads[id(step)]} | set(outputs)
-        return _Block(tuple(inputs), outputs, tuple(steps), reads)
+        return _Block(inputs, outputs, steps, reads)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,130 @@
+"""One operator in a package of its own, converted for it by coremltools, and what PyTorch gives instead."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import coremltools as ct
+import numpy as np
+import torch
+from coremltools.converters.mil import Builder as mb
+from coremltools.converters.mil.mil import types
+
+from edge_export.runtimes.mil.package import open_package
+from edge_export.runtimes.mil.program import load_program, operators
+
+PRECISIONS = {"fp32": np.float32, "fp16": np.float16}
+# One rounding to float16 leaves 66 dB and more; operators that hide several (a sum of squares, say) leave less.
+SNR_DB = {"fp32": 105.0, "fp16": 55.0}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One use of one operator.
+
+    Attributes:
+        build: From (numpy's float type, the inputs) to the result or a tuple of results, with coremltools' builder.
+        expected: From the inputs, as tensors, to the same.
+        inputs: Shapes of random inputs, or arrays.
+        snr_db: How well the results must agree, by precision, if not as `SNR_DB` says.
+    """
+
+    operator: str
+    build: Callable[..., Any]
+    expected: Callable[..., Any]
+    inputs: Sequence[Any] = ((2, 3, 5),)
+    opset: Any = ct.target.iOS17
+    precisions: tuple[str, ...] = ("fp32", "fp16")
+    snr_db: dict[str, float] | None = None
+
+
+def weight(*shape: int, seed: int = 0) -> np.ndarray:
+    """Random weights, the same in every call."""
+    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(np.float32) * 0.5
+
+
+def positive(*shape: int, seed: int = 0) -> np.ndarray:
+    """Between 0.5 and 2."""
+    return np.random.default_rng([seed, *shape]).uniform(0.5, 2, shape).astype(np.float32)
+
+
+def integers(*shape: int, low: int = -5, high: int = 6, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng([seed, *shape]).integers(low, high, shape).astype(np.int32)
+
+
+def inputs_of(case: Case, precision: str) -> list[np.ndarray]:
+    """Its inputs; floats are of the precision."""
+    arrays = [
+        weight(*given, seed=7 + i) * 3 if isinstance(given, tuple) else given for i, given in enumerate(case.inputs)
+    ]
+    return [a.astype(PRECISIONS[precision]) if a.dtype.kind == "f" else a for a in arrays]
+
+
+def save(case: Case, precision: str, path: Path) -> Path:
+    """The package of `case`, as coremltools writes it, with no pass that could replace the operator."""
+    arrays = inputs_of(case, precision)
+    kinds = {"float32": types.fp32, "float16": types.fp16, "int32": types.int32}
+    specs = [mb.TensorSpec(array.shape, dtype=kinds[array.dtype.name]) for array in arrays]
+    names = [f"x{index}" for index in range(len(arrays))]
+
+    def body(*values: Any) -> Any:
+        results = case.build(PRECISIONS[precision], *values)
+        results = results if isinstance(results, tuple | list) else (results,)
+        return tuple(result if _exportable(result) else mb.cast(x=result, dtype="int32") for result in results)
+
+    scope: dict[str, Any] = {"body": body}
+    exec(f"def program({', '.join(names)}): return body({', '.join(names)})", scope)
+    program = mb.program(input_specs=specs, opset_version=case.opset)(scope["program"])
+    model = ct.convert(
+        program,
+        source="milinternal",
+        convert_to="mlprogram",
+        minimum_deployment_target=case.opset,
+        pass_pipeline=ct.PassPipeline.EMPTY,
+        skip_model_load=True,
+    )
+    model.save(str(path))
+    return path
+
+
+def evaluate(path: Path, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
+    """The package's results in order, and its operators."""
+    package = open_package(path)
+    program = load_program(package)
+    return list(program(dict(zip(program.inputs, arrays, strict=True))).values()), operators(package)
+
+
+def expected(case: Case, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What PyTorch gives, in float32."""
+    tensors = [torch.from_numpy(a.astype(np.float32) if a.dtype.kind == "f" else a.copy()) for a in arrays]
+    with torch.inference_mode():
+        results = case.expected(*tensors)
+    return [np.asarray(result) for result in (results if isinstance(results, tuple | list) else (results,))]
+
+
+def run_core_ml(path: Path, arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+    """What Core ML itself gives on the CPU, on macOS; None elsewhere."""
+    if sys.platform != "darwin":
+        return None
+    model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit.CPU_ONLY)
+    description = model.get_spec().description
+    outputs = model.predict({f.name: a for f, a in zip(description.input, arrays, strict=True)})
+    return [outputs[feature.name] for feature in description.output]
+
+
+def snr_db(reference: np.ndarray, value: np.ndarray) -> float:
+    """Signal to noise; infinite when every number is equal (infinities too, and NaN where NaN is expected)."""
+    reference, value = reference.astype(np.float64), np.asarray(value, np.float64)
+    odd = ~np.isfinite(reference)
+    np.testing.assert_array_equal(value[odd], reference[odd])
+    noise = np.square(reference - value, where=~odd, out=np.zeros_like(reference)).sum()
+    signal = np.square(reference, where=~odd, out=np.zeros_like(reference)).sum()
+    return float("inf") if noise == 0 else float(10 * np.log10(max(signal, 1e-300) / noise))
+
+
+def _exportable(result: Any) -> bool:
+    return result.dtype in (types.fp32, types.fp16, types.int32)

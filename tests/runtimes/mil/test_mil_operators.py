@@ -1,0 +1,49 @@
+"""Every operator, on packages converted for it, against PyTorch; on macOS against Core ML, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cases_elementwise
+import cases_layers
+import cases_tensors
+import mil_cases
+import numpy as np
+import pytest
+from mil_cases import Case
+
+from edge_export.runtimes.mil.registry import BUILT_IN, OPERATORS
+
+CASES = [*cases_elementwise.CASES, *cases_layers.CASES, *cases_tensors.CASES]
+
+
+def _parameters() -> list[object]:
+    counts: dict[str, int] = {}
+    result = []
+    for case in CASES:
+        counts[case.operator] = counts.get(case.operator, 0) + 1
+        for precision in case.precisions:
+            result.append(pytest.param(case, precision, id=f"{case.operator}-{counts[case.operator]}-{precision}"))
+    return result
+
+
+@pytest.mark.parametrize(("case", "precision"), _parameters())
+def test_an_operator_gives_what_pytorch_gives(case: Case, precision: str, tmp_path: Path) -> None:
+    path = mil_cases.save(case, precision, tmp_path / "one.mlpackage")
+    arrays = mil_cases.inputs_of(case, precision)
+    outputs, operators = mil_cases.evaluate(path, arrays)
+    assert case.operator in operators
+    wanted = mil_cases.expected(case, arrays)
+    assert [o.shape for o in outputs] == [w.shape for w in wanted]
+    limit = (case.snr_db or mil_cases.SNR_DB)[precision]
+    for output, want in zip(outputs, wanted, strict=True):
+        if precision == "fp16" and output.dtype.kind == "f":
+            np.testing.assert_array_equal(output, output.astype(np.float16).astype(np.float32))
+        assert mil_cases.snr_db(want, output) >= limit if output.dtype.kind == "f" else (output == want).all()
+    core_ml = mil_cases.run_core_ml(path, arrays)
+    for output, other in zip(outputs, core_ml or [], strict=core_ml is not None):
+        assert mil_cases.snr_db(output, other) >= min(limit, 60)
+
+
+def test_every_operator_is_tested() -> None:
+    assert {case.operator for case in CASES} == OPERATORS.keys() | BUILT_IN
