@@ -174,7 +174,8 @@ folder = Path({json.dumps(str(tmp_path))})
 with Pool(1, tasks="crash_tasks:TABLE") as pool:
     pool.submit("spawn", {{"pid_file": str(folder / "pids")}}, kind="a", timeout_s=600, log=folder / "log").result()
 """
-    parent = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    environment = os.environ | {"TMPDIR": str(tmp_path)}  # a killed parent leaves its scratch folder
+    parent = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL, env=environment)
     assert wait_until(lambda: pid_file.exists() and len(pid_file.read_text().split()) == 2, 20)
     worker, child = map(int, pid_file.read_text().split())
     parent.send_signal(how)
