@@ -27,6 +27,7 @@ from edge_export.formats.order import compile_in_worker
 from edge_export.verify.artifact import Reference, join_inputs
 from edge_export.verify.goldens import TARGETS, named, save_arrays
 from edge_export.verify.metrics import TASK_METRICS
+from edge_export.verify.sounds import write_mixtures, write_stems
 from edge_export.workers import Pool, WorkerError
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from edge_export.verify.member import PreparedMember
     from edge_export.verify.results import Approximation
 
-INPUTS = "goldens/inputs.safetensors"
-HELD_OUT = "goldens/held_out.safetensors"
+GOLDENS = "goldens"
+INPUTS = f"{GOLDENS}/inputs.safetensors"
+HELD_OUT = f"{GOLDENS}/held_out.safetensors"
 TOOLS = ("torch", "executorch", "coremltools", "onnx2tf", "onnx", "ai-edge-litert")
 
 Progress = Callable[[str, str, str], None]
@@ -173,8 +175,13 @@ def _write_recorded(site: _Site) -> tuple[Recorded, Path]:
         held_out = named(io.inputs, recordings.held_out, whole_recordings=whole)
         save_arrays(staged / HELD_OUT, held_out | {TARGETS: recordings.targets.numpy()})
         file = describe_file(staged, staged / HELD_OUT)
+    sounds = write_mixtures(staged / GOLDENS, goldens[io.inputs[0].name], io.stream) if io.stream else []
     recorded = Recorded(
-        metric=recordings.metric, baseline=baseline, inputs=describe_file(staged, staged / INPUTS), held_out=file
+        metric=recordings.metric,
+        baseline=baseline,
+        inputs=describe_file(staged, staged / INPUTS),
+        held_out=file,
+        sounds=tuple(describe_file(staged, path) for path in sounds),
     )
     return recorded, join_inputs(site.scratch / "inputs.safetensors", goldens, held_out)
 
@@ -193,15 +200,17 @@ def _prepare(site: _Site, text: str, config: Config) -> tuple[Member, PreparedMe
     batches = request.target.calibration_batches
     options = request.target.member
     prepared = prepare_member(request.mother, config, request.recordings, tolerance, batches, options)
-    golden = site.staged / "goldens" / f"{name}.safetensors"
+    golden = site.staged / GOLDENS / f"{name}.safetensors"
     save_arrays(golden, prepared.golden)
+    stems, stream = prepared.golden[prepared.io.outputs[0].name], prepared.io.stream
+    sounds = write_stems(site.staged / GOLDENS, name, stems, stream) if stream else []
     torch.export.save(prepared.program, _program(site, name))
     member = Member(
         name=name,
         config=text,
         options=options,
         io=prepared.io,
-        latency_ms=None if prepared.io.stream is None else prepared.io.stream.latency_ms,
+        latency_ms=stream.latency_ms if stream else None,
         params=prepared.complexity.params,
         macs=prepared.complexity.macs,
         peak_activation_bytes=prepared.complexity.peak_activation_bytes,
@@ -211,6 +220,7 @@ def _prepare(site: _Site, text: str, config: Config) -> tuple[Member, PreparedMe
         refused=tuple(Refusal(rule=r.rule, layer=r.layer, reason=r.reason) for r in prepared.baked.refused),
         golden=describe_file(site.staged, golden),
         metric=prepared.metric,
+        sounds=tuple(describe_file(site.staged, path) for path in sounds),
         variant=_variant(prepared.approximation),
         artifacts=(),
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from edge_export.cli import build, doctor, inspect, train, verify
+from edge_export.cli import build, doctor, inspect, run, train, verify
 
 VERBS: dict[str, ModuleType] = {
     "build": build,
     "verify": verify,
+    "run": run,
     "inspect": inspect,
     "train": train,
     "doctor": doctor,

@@ -72,6 +72,7 @@ class Member(Record):
         latency_ms: Its algorithmic latency in ms, if it streams.
         variant: Its approximation, if it is one; then golden and metric are those of the approximated mother.
         golden: The mother's reference outputs at that configuration.
+        sounds: Those outputs to listen to, if they are sound.
         metric: The mother's task metric at that configuration, on the held-out set.
     """
 
@@ -88,6 +89,7 @@ class Member(Record):
     folded: int = Field(ge=0)
     refused: tuple[Refusal, ...]
     golden: File
+    sounds: tuple[File, ...] = ()
     metric: float | None
     variant: Variant | None = None
     artifacts: tuple[Artifact, ...]
@@ -108,7 +110,7 @@ class Recorded(Record):
         baseline: Its value for doing nothing, such as the SI-SDR of the mixture; None where there is no such thing.
         inputs: The golden inputs.
         held_out: The held-out set with its targets.
-        sounds: The golden inputs and the mother's outputs to listen to, if they are sound.
+        sounds: The golden inputs to listen to, if they are sound.
     """
 
     metric: Name

@@ -71,7 +71,8 @@ def prove_bundle(
 
 def _recorded(bundle: Bundle) -> tuple[dict[str, Array], tuple[dict[str, Array], Array | None]]:
     recorded = bundle.manifest.recorded
-    for file in (recorded.inputs, recorded.held_out):
+    sounds = [sound for member in bundle.manifest.members for sound in member.sounds]
+    for file in (recorded.inputs, recorded.held_out, *recorded.sounds, *sounds):
         if file is not None and (damage := bundle.why_changed(file)):
             raise RequestError(f"{bundle.root}: {damage}; build it again")
     goldens = load_arrays(bundle.path(recorded.inputs))

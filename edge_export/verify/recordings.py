@@ -58,7 +58,7 @@ def read_folder(folder: Path, io: IOSpec) -> Recordings:
     if tensors:
         parts = [_read_tensors(path, io) for path in tensors]
     elif images and len(io.inputs) == 1 and io.inputs[0].layout == "NCHW" and io.inputs[0].shape[1] in (1, 3):
-        parts = [[_read_image(path, io.inputs[0])] for path in images]
+        parts = [[read_image(path, io.inputs[0])] for path in images]
     else:
         raise RequestError(f"--goldens {folder} holds no .safetensors files, nor images that the mother could take")
     inputs = tuple(torch.from_numpy(np.concatenate(arrays)) for arrays in zip(*parts, strict=True))
@@ -85,8 +85,8 @@ def _read_tensors(path: Path, io: IOSpec) -> list[Array]:
     return [arrays[spec.name] for spec in io.inputs]
 
 
-def _read_image(path: Path, spec: TensorSpec) -> Array:
-    """An image as `(1, channels, height, width)` in 0..1."""
+def read_image(path: Path, spec: TensorSpec) -> Array:
+    """An image as `(1, channels, height, width)` in 0..1; RequestError when it is none."""
     from PIL import Image, UnidentifiedImageError
 
     _, channels, height, width = spec.shape
@@ -94,7 +94,7 @@ def _read_image(path: Path, spec: TensorSpec) -> Array:
         with Image.open(path) as image:
             pixels = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise RequestError(f"--goldens {path} is no image that can be read ({one_line(error, 120)})") from error
+        raise RequestError(f"{path} is no image that can be read ({one_line(error, 120)})") from error
     values = np.asarray(pixels, np.float32).reshape(height, width, channels) / np.float32(255)
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
 

@@ -1,0 +1,135 @@
+"""Sound files that may be anything: read whole or refused in one line; stems written all or none."""
+
+from __future__ import annotations
+
+import os
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from edge_export.errors import RequestError
+from edge_export.playback.sound_file import check_folder, read_sound, write_stems
+
+TONE = (0.5 * np.sin(np.arange(8000) * 0.05)).astype(np.float32)
+
+
+def sound(path: Path, audio: np.ndarray = TONE, rate: int = 16000, **options: str) -> Path:
+    sf.write(path, audio, rate, **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype", "stays"),
+    [
+        ("a.wav", "PCM_16", "PCM_16"),
+        ("a.wav", "PCM_24", "PCM_24"),
+        ("a.wav", "FLOAT", "FLOAT"),
+        ("a.wav", "PCM_U8", "PCM_16"),
+        ("a.flac", "PCM_24", "PCM_24"),
+        ("a.ogg", "VORBIS", "PCM_16"),
+    ],
+)
+def test_what_libsndfile_reads(name: str, subtype: str, stays: str, tmp_path: Path) -> None:
+    read = read_sound(sound(tmp_path / name, np.stack([TONE, -TONE], axis=1), 22050, subtype=subtype))
+    assert (read.audio.shape, read.sample_rate, read.subtype) == ((2, 8000), 22050, stays)
+    assert np.abs(read.audio[0] - TONE).max() < 0.1
+
+
+def truncated_wav(path: Path) -> None:
+    sound(path)
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def truncated_flac(path: Path) -> None:
+    sound(path, np.random.default_rng(0).standard_normal(80000) * 0.1, format="FLAC", subtype="PCM_16")
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def head_only(path: Path) -> None:
+    sound(path)
+    os.truncate(path, 20)
+
+
+def no_channels(path: Path) -> None:
+    sound(path)
+    data = bytearray(path.read_bytes())
+    data[22:24] = b"\0\0"
+    path.write_bytes(data)
+
+
+def too_long(path: Path) -> None:
+    """A header of 300 million stereo samples, its data a hole in the file."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(44100)
+        file.writeframes(b"\0" * 4)
+    size = 300_000_000 * 4
+    with path.open("r+b") as stream:
+        stream.seek(4)
+        stream.write((36 + size).to_bytes(4, "little"))
+        stream.seek(40)
+        stream.write(size.to_bytes(4, "little"))
+        stream.truncate(44 + size)
+
+
+BAD = {
+    "not audio": (lambda path: path.write_text("la la la"), "can't be read as sound"),
+    "empty": (lambda path: path.write_bytes(b""), "can't be read as sound"),
+    "a folder": (Path.mkdir, "is no file"),
+    "missing": (lambda path: None, "is no file"),
+    "truncated wav": (truncated_wav, "truncated"),
+    "truncated flac": (truncated_flac, r"truncated|can't be read"),
+    "a header's half": (head_only, r"truncated|can't be read"),
+    "zero samples": (lambda path: sound(path, np.zeros((0, 1), np.float32)), "no samples"),
+    "NaN": (lambda path: sound(path, np.append(TONE, np.float32("nan")), subtype="FLOAT"), "NaN or infinite"),
+    "infinite": (lambda path: sound(path, np.append(TONE, np.float32("inf")), subtype="FLOAT"), "NaN or infinite"),
+    "0 channels": (no_channels, r"can't be read as sound|0 channels"),
+    "500 channels": (lambda path: sound(path, np.zeros((8, 500), np.float32)), "500 channels: give one with 1 to 32"),
+    "a rate of 5 Hz": (lambda path: sound(path, TONE, 5), "rate of 5 Hz"),
+    "two hours": (too_long, "too long"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_sound_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
+    make, message = BAD[kind]
+    path = tmp_path / "bad.wav"
+    make(path)
+    with pytest.raises(RequestError, match=message) as error:
+        read_sound(path)
+    assert "\n" not in str(error.value)
+    assert "bad.wav" in str(error.value)
+
+
+def test_stems_are_written_in_their_subtype(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "vocals.wav").write_text("old")
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    loud = 2.0 * np.stack([TONE, TONE])
+    write_stems(tmp_path / "out", {"vocals": loud, "rest": TONE[None]}, 8000, "PCM_16")
+    audio, rate = sf.read(tmp_path / "out" / "vocals.wav")
+    assert (audio.shape, rate) == ((8000, 2), 8000)
+    assert np.abs(audio).max() == pytest.approx(1.0, abs=1e-4), "clipped, not wrapped around"
+    write_stems(tmp_path / "out", {"vocals": loud}, 8000, "FLOAT")
+    assert np.array_equal(sf.read(tmp_path / "out" / "vocals.wav", dtype="float32")[0].T, loud)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["notes.txt", "rest.wav", "vocals.wav"]
+
+
+def test_nothing_is_left_where_stems_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RequestError, match="can't be written"):
+        write_stems(tmp_path / "file" / "out", {"vocals": TONE[None]}, 8000, "PCM_16")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
+
+
+def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
+    source = sound(tmp_path / "vocals.wav")
+    with pytest.raises(RequestError, match="would be overwritten"):
+        check_folder(tmp_path, ["vocals.wav"], source)
+    with pytest.raises(RequestError, match="is a file"):
+        check_folder(source, ["vocals.wav"], source)
