@@ -24,9 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
     parser.add_argument("--mother", metavar="M", help="package.module:factory, if the bundle's is not in the catalog")
     parser.add_argument("--checkpoint", type=Path, metavar="F", help="the file that the bundle was built from")
-    parser.add_argument(
-        "--goldens", type=Path, metavar="DIR", help="the recordings that the bundle was built with"
-    )
+    parser.add_argument("--goldens", type=Path, metavar="DIR", help="the recordings that the bundle was built with")
     parser.add_argument("--strict", action="store_true", help="count what could not be verified here as a failure")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
