@@ -9,12 +9,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from edge_export.runtimes.arrays import Array
+from edge_export.runtimes.mil.ops.indexing import fixed_slices
 from edge_export.runtimes.mil.package import Package, constant, tensor_type
 from edge_export.runtimes.mil.registry import BUILT_IN, OPERATORS, TUPLES, UNROUNDED
 from edge_export.runtimes.mil.types import TensorType, rounded
@@ -29,12 +30,15 @@ class Result:
     """Where a result goes, and what it must be.
 
     Attributes:
+        held: The type that it is held as.
         shape: None where a dimension is only known when the program runs.
-        rounds: Whether it is rounded to its type; false for operators that only move values.
+        rounds: Whether it is rounded even if it is of that type already: float16, but for operators that only move
+            values.
     """
 
     slot: int
     declared: TensorType
+    held: np.dtype[Any]
     shape: tuple[int, ...] | None
     rounds: bool
 
@@ -111,26 +115,23 @@ def execute(steps: Iterable[Step], slots: Slots) -> None:
     """Run `steps` one after another."""
     for step in steps:
         try:
-            _store(step, step.run(slots), slots)
+            value = step.run(slots)
+            _store(step.results, value if type(value) is tuple else (value,), slots)
         except Exception as error:
             raise ValueError(f"{step.label}: {error or type(error).__name__}") from error
         for slot in step.forget:
             slots[slot] = None
 
 
-def _store(step: Step, value: Any, slots: Slots) -> None:
-    values = value if isinstance(value, tuple) else (value,)
-    if len(values) != len(step.results):
-        raise ValueError(f"gives {len(values)} results, the program declares {len(step.results)}")
-    for result, array in zip(step.results, values, strict=True):
-        held = result.declared.scalar.held
-        if result.rounds:
-            array = rounded(array, result.declared.scalar)
-        elif array.dtype != held:
-            array = array.astype(held)
-        if array.shape != result.shape and (result.shape is not None or not _fits(array, result.declared)):
-            raise ValueError(f"gives {list(array.shape)}, the program declares {result.declared}")
-        slots[result.slot] = array
+def _store(results: tuple[Result, ...], values: tuple[Any, ...], slots: Slots) -> None:
+    if len(values) != len(results):
+        raise ValueError(f"gives {len(values)} results, the program declares {len(results)}")
+    for result, value in zip(results, values, strict=True):
+        if result.rounds or value.dtype != result.held:
+            value = rounded(value, result.declared.scalar)
+        if value.shape != result.shape and (result.shape is not None or not _fits(value, result.declared)):
+            raise ValueError(f"gives {list(value.shape)}, the program declares {result.declared}")
+        slots[result.slot] = value
 
 
 def _fits(array: Array, declared: TensorType) -> bool:
@@ -193,8 +194,8 @@ class _Scope:
             declared = tensor_type(output.type)
             sizes = [size for size in declared.shape if size is not None]
             shape = tuple(sizes) if len(sizes) == len(declared.shape) else None
-            rounds = operation.type not in UNROUNDED
-            results.append(Result(self.define(output.name), declared, shape, rounds))
+            rounds = declared.scalar.name == "fp16" and operation.type not in UNROUNDED
+            results.append(Result(self.define(output.name), declared, declared.scalar.held, shape, rounds))
         return tuple(results)
 
     def _operator(self, operation: Any) -> tuple[Callable[[Slots], Any], set[int]]:
@@ -212,14 +213,7 @@ class _Scope:
             raise ValueError(f"argument {min(unknown)} is unknown")
         fixed = {name: self.slots[slot] for name, slot in single.items() if slot in self.known}
         moving = tuple((name, slot) for name, slot in single.items() if slot not in self.known)
-        lists = tuple(several.items())
-
-        def run(slots: Slots) -> Any:
-            arguments = {name: slots[slot] for name, slot in moving}
-            for name, places in lists:
-                arguments[name] = [slots[slot] for slot in places]
-            return function(**fixed, **arguments)
-
+        run = _call(_prepared(operation.type, fixed, moving), moving, tuple(several.items()))
         return run, set(single.values()) | {slot for slots in several.values() for slot in slots}
 
     def _arguments(self, operation: Any) -> dict[str, tuple[int, ...]]:
@@ -296,6 +290,33 @@ def _forgetful(steps: list[Step], scope: _Scope, outputs: set[int]) -> tuple[Ste
         result.append(Step(step.label, step.run, step.results, tuple(reads - kept)))
         kept |= reads
     return tuple(reversed(result))
+
+
+def _prepared(name: str, fixed: dict[str, Any], moving: tuple[tuple[str, int], ...]) -> Callable[..., Any]:
+    """The operator with some arguments fixed, and what follows from them computed."""
+    if name == "slice_by_index" and [argument for argument, _ in moving] == ["x"]:
+        return fixed_slices(**fixed)
+    return partial(OPERATORS[name], **fixed)
+
+
+def _call(
+    function: Callable[..., Any], moving: tuple[tuple[str, int], ...], lists: tuple[tuple[str, tuple[int, ...]], ...]
+) -> Callable[[Slots], Any]:
+    """`function` with arguments from the slots; there are often only one or two of them, and thousands of calls."""
+    if not lists and len(moving) == 1:
+        ((name, slot),) = moving
+        return lambda slots: function(**{name: slots[slot]})
+    if not lists and len(moving) == 2:
+        (first, one), (second, two) = moving
+        return lambda slots: function(**{first: slots[one], second: slots[two]})
+
+    def run(slots: Slots) -> Any:
+        arguments = {name: slots[slot] for name, slot in moving}
+        for name, places in lists:
+            arguments[name] = [slots[slot] for slot in places]
+        return function(**arguments)
+
+    return run
 
 
 @cache
