@@ -29,14 +29,14 @@ class Baker:
         member: The type.
         check: Raises RequestError when a member can't be baked, or not with these options.
         bake: From a calibrated member and example inputs to the network that is converted.
-        approximate: An inexact variant of a calibrated member that the options ask for, made before it is baked; or
-            None where they ask for none. It gets the calibration batches and how many of them to take.
+        approximate: An inexact variant of a calibrated member that the options ask for, with its name, made before it
+            is baked; or None where they ask for none. It gets the calibration batches and how many of them to take.
     """
 
     member: type[nn.Module]
     check: Callable[[nn.Module, Options], None]
     bake: Callable[[nn.Module, tuple[Tensor, ...], Options], Baked]
-    approximate: Callable[[nn.Module, Options, Iterable[tuple[Tensor, ...]], int | None], nn.Module | None]
+    approximate: Callable[[nn.Module, Options, Iterable[tuple[Tensor, ...]], int | None], tuple[str, nn.Module] | None]
 
 
 # The first that fits is taken.

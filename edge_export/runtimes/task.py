@@ -59,7 +59,7 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
     else:
         stacked = _call_each(run, member_io, samples, count, feedback)
     seconds = time.perf_counter() - began
-    save_file(stacked, args["outputs"])
+    save_file({name: np.ascontiguousarray(array) for name, array in stacked.items()}, args["outputs"])
     return {
         "runtime": _named(args["format"], module),
         "count": count,

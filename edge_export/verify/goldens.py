@@ -51,7 +51,8 @@ def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     from safetensors.numpy import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(dict(sorted(arrays.items())), path)
+    # safetensors writes an array's memory as it lies: a slice of another would come out scrambled.
+    save_file({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())}, path)
 
 
 def load_arrays(path: Path) -> dict[str, Array]:

@@ -115,9 +115,9 @@ def prepare_member(
 
     metric = _metric(reference_mother, recordings, config)
     approximation = None
-    if (approximated := baker.approximate(member, options, recordings.batches, max_batches)) is not None:
-        member, exact, reference = approximated, reference, run_batched(approximated, goldens)
-        name = ", ".join(f"{key}={value}" for key, value in options.items())
+    if (variant := baker.approximate(member, options, recordings.batches, max_batches)) is not None:
+        name, member = variant
+        exact, reference = reference, run_batched(member, goldens)
         approximation = Approximation(name, _agreement(exact, reference, scores), metric)
         metric = _metric(member, recordings)
 

@@ -75,12 +75,12 @@ def read_options(options: Mapping[str, object]) -> StreamOptions:
 
 def approximate(
     member: nn.Module, options: Mapping[str, object], batches: Iterable[tuple[Tensor, ...]], max_batches: int | None
-) -> nn.Module | None:
-    """`member` with constant gates if the options ask for them; None where nothing is approximated."""
+) -> tuple[str, nn.Module] | None:
+    """`member` with constant gates if the options ask for them, and that variant's name; None where it is exact."""
     has_gates = any(isinstance(m, TACGate) for m in member.modules())
     if read_options(options).gates == "exact" or not has_gates:
         return None
-    return freeze_gates.freeze_gates(member, batches, max_batches)
+    return "gates=static", freeze_gates.freeze_gates(member, batches, max_batches)
 
 
 def bake(member: nn.Module, _inputs: tuple[Tensor, ...], options: Mapping[str, object]) -> Baked:

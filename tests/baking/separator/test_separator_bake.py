@@ -110,7 +110,8 @@ def test_the_operators_that_remain(member):
 def test_constant_gates_cost_nothing(member):
     network = member(FEW_BANDS)
     baker = baker_of(network)
-    frozen = baker.approximate(network, {"gates": "static"}, [(torch.randn(2, 1, 4000) * 0.1,)], None)
+    name, frozen = baker.approximate(network, {"gates": "static"}, [(torch.randn(2, 1, 4000) * 0.1,)], None)
+    assert name == "gates=static"
     assert baker.approximate(network, {"gates": "exact"}, [], None) is None
     exact, static = bake(network, ()), bake(frozen, (), {"gates": "static"})
     audio = torch.randn(1, 1, SAMPLES) * 0.1
