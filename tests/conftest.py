@@ -38,18 +38,8 @@ def small_bundle(tmp_path_factory):
     """A real bundle of the smallest digits member, built by the command line. Copy it before changing it."""
     root = Path(__file__).resolve().parents[1]
     out = tmp_path_factory.mktemp("small") / "bundle"
-    command = [
-        sys.executable,
-        "-m",
-        "edge_export",
-        "build",
-        "--target",
-        "linux",
-        "--members",
-        "0.25",
-        "--out",
-        str(out),
-    ]
+    request = ["build", "--target", "linux", "--mother", "digits", "--members", "0.25", "--out", str(out)]
+    command = [sys.executable, "-m", "edge_export", *request]
     environment = {**os.environ, "EDGE_EXPORT_CACHE": str(out.parent / "cache")}
     subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, timeout=900)
     return out

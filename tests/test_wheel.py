@@ -31,14 +31,16 @@ def test_the_installed_wheel_builds_from_any_folder(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"edge_export/targets/{name}.toml" for name in ("android", "ios", "linux")} <= names
-    assert "edge_export/mothers/checkpoints/digits.safetensors" in names
+    checkpoints = {f"edge_export/mothers/checkpoints/{name}.safetensors" for name in ("digits", "separator")}
+    assert checkpoints <= names
     assert not [name for name in names if name.startswith(("tests", "examples", "benchmarks"))]
 
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
     subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True, capture_output=True)
     environment = {**os.environ, "PYTHONPATH": str(site), "EDGE_EXPORT_CACHE": str(tmp_path / "cache")}
-    command = [sys.executable, "-m", "edge_export", "build", "--target", "android", "--members", "0.25", "--json"]
+    request = ["build", "--target", "android", "--mother", "digits", "--members", "0.25", "--json"]
+    command = [sys.executable, "-m", "edge_export", *request]
     done = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     artifacts = json.loads(done.stdout)["members"][0]["artifacts"]

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from edge_export.mothers.catalog import CATALOG
 
 DIGITS = CATALOG["digits"].checkpoint_path
-ANDROID = ("build", "--target", "android")
+ANDROID = ("build", "--target", "android", "--mother", "digits")
 
 
 def refused(done, *words: str) -> None:
