@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
+from edge_export.mothers.band_split import SEPARATOR, ElasticBandSplit
 from edge_export.mothers.protocol import IOSpec, Recordings, TensorSpec
 
 
@@ -102,6 +105,14 @@ class Fails(Mother):
 
     def activate(self, x):
         raise RuntimeError("no such\nactivation")
+
+
+def looks_ahead():
+    """A separator that runs backwards over time, too."""
+    settings = replace(SEPARATOR, features=4, hidden=4, gate_hidden=None, mask_hidden=4, causal=False)
+    mother = ElasticBandSplit(settings, 1, 1)
+    mother.recordings = lambda: Recordings([(torch.randn(2, 1, 4000),)], (torch.randn(1, 1, 4000),))
+    return mother
 
 
 def not_a_mother():

@@ -74,7 +74,8 @@ def _request(args: argparse.Namespace) -> Request:
 
     mother = open_mother(spec, args.checkpoint)
     space = mother.space
-    default = target.members if spec == target.mother else f"{space.name(space.smallest)},{space.name(space.largest)}"
+    ends = dict.fromkeys(space.name(config) for config in (space.smallest, space.largest))
+    default = target.members if spec == target.mother else ",".join(ends)
     members = parse_members(mother, default if args.members is None else args.members)
     checkpoint = args.checkpoint or (CATALOG[spec].checkpoint_path if spec in CATALOG else None)
     return Request(

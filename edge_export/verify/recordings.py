@@ -41,8 +41,8 @@ def recordings_of(spec: str, mother: Mother, goldens: Path | None) -> Recordings
 def read_folder(folder: Path, io: IOSpec) -> Recordings:
     """Recorded inputs from the images or the safetensors files in `folder`, in the order of their names.
 
-    A safetensors file holds one tensor per input, `(count, …)`. Images are resized to the input and scaled to 0..1.
-    Calibration averages over the same recordings.
+    A safetensors file holds one tensor per input, `(count, …)`; sound may have any number of samples. Images
+    are resized to the input and scaled to 0..1. Calibration averages over the same recordings.
 
     Raises:
         RequestError: The folder holds neither, or a file that can't be read or does not fit the inputs.
@@ -73,7 +73,7 @@ def _read_tensors(path: Path, io: IOSpec) -> list[Array]:
         array = arrays.get(spec.name)
         if array is None:
             problems.append(f"it has no tensor {spec.name}")
-        elif array.shape[1:] != tuple(spec.shape[1:]) or array.dtype != np.dtype(spec.dtype) or len(array) == 0:
+        elif not fits(array.shape, spec, io.stream is not None) or array.dtype != np.dtype(spec.dtype):
             wanted = ("count", *spec.shape[1:])
             problems.append(f"{spec.name} is {array.dtype} {array.shape}, not {spec.dtype} {wanted}")
         elif array.dtype.kind == "f" and not np.isfinite(array).all():
