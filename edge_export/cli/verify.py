@@ -1,4 +1,4 @@
-"""`verify`: prove a bundle again, wherever it lies."""
+"""`verify`: prove a bundle again, wherever it lies; or one compiled file alone."""
 
 from __future__ import annotations
 
@@ -8,23 +8,34 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_export.cli import verify_alone
+
 if TYPE_CHECKING:
     from edge_export.family.bundle import Bundle
     from edge_export.mothers.protocol import Mother, Recordings
 
-HELP = "run every artifact of a bundle and compare it with the mother"
+HELP = "run every artifact of a bundle, or one compiled file, and compare it with where it came from"
 EXAMPLE = """\
 examples:
   python -m edge_export verify dist/android
   python -m edge_export verify dist/mine --mother my_package.my_module:factory --json
+  python -m edge_export verify model.mlpackage --against my_package.my_module:network --inputs x.safetensors
+
+A file is compared with what its factory gives, an nn.Module. The inputs hold an array (count, …) for each parameter of
+the module's forward, by its name.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE|FILE", help="folder that build wrote, or a file")
     parser.add_argument("--mother", metavar="M", help="package.module:factory, if the bundle's is not in the catalog")
     parser.add_argument("--checkpoint", type=Path, metavar="F", help="the file that the bundle was built from")
     parser.add_argument("--goldens", type=Path, metavar="DIR", help="the recordings that the bundle was built with")
+    parser.add_argument("--against", metavar="M", help="of a file: package.module:factory of the nn.Module it is from")
+    parser.add_argument("--inputs", type=Path, metavar="F", help="of a file: .safetensors of inputs to compare it on")
+    parser.add_argument(
+        "--snr-db", type=float, default=40.0, metavar="N", help="of a file: least SNR (40 suits float16, 90 float32)"
+    )
     parser.add_argument("--strict", action="store_true", help="count what could not be verified here as a failure")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
@@ -34,7 +45,10 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.cli.progress import shown_progress
     from edge_export.family.bundle import read_bundle
     from edge_export.family.proof import prove_bundle
+    from edge_export.inspection import INSPECTORS
 
+    if args.bundle.suffix in INSPECTORS:
+        return verify_alone.run(args)
     bundle = read_bundle(args.bundle)
     mother, note = _mother(args, bundle)
     members = bundle.manifest.members

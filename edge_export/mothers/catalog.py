@@ -100,7 +100,7 @@ def build_untrained(spec: str, seed: int = 0) -> Mother:
 def _build(spec: str, seed: int = 0) -> Any:
     import torch
 
-    factory = _factory(CATALOG[spec].builder if spec in CATALOG else spec)
+    factory = factory_of(CATALOG[spec].builder if spec in CATALOG else spec)
     # Seeded, so that an untrained mother is the same in each run, and without touching the caller's generator.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -116,17 +116,22 @@ def _build(spec: str, seed: int = 0) -> Any:
     return mother
 
 
-def _factory(spec: str) -> Callable[[], Any]:
+def factory_of(spec: str, what: str = "mother") -> Callable[[], Any]:
+    """The function or class that `spec`, package.module:factory, names; RequestError if it names none.
+
+    Args:
+        what: What it makes, for messages.
+    """
     module_name, colon, function_name = spec.partition(":")
     if not colon:
         close = difflib.get_close_matches(spec, CATALOG, n=1, cutoff=0.5)
         hint = f"did you mean {close[0]}? " if close else ""
         raise RequestError(
-            f"mother {one_line(spec, 80)!r} is unknown: {hint}known are {', '.join(CATALOG)}; "
+            f"{what} {one_line(spec, 80)!r} is unknown: {hint}known are {', '.join(CATALOG)}; "
             "or give package.module:factory"
         )
     if not all(part.isidentifier() for part in (*module_name.split("."), *function_name.split("."))):
-        raise RequestError(f"mother {one_line(spec, 80)!r} is malformed: give package.module:factory")
+        raise RequestError(f"{what} {one_line(spec, 80)!r} is malformed: give package.module:factory")
     # The console script does not look in the current folder, `python -m` does.
     here = str(Path.cwd())
     if here not in sys.path:
@@ -135,15 +140,15 @@ def _factory(spec: str) -> Callable[[], Any]:
         target: Any = importlib.import_module(module_name)
     except Exception as error:
         raise RequestError(
-            f"mother {spec}: cannot import {module_name} ({type(error).__name__}: {one_line(error, 200)}); "
+            f"{what} {spec}: cannot import {module_name} ({type(error).__name__}: {one_line(error, 200)}); "
             f"run from the folder that holds it"
         ) from error
     for part in function_name.split("."):
         if not hasattr(target, part):
-            raise RequestError(f"mother {spec}: {module_name} has no {function_name}; check the name of the factory")
+            raise RequestError(f"{what} {spec}: {module_name} has no {function_name}; check the name of the factory")
         target = getattr(target, part)
     if not callable(target):
-        raise RequestError(f"mother {spec}: {function_name} is a {type(target).__name__}; give a function or a class")
+        raise RequestError(f"{what} {spec}: {function_name} is a {type(target).__name__}; give a function or a class")
     return target  # type: ignore[no-any-return]
 
 
