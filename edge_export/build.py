@@ -131,7 +131,8 @@ def build(request: Request, progress: Progress) -> Built:
         site = _Site(request, staged, Path(scratch), pool, progress, {})
         recorded, inputs = _write_recorded(site)
         pending: list[tuple[Member, PreparedMember, list[Future[tuple[Artifact, ArtifactRun]]]]] = []
-        for text, config in request.members.items():
+        # The largest member tends to stand last and takes longest: begun first, nobody waits for it alone at the end.
+        for text, config in reversed(list(request.members.items())):
             member, prepared = _prepare(site, text, config)
             targets = request.recordings.targets
             reference = Reference(
@@ -145,7 +146,7 @@ def build(request: Request, progress: Progress) -> Built:
             jobs = [threads.submit(_make, site, member, p, prepared.reason, reference) for p in plans]
             pending.append((member, prepared, jobs))
         members, numbers = [], []
-        for member, prepared, jobs in pending:
+        for member, prepared, jobs in reversed(pending):
             artifacts, runs = zip(*(job.result() for job in jobs), strict=True)
             members.append(member.model_copy(update={"artifacts": artifacts}))
             numbers.append(MemberNumerics(name=member.name, stages=prepared.stages, runs=runs))
