@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rule",
         metavar="R",
-        help="which networks each step trains; a separator: ends (full, smallest and a random one; the default), "
-        "random (full and a random one), sandwich (full, smallest and two random ones, with distillation)",
+        help="which networks each step trains; a separator: random (full and a random one; the default), "
+        "ends (the smallest too), sandwich (full, smallest and two random ones, with distillation)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 

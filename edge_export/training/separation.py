@@ -27,7 +27,7 @@ from edge_export.training.sandwich import sandwich
 if TYPE_CHECKING:
     from edge_export.mothers.band_split import DepthWidth, DepthWidthSpace, ElasticBandSplit
 
-FALLING = 1 / 3
+FALLING = 1 / 2
 """The share of the epochs, at the end, in which the learning rate falls."""
 
 
@@ -63,11 +63,11 @@ class SeparationPlan:
         seconds: Length of an example.
         batch: Examples in a batch.
         batches_per_epoch: Batches in an epoch.
-        rate: Adam's learning rate; over the last third of the epochs it falls to a fiftieth.
+        rate: Adam's learning rate; over the last half of the epochs it falls to a fiftieth.
         warm_up: Epochs in which the rate rises.
     """
 
-    rule: str = "ends"
+    rule: str = "random"
     seconds: float = 2.0
     batch: int = 3
     batches_per_epoch: int = 100
@@ -75,7 +75,7 @@ class SeparationPlan:
     warm_up: float = 2.0
 
 
-def open_task(mother: ElasticBandSplit, folder: Path, rule: str = "ends", plan: SeparationPlan | None = None) -> Task:
+def open_task(mother: ElasticBandSplit, folder: Path, rule: str = "random", plan: SeparationPlan | None = None) -> Task:
     """The loop's task of training `mother` on the music in `folder` (MUSDB18-HQ's layout, its `train` part).
 
     Runs on the GPU where there is one. Mixed precision (bfloat16) is used where the processor multiplies it natively.

@@ -39,14 +39,14 @@ TRAININGS = {
     ),
     "separator": Training(
         "edge_export.training.separation:open_task",
-        epochs=120,
-        rules=("ends", "random", "sandwich"),
+        epochs=64,
+        rules=("random", "ends", "sandwich"),
         validation="edge_export.training.separation_validation:validate",
     ),
     "bsrnn": Training(
         "edge_export.training.separation:open_task",
         epochs=2000,
-        rules=("ends", "random", "sandwich"),
+        rules=("random", "ends", "sandwich"),
         validation="edge_export.training.separation_validation:validate",
     ),
 }
