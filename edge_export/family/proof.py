@@ -13,7 +13,7 @@ from edge_export.errors import RequestError, one_line
 from edge_export.family.bundle import Bundle
 from edge_export.family.manifest import Artifact, Member, Status
 from edge_export.family.numerics import ArtifactRun, MemberNumerics, Numerics
-from edge_export.runtimes import Unsupported, why_unavailable
+from edge_export.runtimes import RUNTIMES, Unsupported, why_unavailable
 from edge_export.verify.artifact import Reference, join_inputs, measure_artifact, split_held_out
 from edge_export.verify.goldens import load_arrays
 from edge_export.verify.metrics import Array, agreement
@@ -200,8 +200,14 @@ def prove_artifact(
         agreement=measured.agreement,
         metric=measured.metric,
         verdict="failed" if measured.reason else "passed",
-        reason=measured.reason or "within tolerance of the mother",
+        reason=measured.reason or _within_tolerance(artifact.format),
     )
+
+
+def _within_tolerance(format_name: str) -> str:
+    """What a passed artifact has shown: with some runtimes, not everything."""
+    proves = RUNTIMES[format_name].proves
+    return "within tolerance of the mother" + (f"; {proves}" if proves else "")
 
 
 def not_run(artifact: Artifact, verdict: Status, reason: str) -> ArtifactRun:

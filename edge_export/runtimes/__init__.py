@@ -19,10 +19,12 @@ class Runtime:
     Attributes:
         module: Where its functions are.
         name: What people call it.
+        proves: What its agreement with the mother says, where that is not everything.
     """
 
     module: str
     name: str
+    proves: str = ""
 
 
 RUNTIMES: dict[str, Runtime] = {
@@ -30,7 +32,11 @@ RUNTIMES: dict[str, Runtime] = {
     "coreml": (
         Runtime("edge_export.runtimes.coreml", "Core ML")
         if sys.platform == "darwin"
-        else Runtime("edge_export.runtimes.mil.runtime", "MIL evaluator")
+        else Runtime(
+            "edge_export.runtimes.mil.runtime",
+            "MIL evaluator",
+            proves="this proves the program and its weights, not Apple's own kernels or the Neural Engine's rounding",
+        )
     ),
     "tflite": Runtime("edge_export.runtimes.litert", "LiteRT"),
 }

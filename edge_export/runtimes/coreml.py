@@ -24,20 +24,26 @@ def version() -> str:
     return installed_version("coremltools")
 
 
-def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
-    """Compile and load the package in `path`, for the CPU: the unit whose numbers do not depend on the machine.
+UNITS: dict[str, str] = {"cpu": "CPU_ONLY", "gpu": "CPU_AND_GPU", "neural engine": "CPU_AND_NE", "all": "ALL"}
+"""Compute units, and coremltools' names of them; what a unit cannot run, Core ML runs on the CPU."""
+
+
+def load(path: Path, io: IOSpec, threads: int = 1, unit: str = "cpu") -> Run:
+    """Compile and load the package in `path` for one of `UNITS`: the CPU's numbers do not depend on the machine.
 
     Core ML takes as many threads as it likes; `threads` has no effect.
 
     Raises:
-        ValueError: Its inputs and outputs are not those of `io`.
+        ValueError: Its inputs and outputs are not those of `io`, or the unit is unknown.
         RuntimeError: Not on macOS, or Core ML cannot compile it.
     """
     import coremltools as ct
 
+    if unit not in UNITS:
+        raise ValueError(f"compute unit {unit!r} is none of {', '.join(UNITS)}")
     if reason := available():
         raise RuntimeError(reason)
-    model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit.CPU_ONLY)
+    model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit[UNITS[unit]])
     require_io(io, *tensor_specs(model.get_spec()))
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:

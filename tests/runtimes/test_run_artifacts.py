@@ -15,7 +15,9 @@ from safetensors.numpy import load_file, save_file
 import edge_export
 from edge_export.mothers.io_json import io_to_json
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.runtimes import RUNTIMES
+from edge_export.runtimes import RUNTIMES, Unsupported
+from edge_export.verify.artifact import Reference, measure_artifact
+from edge_export.verify.tolerances import Tolerance
 from edge_export.workers import WorkerError
 
 VERSIONS = {
@@ -137,3 +139,42 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
     shutil.copy(path, tmp_path / "streamer.pte")
     with pytest.raises(WorkerError):
         run("streamer", "executorch", tmp_path / "streamer.pte", io, members.samples("streamer", 1), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "darwin", reason="Core ML itself says what it does not know")
+def test_an_operator_that_is_not_known_is_named(tmp_path: Path) -> None:
+    from coremltools.proto import Model_pb2
+
+    whole, io = members.compiled("streamer", "coreml")
+    package = shutil.copytree(whole, tmp_path / whole.name)
+    file = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
+    spec = Model_pb2.Model()
+    spec.ParseFromString(file.read_bytes())
+    (block,) = spec.mlProgram.functions["main"].block_specializations.values()
+    next(operation for operation in block.operations if operation.type == "tanh").type = "tanhh"
+    file.write_bytes(spec.SerializeToString())
+    inputs = members.samples("streamer", 1)
+    save_file(inputs, tmp_path / "inputs.safetensors")
+    args = {
+        "format": "coreml",
+        "path": str(package),
+        "io": io_to_json(io),
+        "member_io": io_to_json(members.MEMBERS["streamer"][1]),
+        "inputs": str(tmp_path / "inputs.safetensors"),
+        "outputs": str(tmp_path / "outputs.safetensors"),
+    }
+    answer = members.ask("run", args, "coreml")
+    assert answer == {"runtime": f"MIL evaluator {edge_export.__version__}", "unsupported": ["tanhh"]}
+    with pytest.raises(Unsupported, match="does not know the operators tanhh"):
+        measure_artifact(
+            members.pool(),
+            format_name="coreml",
+            path=package,
+            io=io,
+            member_io=members.MEMBERS["streamer"][1],
+            reference=Reference(tmp_path / "inputs.safetensors", {}, None, "top1", None),
+            tolerance=Tolerance(snr_db=40, max_abs_of_peak=1),
+            workdir=tmp_path,
+            log=tmp_path / "log",
+        )

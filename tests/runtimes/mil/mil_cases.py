@@ -14,6 +14,7 @@ import torch
 from coremltools.converters.mil import Builder as mb
 from coremltools.converters.mil.mil import types
 
+from edge_export.runtimes.coreml import UNITS
 from edge_export.runtimes.mil.package import open_package
 from edge_export.runtimes.mil.program import load_program, operators
 
@@ -106,14 +107,15 @@ def expected(case: Case, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [np.asarray(result) for result in (results if isinstance(results, tuple | list) else (results,))]
 
 
-def run_core_ml(path: Path, arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
-    """What Core ML itself gives on the CPU, on macOS; None elsewhere."""
-    if sys.platform != "darwin":
-        return None
-    model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit.CPU_ONLY)
-    description = model.get_spec().description
-    outputs = model.predict({f.name: a for f, a in zip(description.input, arrays, strict=True)})
-    return [outputs[feature.name] for feature in description.output]
+def run_core_ml(path: Path, arrays: Sequence[np.ndarray]) -> dict[str, list[np.ndarray]]:
+    """What Core ML itself gives on each compute unit, on macOS; nothing elsewhere."""
+    results = {}
+    for unit, name in UNITS.items() if sys.platform == "darwin" else ():
+        model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit[name])
+        description = model.get_spec().description
+        outputs = model.predict({f.name: a for f, a in zip(description.input, arrays, strict=True)})
+        results[unit] = [outputs[feature.name] for feature in description.output]
+    return results
 
 
 def snr_db(reference: np.ndarray, value: np.ndarray) -> float:

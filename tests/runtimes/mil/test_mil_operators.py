@@ -40,9 +40,10 @@ def test_an_operator_gives_what_pytorch_gives(case: Case, precision: str, tmp_pa
         if precision == "fp16" and output.dtype.kind == "f":
             np.testing.assert_array_equal(output, output.astype(np.float16).astype(np.float32))
         assert mil_cases.snr_db(want, output) >= limit if output.dtype.kind == "f" else (output == want).all()
-    core_ml = mil_cases.run_core_ml(path, arrays)
-    for output, other in zip(outputs, core_ml or [], strict=core_ml is not None):
-        assert mil_cases.snr_db(output, other) >= min(limit, 60)
+    for unit, others in mil_cases.run_core_ml(path, arrays).items():
+        for output, other in zip(outputs, others, strict=True):
+            # Only the CPU computes in float32; what the other units round is theirs.
+            assert mil_cases.snr_db(output, other) >= (60 if (unit, precision) == ("cpu", "fp32") else 40), unit
 
 
 def test_every_operator_is_tested() -> None:
