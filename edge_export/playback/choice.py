@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from concurrent.futures import TimeoutError as StillRunning
+from concurrent.futures import wait
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from edge_export.errors import RequestError, one_line
 from edge_export.family.bundle import Bundle
@@ -111,15 +110,10 @@ def run_choice(
         }
         future = pool.submit("run", arguments, kind=artifact.format, timeout_s=timeout_s, log=log)
         try:
-            answer: dict[str, Any] | None = None
-            while answer is None:
-                try:
-                    answer = future.result(timeout=POLL_S)
-                except StillRunning:
-                    if future.done():  # the task itself ran into a limit of time
-                        raise
-                    on_calls(_calls(progress))
-        except (WorkerError, StillRunning) as error:
+            while not wait([future], POLL_S).done:
+                on_calls(_calls(progress))
+            answer = future.result()
+        except WorkerError as error:
             message = f"{member.name}/{artifact.label} did not run ({one_line(error, 200)}): see {log}"
             raise RequestError(message) from error
         if missing := answer.get("unsupported"):
