@@ -19,7 +19,8 @@ def run_of(result: dict, label: str, member: int = 0) -> dict:
 
 @pytest.mark.slow
 def test_ios_family_of_digits(edge_export):
-    done = edge_export("build", "--target", "ios", "--mother", "digits", "--members", "0.25,1.0", "--out", "ios", "--json")
+    members = ("--mother", "digits", "--members", "0.25,1.0")
+    done = edge_export("build", "--target", "ios", *members, "--out", "ios", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert [m["name"] for m in result["members"]] == ["w0.25", "w1.0"]
