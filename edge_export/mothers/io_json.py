@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import asdict
 from typing import Any
@@ -11,13 +12,14 @@ from edge_export.mothers.protocol import IOSpec, Stream, TensorSpec
 # What every format can keep as a name: Core ML allows no dots or dashes, and no digit first.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _DTYPES = ("float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
-_TENSOR_KEYS = {"name", "shape", "dtype", "layout", "unit"}
+_TENSOR_KEYS = {"name", "shape", "dtype", "layout", "unit", "mean", "std"}
 _KEYS = {"inputs", "outputs", "feedback", "labels", "stream"}
 _STREAM_NUMBERS = {"sample_rate": 1_000_000, "hop": 2**20, "frames_per_call": 2**16, "delay": 2**20}
 _MOST_STEMS = 64
 _LONGEST_TEXT = 200
 _MOST_TENSORS = 64
 _MOST_LABELS = 100_000
+_MOST_CHANNELS = 1024
 _MOST_ELEMENTS = 2**31
 
 
@@ -66,6 +68,7 @@ def _tensor_to_json(spec: TensorSpec) -> dict[str, Any]:
         "dtype": spec.dtype,
         "layout": spec.layout,
         "unit": spec.unit,
+        **({"mean": list(spec.mean), "std": list(spec.std)} if spec.mean or spec.std else {}),
     }
 
 
@@ -98,11 +101,14 @@ def _tensor(data: Any, where: str, problems: list[str]) -> TensorSpec | None:
         problems.append(f"{where}.layout must have one letter per axis, or none")
     if not _is_text(unit):
         problems.append(f"{where}.unit must be a short string")
+    mean, std = data.get("mean", []), data.get("std", [])
+    if not (_are_numbers(mean) and _are_numbers(std) and len(mean) == len(std) and all(value > 0 for value in std)):
+        problems.append(f"{where}.mean and .std must be lists of as many numbers, and std positive")
     if len(problems) > before:
         return None
     assert isinstance(name, str)
     assert isinstance(shape, list)
-    return TensorSpec(name, tuple(shape), dtype, layout, unit)
+    return TensorSpec(name, tuple(shape), dtype, layout, unit, tuple(mean), tuple(std))
 
 
 def _feedback(
@@ -150,6 +156,12 @@ def _is_name(value: Any) -> bool:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= _LONGEST_TEXT
+
+
+def _are_numbers(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) > _MOST_CHANNELS:
+        return False
+    return all(type(number) in (int, float) and math.isfinite(number) for number in value)
 
 
 def _product(shape: list[int]) -> int:

@@ -25,6 +25,8 @@ class TensorSpec:
         dtype: numpy's name of its type.
         layout: The meaning of the axes, such as "NCHW"; empty when the axes have no such name.
         unit: What the values mean, such as "pixels in 0..1", "logits" or "samples in -1..1".
+        mean, std: Of an image, one number per channel: the network takes (pixels in 0..1 - mean) / std. Empty: the
+            pixels as they are.
     """
 
     name: str
@@ -32,6 +34,8 @@ class TensorSpec:
     dtype: str = "float32"
     layout: str = ""
     unit: str = ""
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from edge_export.mothers.protocol import IOSpec, TensorSpec
 from edge_export.mothers.slimmable import AverageScale, SlimmableBatchNorm2d, SlimmableConv2d, SlimmableLinear
 from edge_export.mothers.width_space import LayerWidths, Width, WidthConfig
 
-IMAGENET_PIXELS = "RGB in 0..1, minus (0.485, 0.456, 0.406), over (0.229, 0.224, 0.225)"
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class SlimmableBody(nn.Sequential):
@@ -140,7 +140,7 @@ class UsMobileNet(nn.Module):
         image_channels: 3 for RGB, 1 for grey.
         classes: The number of logits.
         labels: The class names, if they are known.
-        pixels: What the image's values mean.
+        mean, std: What each channel of the image, in 0..1, is normalised by; empty: by nothing.
         listed_widths: Widths with BatchNorm statistics of their own in the state dict, as published.
         averaged: Whether convolutions and the classifier are averaged over their inputs, see `SlimmableConv2d`.
     """
@@ -153,7 +153,8 @@ class UsMobileNet(nn.Module):
         image_channels: int = 3,
         classes: int = 1000,
         labels: tuple[str, ...] = (),
-        pixels: str = IMAGENET_PIXELS,
+        mean: tuple[float, ...] = IMAGENET_MEAN,
+        std: tuple[float, ...] = IMAGENET_STD,
         listed_widths: tuple[float, ...] = (),
         averaged: bool = False,
     ) -> None:
@@ -173,7 +174,9 @@ class UsMobileNet(nn.Module):
         last = self.space.active_channels(self.space.largest)[-1]
         pooled = last if architecture.head is None else architecture.head.fixed_out
         self.classifier = nn.Sequential(SlimmableLinear(pooled, classes, averaged=averaged))
-        image = TensorSpec("image", (1, image_channels, resolution, resolution), layout="NCHW", unit=pixels)
+        unit = "pixels in 0..1, minus mean, over std" if mean else "pixels in 0..1"
+        shape = (1, image_channels, resolution, resolution)
+        image = TensorSpec("image", shape, layout="NCHW", unit=unit, mean=mean, std=std)
         self.io = IOSpec((image,), (TensorSpec("logits", (1, classes), unit="logits"),), labels=labels)
 
     def forward(self, image: Tensor, config: WidthConfig | None = None) -> Tensor:
@@ -253,7 +256,8 @@ def digits() -> UsMobileNet:
         image_channels=1,
         classes=10,
         labels=tuple("0123456789"),
-        pixels="pixels in 0..1",
+        mean=(),
+        std=(),
     )
 
 

@@ -86,7 +86,7 @@ def _read_tensors(path: Path, io: IOSpec) -> list[Array]:
 
 
 def read_image(path: Path, spec: TensorSpec) -> Array:
-    """An image as `(1, channels, height, width)` in 0..1; RequestError when it is none."""
+    """An image as `(1, channels, height, width)`, normalised as `spec` says; RequestError when it is none."""
     from PIL import Image, UnidentifiedImageError
 
     _, channels, height, width = spec.shape
@@ -96,6 +96,8 @@ def read_image(path: Path, spec: TensorSpec) -> Array:
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise RequestError(f"{path} is no image that can be read ({one_line(error, 120)})") from error
     values = np.asarray(pixels, np.float32).reshape(height, width, channels) / np.float32(255)
+    if spec.mean:
+        values = (values - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
 
 

@@ -12,7 +12,7 @@ from edge_export.mothers.io_json import io_from_json, io_to_json
 from edge_export.mothers.protocol import IOSpec, Stream, TensorSpec
 
 IO = IOSpec(
-    (TensorSpec("audio", (1, 256), unit="samples in -1..1"), TensorSpec("state", (1, 40))),
+    (TensorSpec("audio", (1, 256), unit="samples in -1..1", mean=(0.5,), std=(2.0,)), TensorSpec("state", (1, 40))),
     (TensorSpec("stems", (1, 2, 256), layout="NCT"), TensorSpec("next_state", (1, 40))),
     feedback=(("next_state", "state"),),
     labels=("vocals", "rest"),
@@ -51,6 +51,10 @@ def test_round_trip() -> None:
         (changed(inputs__0__dtype=["float32"]), "dtype must be one of"),
         (changed(outputs__0__layout="NCHW"), "one letter per axis"),
         (changed(inputs__0__unit=3), "unit must be a short string"),
+        (changed(inputs__0__mean=["0.5"]), "mean and .std must be lists"),
+        (changed(inputs__0__mean=[float("nan")]), "mean and .std must be lists"),
+        (changed(inputs__0__std=[0.0]), "mean and .std must be lists"),
+        (changed(inputs__0__std=[1.0, 1.0]), "mean and .std must be lists"),
         (changed(feedback=[["next_state", "nothing"]]), "does not name an output and an input"),
         (changed(feedback=[["stems", "state"]]), "shapes or types differ"),
         (changed(feedback=[["next_state", "state"], ["next_state", "state"]]), "fed back twice"),

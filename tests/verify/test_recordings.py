@@ -26,6 +26,13 @@ def test_images_are_resized_and_scaled(tmp_path):
     assert torch.allclose(goldens[1].mean((1, 2)), torch.tensor([1.0, 0.0, 0.2]), atol=0.01)
 
 
+def test_images_are_normalised_as_the_mother_says(tmp_path):
+    Image.new("RGB", (8, 8), (255, 0, 51)).save(tmp_path / "a.png")
+    spec = TensorSpec("image", (1, 3, 8, 8), layout="NCHW", mean=(0.5, 0.25, 0.2), std=(0.5, 0.5, 0.1))
+    (goldens,) = read_folder(tmp_path, IOSpec((spec,), IMAGE.outputs)).goldens
+    assert torch.allclose(goldens[0, :, 3, 3], torch.tensor([1.0, -0.5, 0.0]), atol=1e-6)
+
+
 def test_a_file_that_is_no_image(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG but no more")
     with pytest.raises(RequestError, match=r"a\.png is no image"):
