@@ -7,6 +7,7 @@ Members are prepared one after another here; their artifacts are compiled and ru
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -68,7 +69,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Built:
-    """A finished bundle, and how long each step took, in seconds, by (member, step)."""
+    """A finished bundle, and how long each step took at work, in seconds, by (member, step)."""
 
     manifest: Manifest
     numerics: Numerics
@@ -262,7 +263,6 @@ def _make(
         return end(not_run(artifact, "failed", member_reason))
     workdir = site.scratch / name / plan.label
     site.progress(name, plan.label, "compile")
-    started = time.monotonic()
     try:
         compiled = compile_in_worker(
             site.pool,
@@ -278,15 +278,14 @@ def _make(
         return end(not_run(artifact, "error", f"did not compile: {error}"))
     path = site.staged / "members" / name / artifact_name(plan.format, plan.backend, plan.precision)
     path.parent.mkdir(parents=True, exist_ok=True)
-    compiled.path.rename(path)
+    shutil.move(compiled.path, path)  # the scratch folder may be on another file system
     artifact = artifact.model_copy(update={"file": describe_file(site.staged, path), "io": compiled.io})
-    compiled_at = time.monotonic()
-    site.seconds[name, f"{plan.label} compile"] = compiled_at - started
     site.progress(name, plan.label, "verify")
-    run = prove_artifact(
+    run, verify_seconds = prove_artifact(
         artifact, path, member_io=member.io, reference=reference, pool=site.pool, workdir=workdir, log=log
     )
-    site.seconds[name, f"{plan.label} verify"] = time.monotonic() - compiled_at
+    site.seconds[name, f"{plan.label} compile"] = compiled.seconds
+    site.seconds[name, f"{plan.label} verify"] = verify_seconds
     return end(run)
 
 

@@ -21,7 +21,8 @@ def print_artifacts(
 
     table = Table(title=f"{manifest.mother.spec} for {manifest.target}", title_justify="left")
     table.add_column("member", no_wrap=True)
-    names = ["params", "MACs", "artifact", "bytes", "status", "SNR dB", "max error", "top-1 kept", "metric"]
+    names = ["params", "MACs", "artifact", "bytes", "status", "SNR dB", "max error", "top-1 kept"]
+    names.append(manifest.recorded.metric)
     if seconds is not None:
         names += ["compile s", "verify s"]
     for name in names:
@@ -59,7 +60,8 @@ def print_stages(console: Console, manifest: Manifest, numerics: Numerics) -> No
 
     table = Table(title="stages, SNR in dB against the mother at the configuration", title_justify="left")
     table.add_column("member", no_wrap=True)
-    columns = list(dict.fromkeys(tables.plain(s.name) for m in numerics.members for s in m.stages))
+    most_first = sorted(numerics.members, key=lambda m: -len(m.stages))
+    columns = list(dict.fromkeys(tables.plain(s.name) for m in most_first for s in m.stages))
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     unit = manifest.recorded.metric

@@ -156,7 +156,7 @@ def _prove_from_disk(
             pool=pool,
             workdir=work / member.name / artifact.label,
             log=logs / member.name / f"{artifact.label}.log",
-        )
+        )[0]
 
     run = prove()
     progress(member.name, artifact.label, run.verdict)
@@ -172,11 +172,15 @@ def prove_artifact(
     pool: Pool,
     workdir: Path,
     log: Path,
-) -> ArtifactRun:
-    """Run the compiled artifact at `path` and compare it with `reference`; whatever goes wrong is its verdict."""
+) -> tuple[ArtifactRun, float]:
+    """Run the compiled artifact at `path` and compare it with `reference`; whatever goes wrong is its verdict.
+
+    Returns:
+        The verdict, and how long the artifact took to load and run, in seconds.
+    """
     assert artifact.io is not None
     if reason := why_unavailable(artifact.format):
-        return not_run(artifact, "unverified", reason)
+        return not_run(artifact, "unverified", reason), 0.0
     try:
         measured = measure_artifact(
             pool,
@@ -190,10 +194,10 @@ def prove_artifact(
             log=log,
         )
     except Unsupported as error:
-        return not_run(artifact, "unverified", str(error))
+        return not_run(artifact, "unverified", str(error)), 0.0
     except (WorkerError, RequestError, ValueError, KeyError) as error:
-        return not_run(artifact, "failed", f"did not run: {error}")
-    return ArtifactRun(
+        return not_run(artifact, "failed", f"did not run: {error}"), 0.0
+    run = ArtifactRun(
         artifact=artifact.label,
         runtime=measured.runtime,
         device=LOCAL,
@@ -202,6 +206,7 @@ def prove_artifact(
         verdict="failed" if measured.reason else "passed",
         reason=measured.reason or _within_tolerance(artifact.format),
     )
+    return run, measured.seconds
 
 
 def _within_tolerance(format_name: str) -> str:

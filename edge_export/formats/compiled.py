@@ -27,12 +27,14 @@ class Compiled:
         io: Its own inputs and outputs, in the member's order: names, shapes and layouts as they are in the file.
         tools: The versions of what made it.
         notes: What a user should know about it, one sentence each.
+        seconds: How long the converter took, without its imports and without waiting for a worker.
     """
 
     path: Path
     io: IOSpec
     tools: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 def require_io(io: IOSpec, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, named: bool = True) -> None:

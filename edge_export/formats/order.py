@@ -43,4 +43,5 @@ def compile_in_worker(
         "workdir": str(workdir.absolute()),
     }
     answer = pool.submit("compile", arguments, kind=format_name, timeout_s=COMPILE_TIMEOUT_S, log=log).result()
-    return Compiled(Path(answer["path"]), io_from_json(answer["io"]), answer["tools"], tuple(answer["notes"]))
+    own_io, notes = io_from_json(answer["io"]), tuple(answer["notes"])
+    return Compiled(Path(answer["path"]), own_io, answer["tools"], notes, answer["seconds"])

@@ -102,7 +102,7 @@ def measure_artifact(
         metric = _measure_metric(outputs[member_io.recorded_outputs[0].name], reference, reference.mother_metric)
         drop = why_metric_not(metric.name, metric.mother, metric.artifact, metric.unit, tolerance)
         reason = reason or drop or ""
-    return Measured(answer["runtime"], compared, metric, reason)
+    return Measured(answer["runtime"], compared, metric, reason, answer["load_seconds"] + answer["seconds"])
 
 
 def compare(outputs: dict[str, Array], reference: Reference, io: IOSpec) -> Agreement:

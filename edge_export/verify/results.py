@@ -38,9 +38,10 @@ class Metric:
 
 @dataclass(frozen=True)
 class Measured:
-    """How an artifact ran; `reason` says what exceeds the tolerance, or is empty."""
+    """How an artifact ran; `reason` says what exceeds the tolerance, or is empty; `seconds` it took to load and run."""
 
     runtime: str
     agreement: Agreement
     metric: Metric | None
     reason: str
+    seconds: float
