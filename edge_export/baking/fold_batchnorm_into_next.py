@@ -19,13 +19,11 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from edge_export.baking.rule import (
     AFFINE,
-    Applied,
     Outcome,
-    Refused,
-    bypass,
     calls,
     describe,
     feature_axis,
+    fold_batch_norms,
     layer_at,
     rank,
     scale_and_shift,
@@ -39,20 +37,13 @@ NAME = "fold_batchnorm_into_next"
 
 def apply(graph_module: fx.GraphModule) -> list[Outcome]:
     """Fold every BatchNorm that feeds one convolution or linear layer, and nothing else, into it."""
-    outcomes: list[Outcome] = []
-    for node in list(graph_module.graph.nodes):
-        norm = layer_at(graph_module, node)
-        if not isinstance(norm, _BatchNorm):
-            continue
-        if reason := _why_not(graph_module, node, norm):
-            outcomes.append(Refused(NAME, str(node.target), reason))
-            continue
-        following = layer_at(graph_module, next(iter(node.users)))
-        assert following is not None
-        _scale_inputs(following, *scale_and_shift(norm))
-        bypass(graph_module, node)
-        outcomes.append(Applied(NAME, str(node.target)))
-    return outcomes
+    return fold_batch_norms(graph_module, NAME, _why_not, _fold)
+
+
+def _fold(graph_module: fx.GraphModule, node: fx.Node, scale: Tensor, shift: Tensor) -> None:
+    following = layer_at(graph_module, next(iter(node.users)))
+    assert following is not None
+    _scale_inputs(following, scale, shift)
 
 
 def _why_not(graph_module: fx.GraphModule, node: fx.Node, norm: _BatchNorm) -> str | None:

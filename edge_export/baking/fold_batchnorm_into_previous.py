@@ -15,42 +15,31 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from edge_export.baking.rule import (
     AFFINE,
-    Applied,
     Outcome,
-    Refused,
-    bypass,
     calls,
     describe,
     feature_axis,
+    fold_batch_norms,
     layer_at,
     rank,
-    scale_and_shift,
     scale_outputs,
 )
 
 if TYPE_CHECKING:
-    from torch import fx
+    from torch import Tensor, fx
 
 NAME = "fold_batchnorm_into_previous"
 
 
 def apply(graph_module: fx.GraphModule) -> list[Outcome]:
     """Fold every BatchNorm that directly follows a convolution or linear layer into it."""
-    outcomes: list[Outcome] = []
-    for node in list(graph_module.graph.nodes):
-        norm = layer_at(graph_module, node)
-        if not isinstance(norm, _BatchNorm):
-            continue
-        if reason := _why_not(graph_module, node, norm):
-            outcomes.append(Refused(NAME, str(node.target), reason))
-            continue
-        scale, shift = scale_and_shift(norm)
-        previous = layer_at(graph_module, node.args[0])
-        assert previous is not None
-        scale_outputs(previous, scale, shift)
-        bypass(graph_module, node)
-        outcomes.append(Applied(NAME, str(node.target)))
-    return outcomes
+    return fold_batch_norms(graph_module, NAME, _why_not, _fold)
+
+
+def _fold(graph_module: fx.GraphModule, node: fx.Node, scale: Tensor, shift: Tensor) -> None:
+    previous = layer_at(graph_module, node.args[0])
+    assert previous is not None
+    scale_outputs(previous, scale, shift)
 
 
 def _why_not(graph_module: fx.GraphModule, node: fx.Node, norm: _BatchNorm) -> str | None:

@@ -119,6 +119,27 @@ def scale_outputs(layer: nn.Module, scale: Tensor, shift: Tensor | None = None) 
     layer.bias = None if bias is None else nn.Parameter(bias.clone(), requires_grad=False)  # type: ignore[assignment]
 
 
+def fold_batch_norms(
+    graph_module: fx.GraphModule,
+    rule: str,
+    why_not: Callable[[fx.GraphModule, fx.Node, _BatchNorm], str | None],
+    fold: Callable[[fx.GraphModule, fx.Node, Tensor, Tensor], None],
+) -> list[Outcome]:
+    """Have `fold` move the scale and shift of each BatchNorm into another layer, unless `why_not` gives a reason."""
+    outcomes: list[Outcome] = []
+    for node in list(graph_module.graph.nodes):
+        norm = layer_at(graph_module, node)
+        if not isinstance(norm, _BatchNorm):
+            continue
+        if reason := why_not(graph_module, node, norm):
+            outcomes.append(Refused(rule, str(node.target), reason))
+            continue
+        fold(graph_module, node, *scale_and_shift(norm))
+        bypass(graph_module, node)
+        outcomes.append(Applied(rule, str(node.target)))
+    return outcomes
+
+
 def bypass(graph_module: fx.GraphModule, node: fx.Node) -> None:
     """Take `node` out of the graph: whoever read it reads its first input instead."""
     before = node.args[0]
