@@ -27,6 +27,8 @@ from edge_export.training.sandwich import sandwich
 if TYPE_CHECKING:
     from edge_export.mothers.band_split import DepthWidth, DepthWidthSpace, ElasticBandSplit
 
+THREADS = 1
+"""Layers this small gain nothing from more, and the last bits should not depend on the machine."""
 FALLING = 1 / 2
 """The share of the epochs, at the end, in which the learning rate falls."""
 
@@ -120,6 +122,7 @@ def open_task(mother: ElasticBandSplit, folder: Path, rule: str = "random", plan
             **{name: getattr(plan, name) for name in SeparationPlan.__dataclass_fields__},
         },
         clip_norm=5.0,
+        threads=THREADS,
         status=lambda: f"SI-SDR {last.si_sdr:.1f} dB",
     )
 

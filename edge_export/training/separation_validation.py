@@ -12,7 +12,9 @@ from torch import Tensor
 
 from edge_export.members.calibrate import calibrate
 from edge_export.training.data.musdb import SOURCES, ChunkPlan, Track, draw_batch, find_tracks, mix_stems, read_source
+from edge_export.training.loop import cpu_threads
 from edge_export.training.losses import si_sdr
+from edge_export.training.separation import THREADS
 
 if TYPE_CHECKING:
     from edge_export.mothers.band_split import ElasticBandSplit
@@ -39,12 +41,13 @@ def validate(mother: ElasticBandSplit, folder: Path) -> Iterator[dict[str, str |
     tracks = [read_track(t, s.sample_rate, s.channels, s.stems) for t in find_tracks(folder, "test")]
     batches = calibration_batches(mother, folder)
     before = mean_si_sdr(lambda mixture: mixture[:, None], tracks)
-    for config in mother.space.all():
-        member = mother.extract(config)
-        calibrate(member, batches)
-        after = mean_si_sdr(member, tracks)
-        yield {"name": mother.space.name(config), "dB SI-SDR": after, "dB improvement": after - before}
-    calibrate(mother, batches, config=mother.space.largest)
+    with cpu_threads(THREADS):
+        for config in mother.space.all():
+            member = mother.extract(config)
+            calibrate(member, batches)
+            after = mean_si_sdr(member, tracks)
+            yield {"name": mother.space.name(config), "dB SI-SDR": after, "dB improvement": after - before}
+        calibrate(mother, batches, config=mother.space.largest)
 
 
 def calibration_batches(mother: ElasticBandSplit, folder: Path, seconds: float = 4.0) -> list[tuple[Tensor, ...]]:
