@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from edge_export.mothers.protocol import IOSpec
 
-CONVOLUTIONS = _ConvNd
 AFFINE = (_ConvNd, nn.Linear)
 
 

@@ -68,8 +68,8 @@ def _request(args: argparse.Namespace) -> Request:
     check_output(out)
     spec = args.mother or target.mother
     from edge_export.build import Request, parse_members
-    from edge_export.family.digest import sha256_of
     from edge_export.mothers.catalog import CATALOG, open_mother
+    from edge_export.mothers.checkpoint import file_sha256
     from edge_export.verify.recordings import recordings_of
 
     mother = open_mother(spec, args.checkpoint)
@@ -81,7 +81,7 @@ def _request(args: argparse.Namespace) -> Request:
     return Request(
         target=target,
         mother_spec=spec,
-        checkpoint_sha256=sha256_of(checkpoint) if checkpoint else None,
+        checkpoint_sha256=file_sha256(checkpoint) if checkpoint else None,
         mother=mother,
         recordings=recordings_of(spec, mother, args.goldens),
         members=members,

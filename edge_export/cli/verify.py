@@ -83,8 +83,8 @@ def _mother(args: argparse.Namespace, bundle: Bundle) -> tuple[tuple[Mother, Rec
     A manifest may name any module: only the catalog's mothers are opened by its word, others by the user's.
     """
     from edge_export.errors import RequestError
-    from edge_export.family.digest import sha256_of
     from edge_export.mothers.catalog import CATALOG, open_mother
+    from edge_export.mothers.checkpoint import file_sha256
     from edge_export.verify.recordings import recordings_of
 
     entry = bundle.manifest.mother
@@ -95,7 +95,7 @@ def _mother(args: argparse.Namespace, bundle: Bundle) -> tuple[tuple[Mother, Rec
     if entry.checkpoint_sha256 is not None:
         if checkpoint is None:
             return None, "the mother's weights came from a file: give it as --checkpoint"
-        if checkpoint.is_file() and sha256_of(checkpoint) != entry.checkpoint_sha256:
+        if checkpoint.is_file() and file_sha256(checkpoint) != entry.checkpoint_sha256:
             if args.checkpoint is not None:
                 raise RequestError(f"--checkpoint {checkpoint} is not the file that the bundle was built from")
             return None, "the bundle was built from another checkpoint: give it as --checkpoint"

@@ -1,21 +1,20 @@
-"""Content hashes of files and of folders that count as one file."""
+"""Content hashes and sizes of files, and of folders that count as one file."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
+from edge_export.mothers.checkpoint import file_sha256
+
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, or of a folder's sorted relative paths and their bytes, in hex."""
-    digest = hashlib.sha256()
+    """SHA-256 of a file, or of a folder's sorted relative paths and their files' SHA-256, in hexadecimal."""
     if not path.is_dir():
-        _feed(digest, path)
-        return digest.hexdigest()
+        return file_sha256(path)
+    digest = hashlib.sha256()
     for file in sorted(p for p in path.rglob("*") if p.is_file()):
-        name = file.relative_to(path).as_posix().encode()
-        digest.update(b"%d:%b%d:" % (len(name), name, file.stat().st_size))
-        _feed(digest, file)
+        digest.update(f"{file.relative_to(path).as_posix()}\0{file_sha256(file)}\n".encode())
     return digest.hexdigest()
 
 
@@ -24,9 +23,3 @@ def bytes_of(path: Path) -> int:
     if not path.is_dir():
         return path.stat().st_size
     return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-
-
-def _feed(digest: hashlib._Hash, path: Path) -> None:
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
