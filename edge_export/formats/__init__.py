@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -13,14 +14,15 @@ class Format:
         module: Where its `compile` is (see `compiled.py` for the contract).
         suffix: What its files (or folders) end with.
         backends: The backends it can be compiled for; the first is the default.
-        precisions: The precisions that it offers.
+        precisions: The precisions that it offers, each with its schemes: the ways to get there, from the one that
+            changes the numbers most to the mildest. Empty where there is only one way.
         description: One line for people.
     """
 
     module: str
     suffix: str
     backends: tuple[str, ...]
-    precisions: tuple[str, ...]
+    precisions: Mapping[str, tuple[str, ...]]
     description: str
 
 
@@ -29,21 +31,21 @@ FORMATS: dict[str, Format] = {
         module="edge_export.formats.executorch",
         suffix=".pte",
         backends=("xnnpack",),
-        precisions=("fp32",),
+        precisions={"fp32": ()},
         description="ExecuTorch program, CPU by XNNPACK (Android, iOS, Linux)",
     ),
     "coreml": Format(
         module="edge_export.formats.coreml",
         suffix=".mlpackage",
         backends=("mlprogram",),
-        precisions=("fp32", "fp16"),
+        precisions={"fp32": (), "fp16": ()},
         description="Core ML program (iOS 17, macOS 14 and later)",
     ),
     "tflite": Format(
         module="edge_export.formats.tflite",
         suffix=".tflite",
         backends=("builtin",),
-        precisions=("fp32",),
+        precisions={"fp32": ()},
         description="TensorFlow Lite file of builtin operators (LiteRT, Android)",
     ),
 }

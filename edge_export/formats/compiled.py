@@ -2,10 +2,13 @@
 
 The contract of a format module:
 
-    compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, object], workdir: Path) -> Compiled
+    compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, object], workdir: Path,
+            calibration: Path | None = None) -> Compiled
 
 `program` is a `.pt2` file (`torch.export.save`) of a baked member, `io` its inputs and outputs in order. `options` may
-name the `backend`; what else they may hold, a format's docstring says. Everything is written below `workdir`.
+name the `backend` and the precision's `scheme`; what else they may hold, a format's docstring says. `calibration` is a
+safetensors file of real inputs of that member, `(count, …)` for each input by its name, fed-back state included: what
+quantisers observe. Everything is written below `workdir`.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ class Compiled:
         tools: The versions of what made it.
         notes: What a user should know about it, one sentence each.
         seconds: How long the converter took, without its imports and without waiting for a worker.
+        stages: Files that the route to the artifact passed through, in order, by their format: {"onnx": path}. They
+            have the artifact's own io.
     """
 
     path: Path
@@ -35,6 +40,7 @@ class Compiled:
     tools: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    stages: Mapping[str, Path] = field(default_factory=dict)
 
 
 def require_io(io: IOSpec, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, named: bool = True) -> None:

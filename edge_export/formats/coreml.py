@@ -27,7 +27,14 @@ _RESERVED = frozenset(
 )
 
 
-def compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, object], workdir: Path) -> Compiled:
+def compile(
+    program: Path,
+    io: IOSpec,
+    precision: str,
+    options: Mapping[str, object],
+    workdir: Path,
+    calibration: Path | None = None,
+) -> Compiled:
     """Convert `program` and save it as a normalised `.mlpackage` in `workdir`.
 
     A name that Core ML reserves gets a suffix, such as "state" -> "state_input"; the artifact's io and a note say so.

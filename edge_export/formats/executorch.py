@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 DTYPES = {0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16", 6: "float32", 11: "bool"}
 
 
-def compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, object], workdir: Path) -> Compiled:
+def compile(
+    program: Path,
+    io: IOSpec,
+    precision: str,
+    options: Mapping[str, object],
+    workdir: Path,
+    calibration: Path | None = None,
+) -> Compiled:
     """Lower `program` to XNNPACK and save it as `.pte` in `workdir`.
 
     Raises:

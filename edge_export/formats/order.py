@@ -23,12 +23,14 @@ def compile_in_worker(
     io: IOSpec,
     workdir: Path,
     log: Path,
+    calibration: Path | None = None,
 ) -> Compiled:
     """Compile the exported program at `program` in a worker that may crash, hang and print.
 
     Args:
         io: The member's inputs and outputs.
         workdir: A folder of its own, made if need be; the artifact lies in it afterwards.
+        calibration: A safetensors file of real inputs of the member, for a precision that needs them.
 
     Raises:
         WorkerError: The converter failed, crashed or took too long.
@@ -41,7 +43,9 @@ def compile_in_worker(
         "program": str(program.absolute()),
         "io": io_to_json(io),
         "workdir": str(workdir.absolute()),
+        "calibration": None if calibration is None else str(calibration.absolute()),
     }
     answer = pool.submit("compile", arguments, kind=format_name, timeout_s=COMPILE_TIMEOUT_S, log=log).result()
     own_io, notes = io_from_json(answer["io"]), tuple(answer["notes"])
-    return Compiled(Path(answer["path"]), own_io, answer["tools"], notes, answer["seconds"])
+    stages = {name: Path(path) for name, path in answer["stages"].items()}
+    return Compiled(Path(answer["path"]), own_io, answer["tools"], notes, answer["seconds"], stages)

@@ -16,10 +16,12 @@ def compile_artifact(args: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         args: `format`, `precision`, `program` (path of the `.pt2`), `io` (JSON, see `io_json`) and `workdir` (an
-            existing folder). Optional: `backend` (the format's first) and the format's other `options`.
+            existing folder). Optional: `backend` (the format's first), the format's other `options`, and
+            `calibration` (path of a safetensors file of real inputs).
 
     Returns:
-        `path` of the artifact in the workdir, its own `io`, `tools`, `notes` and the `seconds` that it took.
+        `path` of the artifact in the workdir, its own `io`, `tools`, `notes`, the `seconds` that it took, and the
+        `stages` that it passed through, paths by format.
 
     Raises:
         ValueError: The format has no such precision or backend, or the converter made something else than was asked.
@@ -30,9 +32,10 @@ def compile_artifact(args: dict[str, Any]) -> dict[str, Any]:
     if precision not in format_.precisions:
         raise ValueError(f"{args['format']} has no precision {precision}, only {', '.join(format_.precisions)}")
     module = importlib.import_module(format_.module)
+    calibration = None if args.get("calibration") is None else Path(args["calibration"])
     start = time.perf_counter()
     compiled = module.compile(
-        Path(args["program"]), io_from_json(args["io"]), precision, options, Path(args["workdir"])
+        Path(args["program"]), io_from_json(args["io"]), precision, options, Path(args["workdir"]), calibration
     )
     return {
         "path": str(compiled.path),
@@ -40,4 +43,5 @@ def compile_artifact(args: dict[str, Any]) -> dict[str, Any]:
         "tools": dict(compiled.tools),
         "notes": list(compiled.notes),
         "seconds": time.perf_counter() - start,
+        "stages": {name: str(path) for name, path in compiled.stages.items()},
     }

@@ -25,7 +25,14 @@ SIGNATURE = "serving_default"
 _AXES = "NCHW"
 
 
-def compile(program: Path, io: IOSpec, precision: str, options: Mapping[str, object], workdir: Path) -> Compiled:
+def compile(
+    program: Path,
+    io: IOSpec,
+    precision: str,
+    options: Mapping[str, object],
+    workdir: Path,
+    calibration: Path | None = None,
+) -> Compiled:
     """Convert `program` and save it as `.tflite` in `workdir`.
 
     Raises:
