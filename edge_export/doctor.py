@@ -17,7 +17,7 @@ from edge_export.errors import one_line
 from edge_export.formats import FORMATS
 from edge_export.formats.order import compile_in_worker
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.runtimes import RUNTIMES, why_unavailable
+from edge_export.runtimes import runtime_of, why_unavailable
 from edge_export.verify.artifact import Reference, measure_artifact
 from edge_export.verify.goldens import save_arrays
 from edge_export.verify.tolerances import Tolerance
@@ -113,8 +113,8 @@ def _try_format(
     yield check("converter", name, converter, True, f"a network of 2 layers became {compiled.path.name}", "")
 
     started = time.monotonic()
-    runtime = RUNTIMES[name].name
-    if reason := why_unavailable(name):
+    runtime = runtime_of(name).name
+    if reason := why_unavailable(runtime_of(name)):
         yield check("runtime", runtime, "", None, reason, "nothing to mend here: run `verify` on such a machine")
         return
     told(f"running in {runtime}")

@@ -13,7 +13,7 @@ from edge_export.errors import RequestError, one_line
 from edge_export.family.bundle import Bundle
 from edge_export.family.manifest import Artifact, Member, Status
 from edge_export.family.numerics import ArtifactRun, MemberNumerics, Numerics
-from edge_export.runtimes import RUNTIMES, Unsupported, why_unavailable
+from edge_export.runtimes import Unsupported, runtime_of, why_unavailable
 from edge_export.verify.artifact import Reference, join_inputs, measure_artifact, split_held_out
 from edge_export.verify.goldens import load_arrays
 from edge_export.verify.metrics import Array, agreement
@@ -179,7 +179,7 @@ def prove_artifact(
         The verdict, and how long the artifact took to load and run, in seconds.
     """
     assert artifact.io is not None
-    if reason := why_unavailable(artifact.format):
+    if reason := why_unavailable(runtime_of(artifact.format)):
         return not_run(artifact, "unverified", reason), 0.0
     try:
         measured = measure_artifact(
@@ -211,7 +211,7 @@ def prove_artifact(
 
 def _within_tolerance(format_name: str) -> str:
     """What a passed artifact has shown: with some runtimes, not everything."""
-    proves = RUNTIMES[format_name].proves
+    proves = runtime_of(format_name).proves
     return "within tolerance of the mother" + (f"; {proves}" if proves else "")
 
 

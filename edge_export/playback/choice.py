@@ -13,7 +13,7 @@ from edge_export.errors import RequestError, one_line
 from edge_export.family.bundle import Bundle
 from edge_export.family.manifest import Artifact, Member
 from edge_export.mothers.io_json import io_to_json
-from edge_export.runtimes import why_unavailable
+from edge_export.runtimes import runtime_of, why_unavailable
 from edge_export.verify.goldens import load_arrays, save_arrays
 from edge_export.verify.metrics import Array
 from edge_export.workers import Pool, WorkerError
@@ -73,7 +73,7 @@ def choose(bundle: Bundle, member_name: str, format_name: str | None, precision:
 def _why_not(bundle: Bundle, artifact: Artifact) -> str | None:
     if artifact.status in ("failed", "error") or artifact.file is None or artifact.io is None:
         return f"{artifact.status}, {artifact.reason}"
-    return why_unavailable(artifact.format) or bundle.why_changed(artifact.file)
+    return why_unavailable(runtime_of(artifact.format)) or bundle.why_changed(artifact.file)
 
 
 def run_choice(

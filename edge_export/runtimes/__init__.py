@@ -1,4 +1,4 @@
-"""The runtimes that artifacts run in: a literal table, format -> runtime. They are imported only when used."""
+"""The runtimes that artifacts run in: a literal table, format -> runtimes. They are imported only when used."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ class Runtime:
         module: Where its functions are.
         name: What people call it.
         proves: What its agreement with the mother says, where that is not everything.
+        environment: The isolated environment that it runs in; empty for the main one.
     """
 
     module: str
     name: str
     proves: str = ""
+    environment: str = ""
 
 
-RUNTIMES: dict[str, Runtime] = {
-    "executorch": Runtime("edge_export.runtimes.executorch", "ExecuTorch"),
+# The first runtime of a format is the one that an artifact must pass in; others are run as well where they are there.
+RUNTIMES: dict[str, tuple[Runtime, ...]] = {
+    "executorch": (Runtime("edge_export.runtimes.executorch", "ExecuTorch"),),
     "coreml": (
         Runtime("edge_export.runtimes.coreml", "Core ML")
         if sys.platform == "darwin"
@@ -36,9 +39,10 @@ RUNTIMES: dict[str, Runtime] = {
             "edge_export.runtimes.mil.runtime",
             "MIL evaluator",
             proves="this proves the program and its weights, not Apple's own kernels or the Neural Engine's rounding",
-        )
+        ),
     ),
-    "tflite": Runtime("edge_export.runtimes.litert", "LiteRT"),
+    "tflite": (Runtime("edge_export.runtimes.litert", "LiteRT"),),
+    "onnx": (Runtime("edge_export.runtimes.onnxruntime", "ONNX Runtime"),),  # on the way to an artifact
 }
 
 
@@ -46,7 +50,12 @@ class Unsupported(ValueError):
     """An artifact holds operators that its runtime here does not know; the message names them."""
 
 
-def why_unavailable(format_name: str) -> str | None:
-    """None when artifacts of this format can run on this machine, or the reason why not."""
-    reason: str | None = importlib.import_module(RUNTIMES[format_name].module).available()
+def runtime_of(format_name: str, name: str | None = None) -> Runtime:
+    """The runtime called `name` of a format; its first when None."""
+    return next(runtime for runtime in RUNTIMES[format_name] if name in (None, runtime.name))
+
+
+def why_unavailable(runtime: Runtime) -> str | None:
+    """None when the runtime works on this machine, or the reason why not."""
+    reason: str | None = importlib.import_module(runtime.module).available()
     return reason

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_export.mothers.io_json import io_from_json
 from edge_export.mothers.protocol import IOSpec
-from edge_export.runtimes import RUNTIMES
+from edge_export.runtimes import Runtime, runtime_of
 from edge_export.runtimes.arrays import Array, Run, to_layout
 from edge_export.runtimes.stream import stream_recordings
 
@@ -26,7 +26,7 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         args: `format`; `path` of the artifact; its own `io`; the member's `member_io`; `inputs` and `outputs`, paths of
-            safetensors files. Optional: `threads` (1); `stream` (false): state (`feedback`) is fed back instead of
+            safetensors files. Optional: `runtime` (the format's first); `threads` (1); `stream` (false): state (`feedback`) is fed back instead of
             being read from the file. Of a member_io with a stream, each sample is then a recording of its own, of any
             length, cut into calls; else the samples are consecutive calls. `progress`: a file that is told how many
             calls are done.
@@ -41,10 +41,11 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
     from safetensors.numpy import load_file, save_file
 
     io, member_io = io_from_json(args["io"]), io_from_json(args["member_io"])
-    module = importlib.import_module(RUNTIMES[args["format"]].module)
+    runtime = runtime_of(args["format"], args.get("runtime"))
+    module = importlib.import_module(runtime.module)
     start = time.perf_counter()
     if missing := _unsupported(module, Path(args["path"])):
-        return {"runtime": _named(args["format"], module), "unsupported": missing}
+        return {"runtime": _named(runtime, module), "unsupported": missing}
     call: Run = module.load(Path(args["path"]), io, threads=int(args.get("threads", 1)))
     loaded = time.perf_counter()
     samples = load_file(args["inputs"])
@@ -61,7 +62,7 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     save_file({name: np.ascontiguousarray(array) for name, array in stacked.items()}, args["outputs"])
     return {
-        "runtime": _named(args["format"], module),
+        "runtime": _named(runtime, module),
         "count": count,
         "load_seconds": loaded - start,
         "seconds": seconds,
@@ -97,8 +98,8 @@ def _unsupported(module: ModuleType, path: Path) -> list[str]:
     return missing
 
 
-def _named(format_name: str, module: ModuleType) -> str:
-    return f"{RUNTIMES[format_name].name} {module.version()}"
+def _named(runtime: Runtime, module: ModuleType) -> str:
+    return f"{runtime.name} {module.version()}"
 
 
 def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 import edge_export
 from edge_export.mothers.io_json import io_to_json
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.runtimes import RUNTIMES, Unsupported
+from edge_export.runtimes import Unsupported, runtime_of
 from edge_export.verify.artifact import Reference, measure_artifact
 from edge_export.verify.tolerances import Tolerance
 from edge_export.workers import WorkerError
@@ -52,7 +52,7 @@ def test_an_artifact_gives_what_the_network_gives(member: str, format_name: str,
     inputs = members.samples(member, 3)
     facts, outputs = run(member, format_name, *members.compiled(member, format_name), inputs, tmp_path)
     assert facts["count"] == 3
-    assert facts["runtime"] == f"{RUNTIMES[format_name].name} {VERSIONS[format_name]}"
+    assert facts["runtime"] == f"{runtime_of(format_name).name} {VERSIONS[format_name]}"
     expected = members.expected(member, inputs)
     assert outputs.keys() == expected.keys()
     for name, array in expected.items():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.runtimes import RUNTIMES, coreml, why_unavailable
+from edge_export.runtimes import RUNTIMES, coreml, runtime_of, why_unavailable
 from edge_export.runtimes.arrays import check_inputs, check_outputs, to_layout
 
 IO = IOSpec(
@@ -51,8 +51,8 @@ def test_layouts_that_do_not_fit_are_refused(source: str, target: str) -> None:
 
 
 def test_every_format_runs_here() -> None:
-    assert set(RUNTIMES) == {"executorch", "coreml", "tflite"}
-    assert [why_unavailable(name) for name in RUNTIMES] == [None, None, None]
-    assert RUNTIMES["coreml"].name == ("Core ML" if sys.platform == "darwin" else "MIL evaluator")
+    assert set(RUNTIMES) == {"executorch", "coreml", "tflite", "onnx"}
+    assert [why_unavailable(runtime_of(name)) for name in RUNTIMES] == [None] * 4
+    assert runtime_of("coreml").name == ("Core ML" if sys.platform == "darwin" else "MIL evaluator")
     if sys.platform != "darwin":
         assert coreml.available() == "Core ML runs on macOS only"
