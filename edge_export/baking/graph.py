@@ -20,7 +20,7 @@ from edge_export.baking import (
     fold_scale_into_previous,
     remove_identity,
 )
-from edge_export.baking.rule import Applied, Baked, Refused, Rule
+from edge_export.baking.rule import Applied, Baked, OnRule, Outcome, Refused, Rule
 from edge_export.errors import RequestError, one_line
 
 if TYPE_CHECKING:
@@ -41,12 +41,13 @@ def check(_member: nn.Module, options: Mapping[str, object]) -> None:
         raise RequestError(f"this mother's members have no option {', '.join(options)}: remove it from [member]")
 
 
-def bake_graph(member: nn.Module, inputs: tuple[Tensor, ...]) -> Baked:
+def bake_graph(member: nn.Module, inputs: tuple[Tensor, ...], on_rule: OnRule | None = None) -> Baked:
     """A baked float32 copy of `member`, which is left as it was.
 
     Args:
         member: A calibrated member in eval mode.
         inputs: Example inputs, from which the rules learn the rank of every value.
+        on_rule: Told the network after each rule; a rule that finds more to do after the others is told of again.
     """
     working = copy.deepcopy(member).eval().double()
     try:
@@ -60,7 +61,12 @@ def bake_graph(member: nn.Module, inputs: tuple[Tensor, ...]) -> Baked:
 
     applied: list[Applied] = []
     while True:
-        outcomes = [outcome for _, rule in RULES for outcome in rule(graph_module)]
+        outcomes: list[Outcome] = []
+        for name, rule in RULES:
+            found = rule(graph_module)
+            if on_rule is not None and any(isinstance(outcome, Applied) for outcome in found):
+                on_rule(name, copy.deepcopy(graph_module).float().eval())
+            outcomes += found
         done = [o for o in outcomes if isinstance(o, Applied)]
         applied += done
         if not done:

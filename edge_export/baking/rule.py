@@ -50,6 +50,13 @@ class Baked:
     io: IOSpec | None = None
 
 
+OnRule = Callable[[str, nn.Module], None]
+"""Told a rule's name and the network after it, each time a rule has changed something, in the order of the rules.
+
+The network takes and gives what the member does and is rounded to float32; it may change after the call.
+"""
+
+
 Outcome = Applied | Refused
 Rule = Callable[["fx.GraphModule"], list[Outcome]]
 """Changes a float64, eval-mode graph in place. Every node has the shape of its value in `meta["tensor_meta"]`."""

@@ -1,11 +1,14 @@
 """Make a member and prove each arrow from the mother to the program that converters start from.
 
-    mother@configuration ─> extracted ─> calibrated ─> baked ─> exported
+    mother@configuration ─> extracted ─> calibrated ─> each baking rule ─> baked ─> exported
 
 The reference is the mother itself, run at the configuration. Where statistics are recalibrated, a copy of the mother
 is calibrated at that configuration by the elastic path, on the same batches, and becomes the reference from there on:
 so statistics of another width, or of another layer, can't pass. Where the options ask for an approximation, its cost is
 measured, and the approximated member becomes the reference of what follows. What streams is driven call by call.
+
+The network after each baking rule is compared on the beginning of the goldens alone, `RULE_SAMPLES` of them or
+`RULE_SECONDS` of each recording, since there are many of them; the other stages are on all of them.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -28,6 +31,7 @@ from edge_export.verify.goldens import named
 from edge_export.verify.metrics import TASK_METRICS, Agreement, Array, agreement
 from edge_export.verify.results import Approximation, Stage
 from edge_export.verify.streaming import stream_module
+from edge_export.verify.suggestions import first_departure
 from edge_export.verify.tolerances import Tolerance, why_not
 
 if TYPE_CHECKING:
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
     from edge_export.mothers.protocol import Config, IOSpec, Mother, Recordings
 
 REFERENCE_BATCH = 64
+RULE_SAMPLES = 16
+RULE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class PreparedMember:
         golden: The mother's outputs on the golden inputs, by name, `(count, …)`.
         metric: The mother's task metric on the held-out set; None without one.
         approximation: What the options approximate, if anything; golden and metric are those with it.
+        extremes: The mother's outputs on inputs that no recording holds, as `golden`.
     """
 
     program: ExportedProgram
@@ -59,11 +66,12 @@ class PreparedMember:
     metric: float | None
     stages: tuple[Stage, ...]
     approximation: Approximation | None = None
+    extremes: dict[str, Array] = field(default_factory=dict)
 
     @property
     def reason(self) -> str:
-        """The first stage that departs from the mother, with its measured value; empty when none does."""
-        return next((f"stage {s.name}: {s.reason}" for s in self.stages if s.reason), "")
+        """The first stage that departs from the mother, its measured value and what to do; empty when none does."""
+        return first_departure(self.stages)
 
 
 @contextmanager
@@ -85,8 +93,12 @@ def prepare_member(
     tolerance: Tolerance,
     max_batches: int | None = None,
     options: Options | None = None,
+    extremes: tuple[Tensor, ...] = (),
 ) -> PreparedMember:
     """Extract, calibrate, bake and export the member of `mother` at `config`; the mother is left as it was.
+
+    Args:
+        extremes: Inputs that no recording holds, one tensor `(count, …)` per input, for the mother's outputs on them.
 
     Raises:
         RequestError: A stage could not be made at all.
@@ -121,11 +133,25 @@ def prepare_member(
         approximation = Approximation(name, _agreement(exact, reference, scores), metric)
         metric = _metric(member, recordings)
 
+    def expected(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return run_batched(member, inputs) if approximation else run_batched(reference_mother, inputs, config)
+
+    beginning = _beginning(goldens, mother.io)
+    at_first = expected(beginning)
+
+    def prove_rule(rule: str, network: nn.Module) -> None:
+        times = 1 + sum(stage.name.split()[0] == rule for stage in stages)
+        prove(rule if times == 1 else f"{rule} {times}", at_first, run_batched(network, beginning))
+
     inputs = mother.example_inputs(config)
-    baked = baker.bake(member, inputs, options)
+    baked = baker.bake(member, inputs, options, prove_rule)
     io = baked.io or mother.io
     inputs = inputs if baked.io is None else example_inputs(io)
     prove("baked", reference, _run(baked.module, io, goldens))
+
+    on_extremes: dict[str, Array] = {}
+    if extremes:
+        on_extremes = named(mother.io.outputs, expected(extremes), whole_recordings=mother.io.stream is not None)
 
     program = export_program(baked.module, inputs)
     prove("exported", reference, _run(program.module(), io, goldens, batch=1))
@@ -139,6 +165,7 @@ def prepare_member(
         metric=metric,
         stages=tuple(stages),
         approximation=approximation,
+        extremes=on_extremes,
     )
 
 
@@ -153,6 +180,13 @@ def run_batched(
 def _run(module: nn.Module, io: IOSpec, inputs: tuple[Tensor, ...], batch: int = REFERENCE_BATCH) -> tuple[Tensor, ...]:
     """Outputs of a baked network on all of `inputs`."""
     return run_batched(module, inputs, batch=batch) if io.stream is None else stream_module(module, io, inputs)
+
+
+def _beginning(goldens: tuple[Tensor, ...], io: IOSpec) -> tuple[Tensor, ...]:
+    """What the network after each rule is compared on."""
+    if io.stream is None:
+        return tuple(t[:RULE_SAMPLES] for t in goldens)
+    return tuple(t[..., : int(RULE_SECONDS * io.stream.sample_rate)] for t in goldens)
 
 
 def _metric(network: nn.Module, recordings: Recordings, config: Config | None = None) -> float | None:

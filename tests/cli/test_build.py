@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 STRANGERS = "tests.strangers"
+STAGES = ["extracted", "calibrated", "fold_batchnorm_into_previous", "baked", "exported"]
 
 
 def run_of(result: dict, label: str, member: int = 0) -> dict:
@@ -26,7 +27,7 @@ def test_ios_family_of_digits(edge_export):
     assert [m["name"] for m in result["members"]] == ["w0.25", "w1.0"]
     for index, member in enumerate(result["members"]):
         assert all(stage["agreement"]["snr_db"] > 110 and not stage["reason"] for stage in member["stages"])
-        assert [s["name"] for s in member["stages"]] == ["extracted", "calibrated", "baked", "exported"]
+        assert [s["name"] for s in member["stages"]] == STAGES
         assert member["refused"] == []
         assert member["metric"] >= 98
         assert run_of(result, "executorch-xnnpack-fp32", index)["verdict"] == "passed"
@@ -66,7 +67,7 @@ def test_a_bundle_copied_elsewhere_is_verified_whole(edge_export, small_bundle):
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(done.stdout)
     (member,) = result["members"]
-    assert [s["name"] for s in member["stages"]] == ["recorded", "extracted", "calibrated", "baked", "exported"]
+    assert [s["name"] for s in member["stages"]] == ["recorded", *STAGES]
     for run in member["runs"]:
         assert run["verdict"] == "passed"
         assert run["agreement"]["snr_db"] > 110

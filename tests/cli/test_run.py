@@ -54,7 +54,8 @@ def test_a_separator_s_bundle_states_how_it_streams(separator_bundle):
     assert member["latency_ms"] == 32.0
     assert member["io"]["stream"]["stems"] == ["vocals", "accompaniment"]
     assert member["io"]["feedback"] == [["next_state", "state"]]
-    assert [s["name"] for s in member["stages"]] == ["extracted", "calibrated", "baked", "exported"]
+    rules = ["fold_batchnorm", "merge_recurrences", "fold_gates", "streamed_transform", "band_split", "masks"]
+    assert [s["name"] for s in member["stages"]] == ["extracted", "calibrated", *rules, "baked", "exported"]
     assert all(stage["agreement"]["snr_db"] > 110 for stage in member["stages"])
     assert artifact["run"]["agreement"]["snr_db"] > 90
     assert artifact["run"]["metric"]["artifact"] > 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from edge_export.baking.rule import Applied, Baked
+from edge_export.baking.rule import Applied, Baked, OnRule
 from edge_export.baking.separator import (
     band_split,
     fold_batchnorm,
@@ -19,6 +19,7 @@ from edge_export.baking.separator import (
     recurrence,
     transform,
 )
+from edge_export.baking.separator.rule_by_rule import rule_by_rule
 from edge_export.baking.separator.step import StreamingSeparator
 from edge_export.errors import RequestError
 from edge_export.mothers.band_recurrence import ParallelRecurrence
@@ -83,12 +84,17 @@ def approximate(
     return "gates=static", freeze_gates.freeze_gates(member, batches, max_batches)
 
 
-def bake(member: nn.Module, _inputs: tuple[Tensor, ...], options: Mapping[str, object]) -> Baked:
+def bake(
+    member: nn.Module, _inputs: tuple[Tensor, ...], options: Mapping[str, object], on_rule: OnRule | None = None
+) -> Baked:
     """The streaming step of `member`, which is left as it was."""
     check(member, options)
     network = copy.deepcopy(member).eval()
     assert isinstance(network, BandSplitNetwork)
     step = StreamingSeparator(network, read_options(options).frames_per_call).eval()
+    if on_rule is not None:
+        for rule, partly_baked in rule_by_rule(network, step):
+            on_rule(rule, partly_baked)
     return Baked(step, tuple(_applied(network)), (), step.io)
 
 
