@@ -18,7 +18,7 @@ from edge_export.formats import FORMATS
 from edge_export.formats.order import compile_in_worker
 from edge_export.mothers.protocol import IOSpec, TensorSpec
 from edge_export.runtimes import runtime_of, why_unavailable
-from edge_export.verify.artifact import Reference, measure_artifact
+from edge_export.verify.artifact import File, Reference, measure_artifact, why_wrong
 from edge_export.verify.goldens import save_arrays
 from edge_export.verify.tolerances import Tolerance
 from edge_export.workers import Pool, WorkerError
@@ -78,10 +78,11 @@ def _network(scratch: Path) -> Reference:
         network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU6(), nn.Flatten(), nn.Linear(288, 4)).eval()
         images = torch.rand(4, 3, 8, 8)
     torch.export.save(export_program(network, (images[:1],)), scratch / "network.pt2")
-    save_arrays(scratch / "inputs.safetensors", {"image": images.numpy()})
+    inputs, golden = scratch / "inputs.safetensors", scratch / "golden.safetensors"
+    save_arrays(inputs, {"image": images.numpy()})
     with torch.no_grad():
-        scores = network(images).numpy()
-    return Reference(scratch / "inputs.safetensors", {"scores": scores}, None, "top1", None)
+        save_arrays(golden, {"scores": network(images).numpy()})
+    return Reference(inputs, golden, None, "top1", None, extremes=(inputs, golden))
 
 
 def _try_format(
@@ -121,21 +122,19 @@ def _try_format(
     try:
         measured = measure_artifact(
             pool,
-            format_name=name,
-            path=compiled.path,
-            io=compiled.io,
-            member_io=IO,
-            reference=reference,
-            tolerance=TOLERANCE,
-            workdir=scratch / name,
-            log=logs / f"{name}.log",
+            File(name, compiled.path, compiled.io, IO),
+            runtime_of(name),
+            reference,
+            scratch / name,
+            logs / f"{name}.log",
         )
     except WorkerError as error:
         yield check("runtime", runtime, "", False, str(error), again)
         return
     version = measured.runtime.removeprefix(runtime).strip()
-    detail = measured.reason or f"agrees with PyTorch, SNR {measured.agreement.snr_db:.0f} dB"
-    yield check("runtime", runtime, version, not measured.reason, detail, again if measured.reason else "")
+    wrong = why_wrong(measured, TOLERANCE)
+    detail = wrong or f"agrees with PyTorch, SNR {measured.agreement.snr_db:.0f} dB"
+    yield check("runtime", runtime, version, not wrong, detail, again if wrong else "")
 
 
 def _installed(package: str) -> str:

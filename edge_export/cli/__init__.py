@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from edge_export.cli import build, doctor, inspect, run, train, verify
+from edge_export.cli import build, cache, doctor, inspect, run, train, verify
 
 VERBS: dict[str, ModuleType] = {
     "build": build,
@@ -13,4 +13,5 @@ VERBS: dict[str, ModuleType] = {
     "inspect": inspect,
     "train": train,
     "doctor": doctor,
+    "cache": cache,
 }

@@ -17,6 +17,7 @@ EXAMPLE = """\
 examples:
   python -m edge_export build --target android
   python -m edge_export build --target ios --mother digits --members 0.25,0.5,1.0 --out dist/ios --json
+  python -m edge_export build --target android --precision fp32,int8 --jobs 4
   python -m edge_export build --target linux --mother my_package.my_module:factory --members 0.5
 """
 
@@ -26,23 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mother", metavar="M", help="catalog name or package.module:factory (default: the target's)")
     parser.add_argument("--checkpoint", type=Path, metavar="F", help=".safetensors or .pt (default: the mother's own)")
     parser.add_argument("--members", metavar="LIST", help="configurations, such as 0.25,0.5,1.0")
+    parser.add_argument("--precision", metavar="LIST", help="such as fp32,fp16,int8 (default: what the target says)")
     parser.add_argument("--goldens", type=Path, metavar="DIR", help="folder of recorded inputs: images or .safetensors")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the bundle's folder (default: dist/TARGET)")
     parser.add_argument("--jobs", type=int, metavar="N", help="converters at work at once (default: one per core)")
+    cache = parser.add_mutually_exclusive_group()
+    cache.add_argument("--cache", type=Path, metavar="DIR", help="where finished steps are kept (default: your cache)")
+    cache.add_argument("--no-cache", action="store_true", help="do every step anew, and keep none")
     parser.add_argument("--strict", action="store_true", help="count what could not be verified here as a failure")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
+    from edge_export.build import build
     from edge_export.cli.progress import shown_progress
 
     started = time.monotonic()
     request = _request(args)
-    names = [request.mother.space.name(config) for config in request.members.values()]
-    labels = [plan.label for plan in request.target.artifacts]
-    from edge_export.build import build
-
-    with shown_progress(names, labels) as progress:
+    with shown_progress([plan.label for plan in request.target.artifacts]) as progress:
         built = build(request, progress)
     seconds = time.monotonic() - started
     bad = _bad_statuses(args.strict)
@@ -56,38 +58,30 @@ def run(args: argparse.Namespace) -> int:
 
 def _request(args: argparse.Namespace) -> Request:
     """Check everything that can be checked before any work."""
-    from edge_export.cache import log_folder
+    from edge_export.build import Request
+    from edge_export.cache import cache_folder, log_folder
+    from edge_export.cache.store import Store
     from edge_export.errors import RequestError
     from edge_export.family.bundle import check_output
-    from edge_export.family.target import read_target
+    from edge_export.family.target import at_precisions, read_target
+    from edge_export.verify.order import MotherSource
 
     if args.jobs is not None and not 1 <= args.jobs <= 1024:
         raise RequestError(f"--jobs {args.jobs} is out of range: give 1 to 1024")
     target = read_target(args.target)
+    if args.precision is not None:
+        target = at_precisions(target, [text.strip() for text in args.precision.split(",")])
     out = args.out or Path("dist") / target.name
     check_output(out)
     spec = args.mother or target.mother
-    from edge_export.build import Request, parse_members
-    from edge_export.mothers.catalog import CATALOG, open_mother
-    from edge_export.mothers.checkpoint import file_sha256
-    from edge_export.verify.recordings import recordings_of
-
-    mother = open_mother(spec, args.checkpoint)
-    space = mother.space
-    ends = dict.fromkeys(space.name(config) for config in (space.smallest, space.largest))
-    default = target.members if spec == target.mother else ",".join(ends)
-    members = parse_members(mother, default if args.members is None else args.members)
-    checkpoint = args.checkpoint or (CATALOG[spec].checkpoint_path if spec in CATALOG else None)
     return Request(
         target=target,
-        mother_spec=spec,
-        checkpoint_sha256=file_sha256(checkpoint) if checkpoint else None,
-        mother=mother,
-        recordings=recordings_of(spec, mother, args.goldens),
-        members=members,
+        mother=MotherSource(spec, args.checkpoint, args.goldens, Path.cwd()),
+        members=target.members if args.members is None and spec == target.mother else args.members,
         out=out,
         jobs=args.jobs or os.cpu_count() or 1,
         logs=log_folder(out.absolute().name),
+        store=None if args.no_cache else Store(args.cache or cache_folder() / "steps"),
     )
 
 
@@ -102,7 +96,11 @@ def _print_tables(built: Built, request: Request, seconds: float, failures: int)
     console = tables.console()
     print_stages(console, built.manifest, built.numerics)
     print_artifacts(console, built.manifest, built.numerics, built.seconds)
-    console.print(f"{request.out}: {len(built.manifest.members)} members in {seconds:.1f} s, logs in {request.logs}")
+    members = f"{request.out}: {len(built.manifest.members)} members"
+    if not built.changed:
+        console.print(f"{members}, nothing has changed ({seconds:.1f} s)")
+    else:
+        console.print(f"{members} in {seconds:.1f} s, logs in {request.logs}")
     if failures:
         console.print(f"[bold red]{failures} artifacts did not pass[/bold red]")
 
@@ -110,11 +108,12 @@ def _print_tables(built: Built, request: Request, seconds: float, failures: int)
 def _print_json(built: Built, request: Request, seconds: float) -> None:
     from edge_export.cli.family_table import as_json
 
-    steps: dict[str, dict[str, float]] = {}
+    steps: dict[str, dict[str, float | None]] = {}
     for (member, step), taken in built.seconds.items():
-        steps.setdefault(member, {})[step] = round(taken, 3)
+        steps.setdefault(member, {})[step] = None if taken is None else round(taken, 3)
     result = {
         "bundle": str(request.out),
+        "changed": built.changed,
         "target": built.manifest.target,
         "mother": built.manifest.mother.model_dump(mode="json"),
         "seconds": {"total": round(seconds, 3), "members": steps},

@@ -10,43 +10,36 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edge_export.family.manifest import Manifest
-    from edge_export.family.numerics import Numerics
+    from edge_export.family.numerics import ArtifactRun, Numerics
+
+
+COLUMNS = ("member", "params", "MACs", "artifact", "scheme", "bytes", "runtime", "status", "SNR dB", "max error")
+LEFT = ("member", "artifact", "scheme", "runtime", "status")
 
 
 def print_artifacts(
-    console: Console, manifest: Manifest, numerics: Numerics, seconds: dict[tuple[str, str], float] | None = None
+    console: Console,
+    manifest: Manifest,
+    numerics: Numerics,
+    seconds: dict[tuple[str, str], float | None] | None = None,
 ) -> None:
-    """One row per artifact, then the reason of each that did not pass."""
+    """One row per artifact and runtime, then the reason of each that did not pass."""
     from rich.table import Table
 
     table = Table(title=f"{manifest.mother.spec} for {manifest.target}", title_justify="left")
-    table.add_column("member", no_wrap=True)
-    names = ["params", "MACs", "artifact", "bytes", "status", "SNR dB", "max error", "top-1 kept"]
-    names.append(manifest.recorded.metric)
-    if seconds is not None:
-        names += ["compile s", "verify s"]
+    names = [*COLUMNS, manifest.recorded.metric, "lost"] + ["seconds"] * (seconds is not None)
     for name in names:
-        table.add_column(name, no_wrap=True, justify="left" if name in ("artifact", "status") else "right")
+        table.add_column(name, no_wrap=True, justify="left" if name in LEFT else "right")
     for member, numbers in zip(manifest.members, numerics.members, strict=True):
-        for index, (artifact, run) in enumerate(zip(member.artifacts, numbers.runs, strict=True)):
-            first = index == 0
-            row = [
-                member.name if first else "",
-                tables.count(member.params) if first else "",
-                tables.count(member.macs) if first else "",
-                artifact.label,
-                tables.size(artifact.file.bytes) if artifact.file else "-",
-                tables.status(run.verdict),
-                tables.snr(run.agreement),
-                tables.max_abs(run.agreement),
-                tables.share(run.agreement),
-                tables.metric(run.metric),
-            ]
-            if seconds is not None:
-                for step in ("compile", "verify"):
-                    taken = seconds.get((member.name, f"{artifact.label} {step}"))
-                    row.append("-" if taken is None else f"{taken:.1f}")
-            table.add_row(*row, end_section=index == len(member.artifacts) - 1)
+        head = [member.name, tables.count(member.params), tables.count(member.macs)]
+        for artifact in member.artifacts:
+            size = tables.size(artifact.file.bytes) if artifact.file else "-"
+            about = [artifact.label, artifact.scheme, size]
+            for run in numbers.runs_of(artifact.label):
+                taken = [] if seconds is None else [_taken(seconds, member.name, run)]
+                table.add_row(*head, *about, *_numbers(run), *taken)
+                head, about = [""] * len(head), [""] * len(about)
+        table.add_section()
     console.print(table)
     if (baseline := manifest.recorded.baseline) is not None:
         console.print(f"{manifest.recorded.metric} of doing nothing: {baseline:.2f}")
@@ -54,27 +47,44 @@ def print_artifacts(
         console.print(f"{labels}: {tables.plain(reason)}", soft_wrap=True)
 
 
+def _numbers(run: ArtifactRun) -> list[str]:
+    metric = run.metric
+    return [
+        run.runtime,
+        tables.status(run.verdict),
+        tables.snr(run.agreement),
+        tables.max_abs(run.agreement),
+        tables.metric(metric),
+        "-" if metric is None else f"{metric.mother - metric.artifact:.2f}",
+    ]
+
+
+def _taken(seconds: dict[tuple[str, str], float | None], member: str, run: ArtifactRun) -> str:
+    """How long compiling and running took together, or that both were there already."""
+    steps = [taken for (name, step), taken in seconds.items() if name == member and step.startswith(run.artifact)]
+    spent = [taken for taken in steps if taken is not None]
+    return f"{sum(spent):.1f}" if spent else ("cached" if steps else "-")
+
+
 def print_stages(console: Console, manifest: Manifest, numerics: Numerics) -> None:
-    """One row per member: how each stage from the mother agrees with it, SNR in dB."""
+    """One column per member: how each stage from the mother agrees with it, SNR in dB."""
     from rich.table import Table
 
     table = Table(title="stages, SNR in dB against the mother at the configuration", title_justify="left")
-    table.add_column("member", no_wrap=True)
+    table.add_column("stage", no_wrap=True)
+    for member in manifest.members:
+        table.add_column(member.name, justify="right", no_wrap=True)
     most_first = sorted(numerics.members, key=lambda m: -len(m.stages))
-    columns = list(dict.fromkeys(tables.plain(s.name) for m in most_first for s in m.stages))
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+    for name in dict.fromkeys(stage.name for member in most_first for stage in member.stages):
+        shown = [next((s for s in member.stages if s.name == name), None) for member in numerics.members]
+        cells = ["-" if s is None else tables.snr(s.agreement) + (" !" if s.reason else "") for s in shown]
+        table.add_row(tables.plain(name), *cells)
+    table.add_section()
+    table.add_row("folded layers", *(str(member.folded) for member in manifest.members))
+    table.add_row("kept, with a reason", *(str(len(member.refused)) for member in manifest.members))
     unit = manifest.recorded.metric
-    for column in ("folded", "kept", f"mother's {unit}"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for member, numbers in zip(manifest.members, numerics.members, strict=True):
-        shown = {tables.plain(s.name): s for s in numbers.stages}
-        cells = [
-            "-" if c not in shown else tables.snr(shown[c].agreement) + (" !" if shown[c].reason else "")
-            for c in columns
-        ]
-        value = "-" if member.metric is None else f"{member.metric:.2f}"
-        table.add_row(member.name, *cells, str(member.folded), str(len(member.refused)), value)
+    metrics = ("-" if member.metric is None else f"{member.metric:.2f}" for member in manifest.members)
+    table.add_row(f"mother's {tables.plain(unit)}", *metrics)
     console.print(table)
     for member in manifest.members:
         if (variant := member.variant) is not None:
@@ -94,8 +104,8 @@ def as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:
         entry = member.model_dump(mode="json")
         data = numbers.model_dump(mode="json")
         entry["stages"] = data["stages"]
-        for artifact, run in zip(entry["artifacts"], data["runs"], strict=True):
-            artifact["run"] = run
+        for artifact, stated in zip(entry["artifacts"], member.artifacts, strict=True):
+            artifact["runs"] = [run for run in data["runs"] if run["artifact"] == stated.label]
         members.append(entry)
     return members
 
@@ -103,6 +113,11 @@ def as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:
 def _reasons(manifest: Manifest, numerics: Numerics) -> dict[str, str]:
     """Each reason of what did not pass, with the artifacts it holds for; one line where all share it."""
     found: dict[str, list[str]] = {}
+    for member in manifest.members:
+        for artifact in member.artifacts:
+            for attempt in artifact.attempts:
+                reason = f"{attempt.reason}; {artifact.scheme} was taken instead"
+                found.setdefault(reason, []).append(f"{member.name}/{artifact.label} {attempt.scheme} did not hold")
     for member, numbers in zip(manifest.members, numerics.members, strict=True):
         for run in numbers.runs:
             if run.verdict != "passed":

@@ -11,25 +11,30 @@ from contextlib import contextmanager
 from edge_export.errors import one_line
 
 DONE = {"proven", "passed", "failed", "unverified", "error"}
+WAITING = "waiting"
 
 
 @contextmanager
-def shown_progress(members: list[str], labels: list[str]) -> Iterator[Callable[[str, str, str], None]]:
-    """Give a function that is told (member, what, state), as `build.Progress`, and show what it is told."""
+def shown_progress(labels: list[str]) -> Iterator[Callable[[str, str, str], None]]:
+    """Give a function that is told (member, what, state), as `build.Progress`, and show what it is told.
+
+    Members appear in the order in which they are first told of; `labels` are those of their artifacts.
+    """
     if sys.stderr.isatty():
-        with _live_table(members, labels) as progress:
+        with _live_table(labels) as progress:
             yield progress
         return
     started = time.monotonic()
 
     def line(member: str, what: str, state: str) -> None:
-        print(f"{time.monotonic() - started:7.1f} s  {member}  {what}: {one_line(state, 160)}", file=sys.stderr)
+        if state != WAITING:
+            print(f"{time.monotonic() - started:7.1f} s  {member}  {what}: {one_line(state, 160)}", file=sys.stderr)
 
     yield line
 
 
 @contextmanager
-def _live_table(members: list[str], labels: list[str]) -> Iterator[Callable[[str, str, str], None]]:
+def _live_table(labels: list[str]) -> Iterator[Callable[[str, str, str], None]]:
     from rich.console import Console
     from rich.live import Live
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -37,8 +42,9 @@ def _live_table(members: list[str], labels: list[str]) -> Iterator[Callable[[str
 
     columns = ["member", *labels]
     states: dict[tuple[str, str], str] = {}
+    members: dict[str, None] = {}
     bar = Progress(TextColumn("building"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    task = bar.add_task("building", total=len(members) * len(columns))
+    task = bar.add_task("building", total=None)
     lock = threading.Lock()
 
     def table() -> Table:
@@ -47,7 +53,7 @@ def _live_table(members: list[str], labels: list[str]) -> Iterator[Callable[[str
         for column in columns:
             grid.add_column(column)
         for member in members:
-            grid.add_row(member, *(_coloured(states.get((member, c), "waiting")) for c in columns))
+            grid.add_row(member, *(_coloured(states.get((member, c), WAITING)) for c in columns))
         grid.add_row("", bar)
         return grid
 
@@ -56,7 +62,12 @@ def _live_table(members: list[str], labels: list[str]) -> Iterator[Callable[[str
         def told(member: str, what: str, state: str) -> None:
             with lock:
                 states[member, what] = state
-                bar.update(task, completed=sum(s in DONE or s.startswith("stage") for s in states.values()))
+                members[member] = None
+                bar.update(
+                    task,
+                    total=len(members) * len(columns),
+                    completed=sum(s in DONE or s.startswith("stage") for s in states.values()),
+                )
                 live.update(table())
 
         yield told
@@ -66,7 +77,7 @@ def _coloured(state: str) -> str:
     from rich.markup import escape
 
     style = {
-        "waiting": "dim",
+        WAITING: "dim",
         "proven": "green",
         "passed": "green",
         "unverified": "yellow",

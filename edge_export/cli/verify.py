@@ -12,7 +12,7 @@ from edge_export.cli import verify_alone
 
 if TYPE_CHECKING:
     from edge_export.family.bundle import Bundle
-    from edge_export.mothers.protocol import Mother, Recordings
+    from edge_export.verify.order import MotherSource
 
 HELP = "run every artifact of a bundle, or one compiled file, and compare it with where it came from"
 EXAMPLE = """\
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     mother, note = _mother(args, bundle)
     members = bundle.manifest.members
     labels = list(dict.fromkeys(artifact.label for member in members for artifact in member.artifacts))
-    with shown_progress([member.name for member in members], labels) as progress:
+    with shown_progress(labels) as progress:
         logs = log_folder(f"verify-{bundle.root.absolute().name}")
         numerics = prove_bundle(bundle, mother, os.cpu_count() or 1, logs, progress)
     bad = {"failed", "error", "unverified"} if args.strict else {"failed", "error"}
@@ -77,27 +77,25 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _mother(args: argparse.Namespace, bundle: Bundle) -> tuple[tuple[Mother, Recordings] | None, str]:
+def _mother(args: argparse.Namespace, bundle: Bundle) -> tuple[MotherSource | None, str]:
     """The bundle's mother and its data, or why it is not here.
 
     A manifest may name any module: only the catalog's mothers are opened by its word, others by the user's.
     """
     from edge_export.errors import RequestError
-    from edge_export.mothers.catalog import CATALOG, open_mother
+    from edge_export.mothers.catalog import CATALOG
     from edge_export.mothers.checkpoint import file_sha256
-    from edge_export.verify.recordings import recordings_of
+    from edge_export.verify.order import MotherSource
 
     entry = bundle.manifest.mother
     if args.mother is None and entry.spec not in CATALOG:
         return None, f"the mother is not in the catalog: give it as --mother {entry.spec}"
-    spec = args.mother or entry.spec
-    checkpoint = args.checkpoint or (CATALOG[spec].checkpoint_path if spec in CATALOG else None)
+    source = MotherSource(args.mother or entry.spec, args.checkpoint, args.goldens, Path.cwd())
     if entry.checkpoint_sha256 is not None:
-        if checkpoint is None:
+        if source.weights is None:
             return None, "the mother's weights came from a file: give it as --checkpoint"
-        if checkpoint.is_file() and file_sha256(checkpoint) != entry.checkpoint_sha256:
+        if source.weights.is_file() and file_sha256(source.weights) != entry.checkpoint_sha256:
             if args.checkpoint is not None:
-                raise RequestError(f"--checkpoint {checkpoint} is not the file that the bundle was built from")
+                raise RequestError(f"--checkpoint {source.weights} is not the file that the bundle was built from")
             return None, "the bundle was built from another checkpoint: give it as --checkpoint"
-    mother = open_mother(spec, args.checkpoint)
-    return (mother, recordings_of(spec, mother, args.goldens)), ""
+    return source, ""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from edge_export.cache.owned import owned_folder
 from edge_export.errors import RequestError, one_line
 from edge_export.family import manifest as manifest_file
 from edge_export.family import numerics as numerics_file
@@ -20,9 +19,10 @@ from edge_export.family.digest import bytes_of, sha256_of
 from edge_export.family.fields import Record, all_problems
 from edge_export.family.manifest import File, Manifest
 from edge_export.family.numerics import Numerics
-from edge_export.family.swap import put_in_place
+from edge_export.family.swap import finish_interrupted, put_in_place
 
 MAX_JSON_BYTES = 64 << 20
+PART = ".part"
 
 
 @dataclass(frozen=True)
@@ -103,18 +103,19 @@ def check_output(out: Path) -> None:
 def staging(out: Path) -> Iterator[Path]:
     """A new folder beside `out` that takes its place when the block ends well, and vanishes when it does not."""
     check_output(out)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
-        staged.chmod(0o755)
-    except OSError as error:
-        raise RequestError(f"{out.parent} can't be written ({one_line(error.strerror)}): give another --out") from error
-    try:
+    prefix = f".{out.name}."
+    with ExitStack() as stack:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            finish_interrupted(out, prefix)
+            staged = stack.enter_context(owned_folder(out.parent, prefix, PART))
+            staged.chmod(0o755)
+        except OSError as error:
+            reason = one_line(error.strerror)
+            raise RequestError(f"{out.parent} can't be written ({reason}): give another --out") from error
         yield staged
         check_output(out)
         put_in_place(staged, out)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
 
 
 def _looks_like_bundle(folder: Path) -> bool:

@@ -23,14 +23,32 @@ class File(Record):
     bytes: int = Field(ge=0)
 
 
+class Attempt(Record):
+    """A scheme of a precision that was tried and did not hold, and why."""
+
+    scheme: Name
+    reason: Text
+
+
 class Artifact(Record):
-    """One compiled file: member × format × backend × precision; `file` and `io` are None when it did not compile."""
+    """One compiled file: member × format × backend × precision.
+
+    Attributes:
+        scheme: How it got to its precision; empty where there is only one way.
+        attempts: The schemes that were tried before.
+        file, io: None when it did not compile.
+        notes: What the converter has to say about it.
+        status: The worst verdict of all runtimes that ran it.
+    """
 
     format: Name
     backend: Name
     precision: Name
+    scheme: str = Field(default="", pattern="^[a-z0-9_]*$")
+    attempts: tuple[Attempt, ...] = ()
     file: File | None
     io: IO | None
+    notes: tuple[Text, ...] = ()
     tolerance: Tolerance
     status: Status
     reason: Text
@@ -72,6 +90,7 @@ class Member(Record):
         latency_ms: Its algorithmic latency in ms, if it streams.
         variant: Its approximation, if it is one; then golden and metric are those of the approximated mother.
         golden: The mother's reference outputs at that configuration.
+        extremes: The mother's outputs on inputs that no recording holds.
         sounds: Those outputs to listen to, if they are sound.
         metric: The mother's task metric at that configuration, on the held-out set.
     """
@@ -89,6 +108,7 @@ class Member(Record):
     folded: int = Field(ge=0)
     refused: tuple[Refusal, ...]
     golden: File
+    extremes: File
     sounds: tuple[File, ...] = ()
     metric: float | None
     variant: Variant | None = None
@@ -110,6 +130,7 @@ class Recorded(Record):
         baseline: Its value for doing nothing, such as the SI-SDR of the mixture; None where there is no such thing.
         inputs: The golden inputs.
         held_out: The held-out set with its targets.
+        extremes: Inputs that no recording holds, in addition.
         sounds: The golden inputs to listen to, if they are sound.
     """
 
@@ -117,6 +138,7 @@ class Recorded(Record):
     baseline: float | None = None
     inputs: File
     held_out: File | None
+    extremes: File
     sounds: tuple[File, ...] = ()
 
 

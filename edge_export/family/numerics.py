@@ -9,19 +9,29 @@ from pydantic import Field
 from edge_export.family.fields import Name, Record, Text
 from edge_export.family.manifest import Status
 from edge_export.verify.metrics import Agreement
-from edge_export.verify.results import Metric, Stage
+from edge_export.verify.results import Extreme, Metric, Stage
 
 FILE_NAME = "numerics.json"
 
 
 class ArtifactRun(Record):
-    """One artifact in one runtime; `agreement` is None when nothing here could run it."""
+    """One artifact in one runtime.
+
+    Attributes:
+        agreement: None when nothing here could run it.
+        extremes: On inputs that no recording holds.
+        repeatable: Whether running it again gave the same bits.
+        stages: What the way from the member to the file passed through.
+    """
 
     artifact: Name
     runtime: Text
     device: Name
-    agreement: Agreement | None
-    metric: Metric | None
+    agreement: Agreement | None = None
+    metric: Metric | None = None
+    extremes: tuple[Extreme, ...] = ()
+    repeatable: bool | None = None
+    stages: tuple[Stage, ...] = ()
     verdict: Status
     reason: Text
 
@@ -30,6 +40,10 @@ class MemberNumerics(Record):
     name: Name
     stages: tuple[Stage, ...]
     runs: tuple[ArtifactRun, ...]
+
+    def runs_of(self, artifact: str) -> tuple[ArtifactRun, ...]:
+        """The runs of the artifact with this label, one for each runtime."""
+        return tuple(run for run in self.runs if run.artifact == artifact)
 
 
 class Numerics(Record):

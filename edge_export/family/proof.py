@@ -4,37 +4,43 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from edge_export.errors import RequestError, one_line
+from pydantic import TypeAdapter
+
+from edge_export.cache.owned import owned_folder
+from edge_export.errors import RequestError
 from edge_export.family.bundle import Bundle
-from edge_export.family.manifest import Artifact, Member, Status
+from edge_export.family.judgement import judge_stages, not_run, run_everywhere, worst
+from edge_export.family.manifest import Artifact, Member
 from edge_export.family.numerics import ArtifactRun, MemberNumerics, Numerics
-from edge_export.runtimes import Unsupported, runtime_of, why_unavailable
-from edge_export.verify.artifact import Reference, join_inputs, measure_artifact, split_held_out
+from edge_export.verify.artifact import File, Reference, join_inputs, measure_artifact
 from edge_export.verify.goldens import load_arrays
-from edge_export.verify.metrics import Array, agreement
+from edge_export.verify.metrics import Agreement, Array, agreement
+from edge_export.verify.order import GOLDEN, MotherSource, RecordedFiles, order
 from edge_export.verify.results import Stage
-from edge_export.verify.tolerances import why_not
-from edge_export.workers import Pool, WorkerError
+from edge_export.verify.suggestions import first_departure
+from edge_export.workers import Pool
 
-if TYPE_CHECKING:
-    from edge_export.mothers.protocol import IOSpec, Mother, Recordings
-
-LOCAL = "local"
 Progress = Callable[[str, str, str], None]
+_STAGES = TypeAdapter(list[Stage])
 
 
-def prove_bundle(
-    bundle: Bundle,
-    mother: tuple[Mother, Recordings] | None,
-    jobs: int,
-    logs: Path,
-    progress: Progress,
-) -> Numerics:
+@dataclass(frozen=True)
+class _Site:
+    """Where a bundle is proven."""
+
+    bundle: Bundle
+    recorded: RecordedFiles
+    work: Path
+    pool: Pool
+    logs: Path
+    progress: Progress
+
+
+def prove_bundle(bundle: Bundle, mother: MotherSource | None, jobs: int, logs: Path, progress: Progress) -> Numerics:
     """Check every file's sha256, run every artifact from where it lies, and repeat the stages if the mother is here.
 
     Args:
@@ -43,186 +49,121 @@ def prove_bundle(
     Raises:
         RequestError: The recorded inputs are damaged, so that nothing can be proven.
     """
-    manifest = bundle.manifest
-    goldens, (held_out, targets) = _recorded(bundle)
+    members = bundle.manifest.members
+    recorded = _recorded(bundle)
     with (
-        tempfile.TemporaryDirectory(prefix="edge_export-") as scratch,
-        ThreadPoolExecutor(max_workers=2 * jobs) as threads,
+        owned_folder(Path(tempfile.gettempdir()), "edge_export-") as work,
+        ThreadPoolExecutor(max_workers=jobs) as preparers,
+        ThreadPoolExecutor(max_workers=2 * jobs) as provers,
         Pool(jobs) as pool,
     ):
-        work = Path(scratch)
-        inputs = join_inputs(work / "inputs.safetensors", goldens, held_out)
-        pending = []
-        for member in manifest.members:
-            golden, damage = _golden(bundle, member)
-            reference = Reference(inputs, golden, targets, manifest.recorded.metric, member.metric)
-            runs = [
-                threads.submit(_prove_from_disk, bundle, member, a, reference, damage, work, pool, logs, progress)
-                for a in member.artifacts
+        site = _Site(bundle, recorded, work, pool, logs, progress)
+        join_inputs(work / "inputs.safetensors", recorded.inputs, recorded.held_out)
+        damage = {member.name: _golden_damage(bundle, member) for member in members}
+        stages: dict[str, Future[tuple[Stage, ...]]] = {}
+        if mother is not None:
+            whole = [member for member in members if not damage[member.name]]
+            stages = {member.name: preparers.submit(_prove_stages, site, mother, member) for member in whole}
+        runs = {
+            member.name: [
+                provers.submit(_prove_artifact, site, member, a, damage[member.name]) for a in member.artifacts
             ]
-            stages = () if mother is None or damage else _prove_stages(mother, member, goldens, golden, progress)
-            pending.append((member.name, stages, runs))
-        members = tuple(
-            MemberNumerics(name=name, stages=stages, runs=tuple(run.result() for run in runs))
-            for name, stages, runs in pending
+            for member in members
+        }
+        numbers = tuple(
+            MemberNumerics(
+                name=member.name,
+                stages=stages[member.name].result() if member.name in stages else (),
+                runs=tuple(run for future in runs[member.name] for run in future.result()),
+            )
+            for member in members
         )
-    return Numerics(schema="1.0", members=members)
+    return Numerics(schema="1.0", members=numbers)
 
 
-def _recorded(bundle: Bundle) -> tuple[dict[str, Array], tuple[dict[str, Array], Array | None]]:
+def _recorded(bundle: Bundle) -> RecordedFiles:
+    """The bundle's recorded data, checked."""
     recorded = bundle.manifest.recorded
     sounds = [sound for member in bundle.manifest.members for sound in member.sounds]
-    for file in (recorded.inputs, recorded.held_out, *recorded.sounds, *sounds):
+    for file in (recorded.inputs, recorded.held_out, recorded.extremes, *recorded.sounds, *sounds):
         if file is not None and (damage := bundle.why_changed(file)):
             raise RequestError(f"{bundle.root}: {damage}; build it again")
     goldens = load_arrays(bundle.path(recorded.inputs))
-    held_out = {} if recorded.held_out is None else load_arrays(bundle.path(recorded.held_out))
     wanted = [s.name for member in bundle.manifest.members for s in member.io.recorded_inputs]
     missing = [name for name in wanted if name not in goldens]
     if missing:
         raise RequestError(f"{bundle.root}: {recorded.inputs.path} lacks input {missing[0]}; build it again")
-    return goldens, split_held_out(held_out)
-
-
-def _golden(bundle: Bundle, member: Member) -> tuple[dict[str, Array], str]:
-    """The member's reference outputs, or why they can't be trusted."""
-    try:
-        if damage := bundle.why_changed(member.golden):
-            return {}, damage
-        golden = load_arrays(bundle.path(member.golden))
-    except RequestError as error:
-        return {}, str(error)
-    missing = [s.name for s in member.io.recorded_outputs if s.name not in golden]
-    return golden, f"{member.golden.path} lacks output {missing[0]}" if missing else ""
-
-
-def _prove_stages(
-    mother: tuple[Mother, Recordings],
-    member: Member,
-    goldens: dict[str, Array],
-    golden: dict[str, Array],
-    progress: Progress,
-) -> tuple[Stage, ...]:
-    """Make the member again from the mother, and compare what the bundle recorded with what the mother gives now."""
-    import torch
-
-    from edge_export.verify.member import prepare_member
-
-    network, recordings = mother
-    progress(member.name, "member", "extract, calibrate, bake")
-    inputs = tuple(torch.from_numpy(goldens[spec.name]) for spec in network.io.inputs)
-    prepared = prepare_member(
-        network,
-        network.space.parse(member.config),
-        replace(recordings, goldens=inputs),
-        member.tolerance,
-        member.calibration_batches or None,
-        member.options,
+    return RecordedFiles(
+        inputs=bundle.path(recorded.inputs),
+        held_out=None if recorded.held_out is None else bundle.path(recorded.held_out),
+        extremes=bundle.path(recorded.extremes),
     )
-    recorded = min((agreement(prepared.golden[name], golden[name]) for name in prepared.golden), key=lambda a: a.snr_db)
-    stages = (Stage("recorded", recorded, why_not(recorded, member.tolerance) or ""), *prepared.stages)
-    reason = next((f"stage {s.name}: {s.reason}" for s in stages if s.reason), "")
-    progress(member.name, "member", reason or "proven")
+
+
+def _golden_damage(bundle: Bundle, member: Member) -> str:
+    """Why the member's reference outputs can't be trusted; empty when they can."""
+    try:
+        for file in (member.golden, member.extremes):
+            if damage := bundle.why_changed(file):
+                return damage
+            arrays = load_arrays(bundle.path(file))
+            missing = [s.name for s in member.io.recorded_outputs if s.name not in arrays]
+            if missing:
+                return f"{file.path} lacks output {missing[0]}"
+    except RequestError as error:
+        return str(error)
+    return ""
+
+
+def _prove_stages(site: _Site, mother: MotherSource, member: Member) -> tuple[Stage, ...]:
+    """Make the member again from the mother, and compare what the bundle recorded with what the mother gives now."""
+    site.progress(member.name, "member", "extract, calibrate, bake")
+    workdir = site.work / member.name
+    args = {
+        **site.recorded.args(),
+        "config": member.config,
+        "options": member.options,
+        "batches": member.calibration_batches or None,
+        "calibrate": False,
+    }
+    answer = order(site.pool, "prepare", mother, args, workdir, site.logs / member.name / "member.log")
+    now, then = load_arrays(workdir / GOLDEN), load_arrays(site.bundle.path(member.golden))
+    recorded = Stage("recorded", _worst_agreement(now, then), "")
+    stages = judge_stages([recorded, *_STAGES.validate_python(answer["stages"])], member.tolerance)
+    site.progress(member.name, "member", first_departure(stages) or "proven")
     return stages
 
 
-def _prove_from_disk(
-    bundle: Bundle,
-    member: Member,
-    artifact: Artifact,
-    reference: Reference,
-    damage: str,
-    work: Path,
-    pool: Pool,
-    logs: Path,
-    progress: Progress,
-) -> ArtifactRun:
+def _worst_agreement(now: dict[str, Array], then: dict[str, Array]) -> Agreement:
+    return min((agreement(now[name], then[name]) for name in now), key=lambda a: a.snr_db)
+
+
+def _prove_artifact(site: _Site, member: Member, artifact: Artifact, damage: str) -> tuple[ArtifactRun, ...]:
     """Prove one artifact of a bundle, unless it or its reference is not what the manifest says."""
-
-    def prove() -> ArtifactRun:
-        if artifact.file is None or artifact.io is None:
-            return not_run(artifact, artifact.status, artifact.reason)
-        try:
-            if reason := damage or bundle.why_changed(artifact.file):
-                return not_run(artifact, "failed", reason)
-        except RequestError as error:
-            return not_run(artifact, "failed", str(error))
-        progress(member.name, artifact.label, "verify")
-        return prove_artifact(
-            artifact,
-            bundle.path(artifact.file),
-            member_io=member.io,
-            reference=reference,
-            pool=pool,
-            workdir=work / member.name / artifact.label,
-            log=logs / member.name / f"{artifact.label}.log",
-        )[0]
-
-    run = prove()
-    progress(member.name, artifact.label, run.verdict)
-    return run
+    runs = _runs(site, member, artifact, damage)
+    site.progress(member.name, artifact.label, worst(runs).verdict)
+    return runs
 
 
-def prove_artifact(
-    artifact: Artifact,
-    path: Path,
-    *,
-    member_io: IOSpec,
-    reference: Reference,
-    pool: Pool,
-    workdir: Path,
-    log: Path,
-) -> tuple[ArtifactRun, float]:
-    """Run the compiled artifact at `path` and compare it with `reference`; whatever goes wrong is its verdict.
-
-    Returns:
-        The verdict, and how long the artifact took to load and run, in seconds.
-    """
-    assert artifact.io is not None
-    if reason := why_unavailable(runtime_of(artifact.format)):
-        return not_run(artifact, "unverified", reason), 0.0
+def _runs(site: _Site, member: Member, artifact: Artifact, damage: str) -> tuple[ArtifactRun, ...]:
+    bundle, recorded = site.bundle, site.recorded
+    if artifact.file is None or artifact.io is None:
+        return (not_run(artifact, artifact.status, artifact.reason),)
     try:
-        measured = measure_artifact(
-            pool,
-            format_name=artifact.format,
-            path=path,
-            io=artifact.io,
-            member_io=member_io,
-            reference=reference,
-            tolerance=artifact.tolerance,
-            workdir=workdir,
-            log=log,
-        )
-    except Unsupported as error:
-        return not_run(artifact, "unverified", str(error)), 0.0
-    except (WorkerError, RequestError, ValueError, KeyError) as error:
-        return not_run(artifact, "failed", f"did not run: {error}"), 0.0
-    run = ArtifactRun(
-        artifact=artifact.label,
-        runtime=measured.runtime,
-        device=LOCAL,
-        agreement=measured.agreement,
-        metric=measured.metric,
-        verdict="failed" if measured.reason else "passed",
-        reason=measured.reason or _within_tolerance(artifact.format),
+        if reason := damage or bundle.why_changed(artifact.file):
+            return (not_run(artifact, "failed", reason),)
+    except RequestError as error:
+        return (not_run(artifact, "failed", str(error)),)
+    site.progress(member.name, artifact.label, "verify")
+    file = File(artifact.format, bundle.path(artifact.file), artifact.io, member.io)
+    reference = Reference(
+        inputs=site.work / "inputs.safetensors",
+        golden=bundle.path(member.golden),
+        held_out=recorded.held_out,
+        metric=bundle.manifest.recorded.metric,
+        mother_metric=member.metric,
+        extremes=(recorded.extremes, bundle.path(member.extremes)),
     )
-    return run, measured.seconds
-
-
-def _within_tolerance(format_name: str) -> str:
-    """What a passed artifact has shown: with some runtimes, not everything."""
-    proves = runtime_of(format_name).proves
-    return "within tolerance of the mother" + (f"; {proves}" if proves else "")
-
-
-def not_run(artifact: Artifact, verdict: Status, reason: str) -> ArtifactRun:
-    """The verdict on an artifact that no runtime has seen."""
-    return ArtifactRun(
-        artifact=artifact.label,
-        runtime="none",
-        device=LOCAL,
-        agreement=None,
-        metric=None,
-        verdict=verdict,
-        reason=one_line(reason, 1000),
-    )
+    workdir = site.work / member.name / artifact.label
+    log = site.logs / member.name / f"{artifact.label}.log"
+    return run_everywhere(artifact, lambda runtime: measure_artifact(site.pool, file, runtime, reference, workdir, log))

@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+OLD = ".old"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # Linux, renameat2(2)
 _RENAME_SWAP = 2  # macOS, renamex_np(2)
@@ -22,7 +23,7 @@ def put_in_place(staged: Path, final: Path) -> None:
         shutil.rmtree(staged)
         return
     # No exchange in this file system: two renames, with the old folder kept until the new one stands.
-    old = staged.with_name(staged.name + ".old")
+    old = staged.with_name(staged.name + OLD)
     final.rename(old)
     try:
         staged.rename(final)
@@ -30,6 +31,15 @@ def put_in_place(staged: Path, final: Path) -> None:
         old.rename(final)
         raise
     shutil.rmtree(old)
+
+
+def finish_interrupted(final: Path, prefix: str) -> None:
+    """Put back, or delete, what a killed process had renamed on its way to replacing `final`."""
+    for old in final.parent.glob(f"{prefix}*{OLD}"):
+        if final.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(final)
 
 
 def exchange(one: Path, other: Path) -> bool:

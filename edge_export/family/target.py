@@ -12,21 +12,34 @@ from pydantic import Field, ValidationError
 import edge_export
 from edge_export.errors import RequestError, one_line
 from edge_export.family.fields import Name, Record, all_problems
+from edge_export.formats import FORMATS
 from edge_export.verify.tolerances import Tolerance
 
 
 class ArtifactPlan(Record):
-    """One artifact that every member is compiled to; `options` are the format's own."""
+    """One artifact that every member is compiled to.
+
+    Attributes:
+        schemes: The ways to get to the precision, tried in this order until one holds the tolerance; empty for all
+            that the format has, from the one that changes most.
+        options: The format's own.
+    """
 
     format: Name
     backend: Name
     precision: Name
+    schemes: tuple[Name, ...] = ()
     options: dict[Name, bool | int | float | str] = Field(default_factory=dict)
 
     @property
     def label(self) -> str:
         """ "executorch-xnnpack-fp32"."""
         return f"{self.format}-{self.backend}-{self.precision}"
+
+    @property
+    def every_scheme(self) -> tuple[str, ...]:
+        """The schemes to try, in order; one empty name where there is only one way."""
+        return self.schemes or tuple(FORMATS[self.format].precisions[self.precision]) or ("",)
 
 
 class Target(Record):
@@ -98,10 +111,29 @@ def read_target(name: str) -> Target:
     return target
 
 
+def at_precisions(target: Target, precisions: list[str]) -> Target:
+    """`target` with an artifact at each of `precisions` for each of its formats that offers it.
+
+    Raises:
+        RequestError: No format of the target offers one of them, or the target has no tolerance for it.
+    """
+    plans: dict[str, ArtifactPlan] = {}
+    stated = {plan.label: plan for plan in target.artifacts}
+    for precision in precisions:
+        offered = [plan for plan in target.artifacts if precision in FORMATS[plan.format].precisions]
+        if not offered:
+            known = dict.fromkeys(p for plan in target.artifacts for p in FORMATS[plan.format].precisions)
+            raise RequestError(f"--precision {one_line(precision, 40)}: target {target.name} has {', '.join(known)}")
+        for plan in offered:
+            derived = plan.model_copy(update={"precision": precision, "schemes": ()})
+            plans.setdefault(derived.label, stated.get(derived.label, derived))
+    for plan in plans.values():
+        target.tolerance(plan.format, plan.precision)
+    return target.model_copy(update={"artifacts": tuple(plans.values())})
+
+
 def _check_plans(path: Path, target: Target) -> None:
     """Collect what the schema can't see: artifacts twice, or without tolerance, or that no converter makes."""
-    from edge_export.formats import FORMATS
-
     problems = []
     seen = set()
     for plan in target.artifacts:
@@ -114,6 +146,9 @@ def _check_plans(path: Path, target: Target) -> None:
             problems.append(f"{plan.format} has no precision {plan.precision!r}, only {', '.join(known.precisions)}")
         elif plan.precision not in target.tolerances.get(plan.format, {}):
             problems.append(f"{plan.label} has no table [tolerances.{plan.format}.{plan.precision}]")
+        elif unknown := [s for s in plan.schemes if s not in known.precisions[plan.precision]]:
+            known_schemes = ", ".join(known.precisions[plan.precision]) or "none"
+            problems.append(f"{plan.label} has no scheme {unknown[0]!r}, only {known_schemes}")
         if plan.label in seen:
             problems.append(f"{plan.label} stands there twice")
         seen.add(plan.label)

@@ -50,7 +50,7 @@ def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
 
 def _specs(values: list[Any]) -> list[TensorSpec]:
     def dtype(value: Any) -> str:
-        name = value.type.removeprefix("tensor(").removesuffix(")")
+        name: str = value.type.removeprefix("tensor(").removesuffix(")")
         return _DTYPES.get(name, name)
 
     return [TensorSpec(value.name, tuple(value.shape), dtype(value)) for value in values]

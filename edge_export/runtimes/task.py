@@ -26,14 +26,16 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         args: `format`; `path` of the artifact; its own `io`; the member's `member_io`; `inputs` and `outputs`, paths of
-            safetensors files. Optional: `runtime` (the format's first); `threads` (1); `stream` (false): state (`feedback`) is fed back instead of
-            being read from the file. Of a member_io with a stream, each sample is then a recording of its own, of any
-            length, cut into calls; else the samples are consecutive calls. `progress`: a file that is told how many
+            safetensors files. Optional: `runtime` (the format's first); `threads` (1); `stream` (false): state
+            (`feedback`) is fed back instead of being read from the file. Of a member_io with a stream, each sample is
+            then a recording of its own, of any length, cut into calls; else the samples are consecutive calls.
+            `repeat` (false): load the artifact and run everything once more. `progress`: a file that is told how many
             calls are done.
 
     Returns:
-        `runtime` (its name and version), `count`, `load_seconds` and `seconds`, all the calls together; or only
-        `runtime` and `unsupported`, the operators that it does not know.
+        `runtime` (its name and version), `count`, `load_seconds` and `seconds`, all the calls together, and with
+        `repeat` whether it was `repeatable`, bit for bit; or only `runtime` and `unsupported`, the operators that it
+        does not know.
 
     Raises:
         ValueError: The samples are not what the member takes, or the artifact is not what its io says.
@@ -46,27 +48,37 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
     start = time.perf_counter()
     if missing := _unsupported(module, Path(args["path"])):
         return {"runtime": _named(runtime, module), "unsupported": missing}
-    call: Run = module.load(Path(args["path"]), io, threads=int(args.get("threads", 1)))
+
+    def load() -> Run:
+        call: Run = module.load(Path(args["path"]), io, threads=int(args.get("threads", 1)))
+        return as_member(call, io, member_io)
+
+    run = load()
     loaded = time.perf_counter()
     samples = load_file(args["inputs"])
     feedback = member_io.feedback if args.get("stream") else ()
     recordings = bool(feedback) and member_io.stream is not None
     count = _count(samples, member_io, {sink for _, sink in feedback}, recordings)
-    run = as_member(call, io, member_io)
+
+    def run_all(run: Run) -> dict[str, Array]:
+        if recordings:
+            return stream_recordings(run, member_io, samples[member_io.inputs[0].name], _told(args.get("progress")))
+        return _call_each(run, member_io, samples, count, feedback)
+
     began = time.perf_counter()
-    if recordings:
-        told = _told(args.get("progress"))
-        stacked = stream_recordings(run, member_io, samples[member_io.inputs[0].name], told)
-    else:
-        stacked = _call_each(run, member_io, samples, count, feedback)
+    stacked = run_all(run)
     seconds = time.perf_counter() - began
     save_file({name: np.ascontiguousarray(array) for name, array in stacked.items()}, args["outputs"])
-    return {
+    answer = {
         "runtime": _named(runtime, module),
         "count": count,
         "load_seconds": loaded - start,
         "seconds": seconds,
     }
+    if args.get("repeat"):
+        again = run_all(load())
+        answer["repeatable"] = all(array.tobytes() == again[name].tobytes() for name, array in stacked.items())
+    return answer
 
 
 def _call_each(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_export.mothers.checkpoint import file_sha256
 from edge_export.mothers.io_json import io_to_json
-from edge_export.runtimes import Unsupported
+from edge_export.runtimes import Runtime, Unsupported
+from edge_export.verify.extremes import compare_extremes, peaks_of
 from edge_export.verify.goldens import TARGETS, load_arrays, save_arrays
 from edge_export.verify.metrics import TASK_METRICS, Agreement, Array, agreement
-from edge_export.verify.results import Measured, Metric
-from edge_export.verify.tolerances import Tolerance, why_metric_not, why_not
+from edge_export.verify.results import Extreme, Measured, Metric, Stage
+from edge_export.verify.tolerances import Tolerance, why_extremes_not, why_metric_not, why_not
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edge_export.mothers.protocol import IOSpec
     from edge_export.workers import Pool
 
@@ -24,99 +28,172 @@ RUN_TIMEOUT_S = 600.0
 
 @dataclass(frozen=True)
 class Reference:
-    """What an artifact is compared with.
+    """What an artifact is compared with: safetensors files.
 
     Attributes:
-        inputs: A safetensors file of the golden inputs, followed by the held-out set's, `(count, …)` each.
-        golden: The mother's outputs on the golden inputs, by name.
-        targets: The held-out set's targets; None without a held-out set.
+        inputs: The golden inputs, followed by the held-out set's, `(count, …)` each.
+        golden: The mother's outputs on the golden inputs.
+        held_out: The held-out set with its targets; None without one.
         metric: The name of the task metric.
         mother_metric: The mother's own value of it.
+        extremes: Inputs that no recording holds, and the mother's outputs on them; None to leave them out.
     """
 
     inputs: Path
-    golden: dict[str, Array]
-    targets: Array | None
+    golden: Path
+    held_out: Path | None
     metric: str
     mother_metric: float | None
+    extremes: tuple[Path, Path] | None
+
+    def digest(self) -> list[str | float | None]:
+        """All that a measurement against it depends on."""
+        files = [self.inputs, self.golden, self.held_out, *(self.extremes or ())]
+        return [self.metric, self.mother_metric, *(None if file is None else file_sha256(file) for file in files)]
 
 
-def join_inputs(path: Path, goldens: dict[str, Array], held_out: dict[str, Array]) -> Path:
+@dataclass(frozen=True)
+class File:
+    """A compiled file: its format, where it lies, its own io, and the member's."""
+
+    format: str
+    path: Path
+    io: IOSpec
+    member_io: IOSpec
+
+
+def join_inputs(path: Path, goldens: Path, held_out: Path | None) -> Path:
     """Write the golden inputs followed by the held-out set's to `path`: one load of an artifact serves both.
 
     Goldens that are the beginning of the held-out set are not run twice.
     """
-    begins = held_out and all(np.array_equal(g, held_out[n][: len(g)]) for n, g in goldens.items() if n in held_out)
-    inputs = held_out if begins else {n: np.concatenate([g, held_out.get(n, g[:0])]) for n, g in goldens.items()}
+    first = load_arrays(goldens)
+    rest = {} if held_out is None else {n: a for n, a in load_arrays(held_out).items() if n != TARGETS}
+    begins = rest and all(np.array_equal(array, rest[name][: len(array)]) for name, array in first.items())
+    inputs = rest if begins else {n: np.concatenate([a, rest.get(n, a[:0])]) for n, a in first.items()}
     save_arrays(path, inputs)
     return path
 
 
-def split_held_out(arrays: dict[str, Array]) -> tuple[dict[str, Array], Array | None]:
-    """The inputs and the targets of a held-out file."""
-    return {n: a for n, a in arrays.items() if n != TARGETS}, arrays.get(TARGETS)
-
-
 def measure_artifact(
     pool: Pool,
-    *,
-    format_name: str,
-    path: Path,
-    io: IOSpec,
-    member_io: IOSpec,
+    file: File,
+    runtime: Runtime,
     reference: Reference,
-    tolerance: Tolerance,
     workdir: Path,
     log: Path,
+    stages: Mapping[str, Path] | None = None,
 ) -> Measured:
-    """Run the artifact at `path` on the goldens and on the held-out set.
+    """Run a compiled file on the goldens, on the held-out set and twice on extremes.
 
     Args:
-        io: The artifact's own names, shapes and layouts; `member_io` are the member's.
+        runtime: One of its format's.
         workdir: A folder for the outputs.
+        stages: What the way to the file passed through, by format: run on the goldens too.
 
     Raises:
         Unsupported: The runtime here does not know all its operators.
         WorkerError: It could not be loaded or run.
     """
-    outputs_path = workdir / "outputs.safetensors"
     workdir.mkdir(parents=True, exist_ok=True)
+    golden = load_arrays(reference.golden)
+    outputs, answer = _run(pool, file, runtime, reference.inputs, workdir, log)
+    seconds = answer["load_seconds"] + answer["seconds"]
+    extremes: tuple[Extreme, ...] = ()
+    repeatable = True
+    if reference.extremes is not None:
+        inputs, wanted = reference.extremes
+        again, answer = _run(pool, file, runtime, inputs, workdir, log, repeat=True)
+        extremes = tuple(compare_extremes(again, load_arrays(wanted), peaks_of(golden)))
+        repeatable = answer["repeatable"]
+        seconds += answer["load_seconds"] + answer["seconds"]
+    return Measured(
+        runtime=answer["runtime"],
+        agreement=compare(outputs, golden, file.member_io),
+        metric=_metric(outputs[file.member_io.recorded_outputs[0].name], reference),
+        extremes=extremes,
+        repeatable=repeatable,
+        stages=tuple(_stage(pool, file, *stage, reference, golden, workdir, log) for stage in (stages or {}).items()),
+        seconds=seconds,
+    )
+
+
+def why_wrong(measured: Measured, tolerance: Tolerance) -> str:
+    """What about an artifact exceeds `tolerance`, the first bad stage before it included; empty when nothing does."""
+    for stage in measured.stages:
+        if reason := why_not(stage.agreement, tolerance):
+            return f"stage {stage.name}: {reason}"
+    metric = measured.metric
+    drop = metric and why_metric_not(metric.name, metric.mother, metric.artifact, metric.unit, tolerance)
+    return (
+        why_not(measured.agreement, tolerance)
+        or drop
+        or why_extremes_not(measured.extremes, tolerance)
+        or ("" if measured.repeatable else f"{measured.runtime} gives other bits when it runs the same input again")
+    )
+
+
+def compare(outputs: dict[str, Array], golden: dict[str, Array], io: IOSpec) -> Agreement:
+    """The agreement of the worst output with the goldens."""
+    each = []
+    for index, spec in enumerate(io.recorded_outputs):
+        wanted = golden[spec.name]
+        scores = index == 0 and bool(io.labels)
+        each.append(agreement(wanted, outputs[spec.name][: len(wanted)], scores=scores))
+    return min(each, key=lambda a: a.snr_db)
+
+
+def _run(
+    pool: Pool, file: File, runtime: Runtime, inputs: Path, workdir: Path, log: Path, *, repeat: bool = False
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The outputs on the samples in `inputs`, and the worker's answer."""
+    outputs_path = workdir / f"outputs-{file.format}.safetensors"
     arguments = {
-        "format": format_name,
-        "path": str(path.absolute()),
-        "io": io_to_json(io),
-        "member_io": io_to_json(member_io),
-        "inputs": str(reference.inputs.absolute()),
+        "format": file.format,
+        "runtime": runtime.name,
+        "path": str(file.path.absolute()),
+        "io": io_to_json(file.io),
+        "member_io": io_to_json(file.member_io),
+        "inputs": str(inputs.absolute()),
         "outputs": str(outputs_path.absolute()),
-        "stream": member_io.stream is not None,
+        "stream": file.member_io.stream is not None,
+        "repeat": repeat,
     }
-    answer = pool.submit("run", arguments, kind=format_name, timeout_s=RUN_TIMEOUT_S, log=log).result()
+    kind = runtime.environment or file.format
+    answer = pool.submit("run", arguments, kind=kind, timeout_s=RUN_TIMEOUT_S, log=log).result()
     if missing := answer.get("unsupported"):
         raise Unsupported(f"{answer['runtime']} does not know the operators {', '.join(missing)}")
     outputs = load_arrays(outputs_path)
     outputs_path.unlink()
-    compared = compare(outputs, reference, member_io)
-    reason = why_not(compared, tolerance) or ""
-    metric = None
-    if reference.targets is not None and reference.mother_metric is not None:
-        metric = _measure_metric(outputs[member_io.recorded_outputs[0].name], reference, reference.mother_metric)
-        drop = why_metric_not(metric.name, metric.mother, metric.artifact, metric.unit, tolerance)
-        reason = reason or drop or ""
-    return Measured(answer["runtime"], compared, metric, reason, answer["load_seconds"] + answer["seconds"])
+    return outputs, answer
 
 
-def compare(outputs: dict[str, Array], reference: Reference, io: IOSpec) -> Agreement:
-    """The agreement of the worst output with the goldens."""
-    each = []
-    for index, spec in enumerate(io.recorded_outputs):
-        golden = reference.golden[spec.name]
-        scores = index == 0 and bool(io.labels)
-        each.append(agreement(golden, outputs[spec.name][: len(golden)], scores=scores))
-    return min(each, key=lambda a: a.snr_db)
+def _stage(
+    pool: Pool,
+    file: File,
+    format_name: str,
+    path: Path,
+    reference: Reference,
+    golden: dict[str, Array],
+    workdir: Path,
+    log: Path,
+) -> Stage:
+    """How a file on the way to the artifact agrees with the goldens."""
+    from edge_export.runtimes import runtime_of
+
+    inputs = workdir / "goldens.safetensors"
+    count = len(next(iter(golden.values())))
+    save_arrays(inputs, {name: array[:count] for name, array in load_arrays(reference.inputs).items()})
+    on_the_way = File(format_name, path, file.io, file.member_io)
+    outputs, _ = _run(pool, on_the_way, runtime_of(format_name), inputs, workdir, log)
+    return Stage(format_name, compare(outputs, golden, file.member_io), "")
 
 
-def _measure_metric(output: Array, reference: Reference, mother: float) -> Metric:
-    assert reference.targets is not None
+def _metric(output: Array, reference: Reference) -> Metric | None:
+    """The task metric on the held-out set, which comes last in `output`."""
+    if reference.held_out is None or reference.mother_metric is None:
+        return None
     task = TASK_METRICS[reference.metric]
-    held_out = output[len(output) - len(reference.targets) :]
-    return Metric(reference.metric, task.unit, mother, task.measure(held_out, reference.targets), len(held_out))
+    targets = load_arrays(reference.held_out)[TARGETS]
+    value = task.measure(output[len(output) - len(targets) :], targets)
+    return Metric(reference.metric, task.unit, reference.mother_metric, value, len(targets))

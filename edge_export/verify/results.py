@@ -13,7 +13,7 @@ class Stage:
 
     name: str
     agreement: Agreement
-    reason: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,30 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Extreme:
+    """The largest error on one kind of extreme input, as a share of the outputs' peak; None when it is not finite."""
+
+    name: str
+    error_of_peak: float | None
+
+
+@dataclass(frozen=True)
 class Measured:
-    """How an artifact ran; `reason` says what exceeds the tolerance, or is empty; `seconds` it took to load and run."""
+    """How an artifact ran, free of any tolerance.
+
+    Attributes:
+        runtime: Its name and version.
+        agreement: The worst output's, on the goldens.
+        extremes: On inputs that no recording holds.
+        repeatable: Whether loading and running it again gave the same bits.
+        stages: How the files on the route to it agree with the mother.
+        seconds: It took to load and run, all runs together.
+    """
 
     runtime: str
     agreement: Agreement
     metric: Metric | None
-    reason: str
+    extremes: tuple[Extreme, ...]
+    repeatable: bool
+    stages: tuple[Stage, ...]
     seconds: float

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_export.errors import one_line
+from edge_export.errors import RequestError, one_line
 
 _POLL_S = 0.1
 _TAIL_LINES = 20
@@ -27,12 +27,14 @@ class WorkerError(RuntimeError):
     Attributes:
         reason: "exception" (the task raised), "crash", "timeout", "memory" or "closed" (the pool was).
         tail: The last lines of the task's log.
+        request: What was wrong with the request, where the task raised RequestError; else empty.
     """
 
-    def __init__(self, message: str, reason: str, tail: str = "") -> None:
+    def __init__(self, message: str, reason: str, tail: str = "", request: str = "") -> None:
         super().__init__(one_line(message))
         self.reason = reason
         self.tail = tail
+        self.request = request
 
 
 class Worker:
@@ -91,7 +93,9 @@ class Worker:
         if answer["ok"]:
             result: dict[str, Any] = answer["result"]
             return result
-        raise WorkerError(f"{answer['type']}: {answer['message']}", "exception", _tail(log))
+        message = answer["message"]
+        request = message if answer["type"] == RequestError.__name__ else ""
+        raise WorkerError(f"{answer['type']}: {message}", "exception", _tail(log), request)
 
     @property
     def alive(self) -> bool:

@@ -1,0 +1,119 @@
+"""The way of a family from a request to a bundle."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from edge_export.build.artifacts import Made, make
+from edge_export.build.members import Prepared, open_family, prepare
+from edge_export.build.site import Progress, Request, Site
+from edge_export.cache.keys import TOOLS, key_of
+from edge_export.cache.owned import owned_folder
+from edge_export.family.bundle import check_output, staging, write_records
+from edge_export.family.finished import keep_bundle, take_finished
+from edge_export.family.manifest import Manifest, MotherEntry
+from edge_export.family.numerics import MemberNumerics, Numerics
+from edge_export.mothers.checkpoint import file_sha256
+from edge_export.runtimes import RUNTIMES, why_unavailable
+from edge_export.verify.order import MotherSource
+from edge_export.workers import Pool
+
+SCRATCH = "edge_export-"
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished bundle.
+
+    Attributes:
+        seconds: How long each step took at work, by (member, step); None where it came from the cache.
+        changed: Whether the folder was written: False when it already was what was asked for.
+    """
+
+    manifest: Manifest
+    numerics: Numerics
+    seconds: dict[tuple[str, str], float | None]
+    changed: bool = True
+
+
+def build(request: Request, progress: Progress) -> Built:
+    """Build, verify and write the bundle of `request`; artifacts that fail are recorded, not raised.
+
+    Raises:
+        RequestError: The request can't be built at all; nothing is written then.
+    """
+    check_output(request.out)
+    key = _bundle_key(request)
+    if request.store is not None and key is not None and (found := take_finished(request.store, key, request.out)):
+        bundle, changed = found
+        return Built(bundle.manifest, bundle.numerics, {}, changed)
+    with staging(request.out) as staged:
+        manifest, numerics, seconds = _build_in(request, staged, progress)
+        write_records(staged, manifest, numerics)
+        finished = all(run.verdict != "error" for member in numerics.members for run in member.runs)
+        if request.store is not None and key is not None and finished:
+            keep_bundle(request.store, key, staged)
+    return Built(manifest, numerics, seconds)
+
+
+def _bundle_key(request: Request) -> str | None:
+    """The key of the whole bundle; None where that can't be known beforehand."""
+    if (identity := request.mother.identity()) is None:
+        return None
+    here = [runtime.name for each in RUNTIMES.values() for runtime in each if why_unavailable(runtime) is None]
+    parts = {"target": request.target.model_dump(mode="json"), "members": request.members, "runtimes": here}
+    return key_of("bundle", parts | {"mother": identity})
+
+
+def _build_in(
+    request: Request, staged: Path, progress: Progress
+) -> tuple[Manifest, Numerics, dict[tuple[str, str], float | None]]:
+    with (
+        owned_folder(Path(tempfile.gettempdir()), SCRATCH) as scratch,
+        ThreadPoolExecutor(max_workers=request.jobs) as preparers,
+        ThreadPoolExecutor(max_workers=2 * request.jobs) as makers,
+        Pool(request.jobs, memory_limit_bytes=_memory_share(request.jobs)) as pool,
+        # Last in, first out: an error here stops the workers that the threads wait for.
+    ):
+        site = Site(request, staged, scratch, pool, progress, {})
+        family = open_family(site)
+        members: dict[str, str] = family.record["members"]
+        for name in members.values():
+            progress(name, "member", "waiting")
+
+        def make_member(text: str, name: str) -> tuple[Prepared, list[Future[Made]]]:
+            prepared = prepare(site, family, text, name)
+            return prepared, [makers.submit(make, site, prepared, plan) for plan in request.target.artifacts]
+
+        # The largest member tends to stand last and takes longest: begun first, nobody waits for it alone at the end.
+        pending = {name: preparers.submit(make_member, text, name) for text, name in reversed(members.items())}
+        entries, numbers = [], []
+        for name in members.values():
+            prepared, jobs = pending.pop(name).result()
+            made = [job.result() for job in jobs]
+            entries.append(prepared.member.model_copy(update={"artifacts": tuple(artifact for artifact, _ in made)}))
+            runs = tuple(run for _, each in made for run in each)
+            numbers.append(MemberNumerics(name=name, stages=prepared.stages, runs=runs))
+        manifest = Manifest(
+            schema="1.0",
+            target=request.target.name,
+            mother=MotherEntry(spec=request.mother.spec, checkpoint_sha256=_checkpoint_sha256(request.mother)),
+            tools={tool: version(tool) for tool in TOOLS["bundle"]},
+            recorded=family.recorded,
+            members=tuple(entries),
+        )
+        return manifest, Numerics(schema="1.0", members=tuple(numbers)), site.seconds
+
+
+def _checkpoint_sha256(mother: MotherSource) -> str | None:
+    return None if mother.weights is None else file_sha256(mother.weights)
+
+
+def _memory_share(jobs: int) -> int:
+    """What each worker may hold: its share of this machine's memory, in bytes."""
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 0.9 / jobs)

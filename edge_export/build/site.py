@@ -1,0 +1,56 @@
+"""What is asked for, and where it is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_export.cache.steps import Step, run_step
+from edge_export.cache.store import Store
+from edge_export.family.target import Target
+from edge_export.verify.order import MotherSource
+from edge_export.workers import Pool
+
+Progress = Callable[[str, str, str], None]
+"""Told (member, what, state) whenever something begins or ends; `what` is "member" or an artifact's label."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to build.
+
+    Attributes:
+        members: Configurations as on the command line; None: the target's, or the smallest and the largest.
+        logs: The folder of the converters' and runtimes' logs.
+        store: Where finished steps are kept; None to do everything anew.
+    """
+
+    target: Target
+    mother: MotherSource
+    members: str | None
+    out: Path
+    jobs: int
+    logs: Path
+    store: Store | None
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a build happens: the bundle that is being staged, a scratch folder, the workers, and who is told."""
+
+    request: Request
+    staged: Path
+    scratch: Path
+    pool: Pool
+    progress: Progress
+    seconds: dict[tuple[str, str], float | None]
+
+    def step(self, name: tuple[str, str], step: str, parts: Any, workdir: Path, work: Callable[[], Any]) -> Step:
+        """One step, from the cache if it can be; its time is noted under `name`."""
+        started = time.monotonic()
+        done = run_step(self.request.store, step, parts, workdir, work)
+        self.seconds[name] = None if done.cached else time.monotonic() - started
+        return done

@@ -1,0 +1,67 @@
+"""The key of a step: SHA-256 of everything that can change what the step gives."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import edge_export
+
+PACKAGE = Path(edge_export.__file__).parent
+
+# The rooms whose code decides what a step gives. A change anywhere in them makes all its entries stale.
+SOURCES: dict[str, tuple[str, ...]] = {
+    "open": ("mothers", "training/data", "verify"),
+    "prepare": ("mothers", "training/data", "members", "baking", "verify"),
+    "compile": ("formats",),
+    "measure": ("runtimes", "formats", "verify"),
+    "bundle": ("",),
+}
+# Beside this package: what a step's result is made with.
+TOOLS: dict[str, tuple[str, ...]] = {
+    "open": ("torch", "numpy", "scikit-learn", "scipy"),
+    "prepare": ("torch", "numpy", "scikit-learn", "scipy"),
+    "compile": (
+        *("torch", "executorch", "torchao", "coremltools", "onnx", "onnxscript", "onnx2tf", "ai-edge-litert"),
+        *("ai-edge-quantizer", "numpy"),
+    ),
+    "measure": ("executorch", "coremltools", "ai-edge-litert", "onnxruntime", "numpy", "scipy"),
+    "bundle": ("torch", "executorch", "coremltools", "onnx2tf", "onnx", "ai-edge-litert", "onnxruntime", "torchao"),
+}
+
+
+def key_of(step: str, parts: Mapping[str, Any]) -> str:
+    """The key of a step that is given `parts` (JSON): those, this package's code, its tools and the machine."""
+    everything = {
+        "step": step,
+        "parts": parts,
+        "sources": [_sources(room) for room in SOURCES[step]],
+        "tools": {tool: _version(tool) for tool in TOOLS[step]},
+        "machine": [platform.system(), platform.machine(), platform.python_version()],
+    }
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+
+
+@functools.cache
+def _version(tool: str) -> str:
+    try:
+        return metadata.version(tool)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+@functools.cache
+def _sources(room: str) -> str:
+    """A digest of every file of a room of this package, what is data included."""
+    digest = hashlib.sha256()
+    for path in sorted((PACKAGE / room).rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,58 @@
+"""Folders that belong to a running process: what a killed one leaves behind is found and removed by the next."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def owned_folder(parent: Path, prefix: str, suffix: str = "") -> Iterator[Path]:
+    """A new folder in `parent`, locked for as long as this process lives in the block; removed at its end.
+
+    First removes those of the same prefix and suffix whose owners are dead. The lock is the kernel's: it ends with the
+    process, however that ends.
+    """
+    remove_abandoned(parent, prefix, suffix)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
+        lock = _lock(folder)
+        if lock is not None and folder.exists():  # else another process took it for abandoned before it was locked
+            break
+        if lock is not None:
+            os.close(lock)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def remove_abandoned(parent: Path, prefix: str, suffix: str = "") -> None:
+    """Remove the folders `prefix…suffix` in `parent` that no living process owns."""
+    for folder in parent.glob(f"{prefix}*{suffix}"):
+        if folder.is_symlink() or not folder.is_dir():
+            continue
+        lock = _lock(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """A descriptor that holds the folder's lock; None when somebody else holds it, or the folder is gone."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
