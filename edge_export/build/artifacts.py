@@ -104,12 +104,12 @@ def _try_scheme(site: Site, prepared: Prepared, plan: ArtifactPlan, artifact: Ar
         record = site.step((name, f"{plan.label} compile"), "compile", parts, workdir, work).record
     except WorkerError as error:
         return artifact, (not_run(artifact, "error", f"did not compile: {error}"),)
-    path = site.staged / "members" / name / artifact_name(plan.format, plan.backend, plan.precision)
+    path = prepared.family.staged / "members" / name / artifact_name(plan.format, plan.backend, plan.precision)
     _replace(workdir / record["file"], path)
     stages = {stage: workdir / file for stage, file in record["stages"].items()}
     artifact = artifact.model_copy(
         update={
-            "file": describe_file(site.staged, path),
+            "file": describe_file(prepared.family.staged, path),
             "io": io_from_json(record["io"]),
             "notes": tuple(record["notes"]),
         }

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from edge_export.build.artifacts import Made, make
-from edge_export.build.members import Prepared, open_family, prepare
+from edge_export.build.members import Family, Prepared, bundle_recorded, open_mother, prepare
 from edge_export.build.site import Progress, Request, Site
 from edge_export.cache.keys import TOOLS, key_of
 from edge_export.cache.owned import owned_folder
@@ -52,13 +52,20 @@ def build(request: Request, progress: Progress) -> Built:
     if request.store is not None and key is not None and (found := take_finished(request.store, key, request.out)):
         bundle, changed = found
         return Built(bundle.manifest, bundle.numerics, {}, changed)
-    with staging(request.out) as staged:
-        manifest, numerics, seconds = _build_in(request, staged, progress)
-        write_records(staged, manifest, numerics)
-        finished = all(run.verdict != "error" for member in numerics.members for run in member.runs)
-        if request.store is not None and key is not None and finished:
-            keep_bundle(request.store, key, staged)
-    return Built(manifest, numerics, seconds)
+    with (
+        owned_folder(Path(tempfile.gettempdir()), SCRATCH) as scratch,
+        Pool(request.jobs, memory_limit_bytes=_memory_share(request.jobs)) as pool,
+    ):
+        site = Site(request, scratch, pool, progress, {})
+        opened = open_mother(site)
+        with staging(request.out) as staged:
+            recorded = bundle_recorded(site, opened, staged)
+            manifest, numerics = _build_members(site, recorded, opened["members"])
+            write_records(staged, manifest, numerics)
+            finished = all(run.verdict != "error" for member in numerics.members for run in member.runs)
+            if request.store is not None and key is not None and finished:
+                keep_bundle(request.store, key, staged)
+    return Built(manifest, numerics, site.seconds)
 
 
 def _bundle_key(request: Request) -> str | None:
@@ -70,44 +77,42 @@ def _bundle_key(request: Request) -> str | None:
     return key_of("bundle", parts | {"mother": identity})
 
 
-def _build_in(
-    request: Request, staged: Path, progress: Progress
-) -> tuple[Manifest, Numerics, dict[tuple[str, str], float | None]]:
+def _build_members(site: Site, family: Family, names: dict[str, str]) -> tuple[Manifest, Numerics]:
+    """Prepare the members, `names` by the text that asks for them, and make their artifacts as soon as they are."""
+    request = site.request
+    for name in names.values():
+        site.progress(name, "member", "waiting")
     with (
-        owned_folder(Path(tempfile.gettempdir()), SCRATCH) as scratch,
         ThreadPoolExecutor(max_workers=request.jobs) as preparers,
         ThreadPoolExecutor(max_workers=2 * request.jobs) as makers,
-        Pool(request.jobs, memory_limit_bytes=_memory_share(request.jobs)) as pool,
-        # Last in, first out: an error here stops the workers that the threads wait for.
     ):
-        site = Site(request, staged, scratch, pool, progress, {})
-        family = open_family(site)
-        members: dict[str, str] = family.record["members"]
-        for name in members.values():
-            progress(name, "member", "waiting")
 
         def make_member(text: str, name: str) -> tuple[Prepared, list[Future[Made]]]:
             prepared = prepare(site, family, text, name)
             return prepared, [makers.submit(make, site, prepared, plan) for plan in request.target.artifacts]
 
-        # The largest member tends to stand last and takes longest: begun first, nobody waits for it alone at the end.
-        pending = {name: preparers.submit(make_member, text, name) for text, name in reversed(members.items())}
-        entries, numbers = [], []
-        for name in members.values():
-            prepared, jobs = pending.pop(name).result()
-            made = [job.result() for job in jobs]
-            entries.append(prepared.member.model_copy(update={"artifacts": tuple(artifact for artifact, _ in made)}))
-            runs = tuple(run for _, each in made for run in each)
-            numbers.append(MemberNumerics(name=name, stages=prepared.stages, runs=runs))
-        manifest = Manifest(
-            schema="1.0",
-            target=request.target.name,
-            mother=MotherEntry(spec=request.mother.spec, checkpoint_sha256=_checkpoint_sha256(request.mother)),
-            tools={tool: version(tool) for tool in TOOLS["bundle"]},
-            recorded=family.recorded,
-            members=tuple(entries),
-        )
-        return manifest, Numerics(schema="1.0", members=tuple(numbers)), site.seconds
+        members, numbers = [], []
+        try:
+            # The largest member tends to stand last and takes longest: begun first, nobody waits for it at the end.
+            pending = {name: preparers.submit(make_member, text, name) for text, name in reversed(names.items())}
+            for name in names.values():
+                prepared, jobs = pending.pop(name).result()
+                made = [job.result() for job in jobs]
+                members.append(prepared.member.model_copy(update={"artifacts": tuple(each for each, _ in made)}))
+                runs = tuple(run for _, each in made for run in each)
+                numbers.append(MemberNumerics(name=name, stages=prepared.stages, runs=runs))
+        except BaseException:
+            site.pool.close()  # nobody needs any more what the threads still wait for
+            raise
+    manifest = Manifest(
+        schema="1.0",
+        target=request.target.name,
+        mother=MotherEntry(spec=request.mother.spec, checkpoint_sha256=_checkpoint_sha256(request.mother)),
+        tools={tool: version(tool) for tool in TOOLS["bundle"]},
+        recorded=family.recorded,
+        members=tuple(members),
+    )
+    return manifest, Numerics(schema="1.0", members=tuple(numbers))
 
 
 def _checkpoint_sha256(mother: MotherSource) -> str | None:

@@ -25,9 +25,14 @@ _STAGES = TypeAdapter(list[Stage])
 
 @dataclass(frozen=True)
 class Family:
-    """What every member of a build shares."""
+    """What every member of a build shares.
 
-    record: dict[str, Any]
+    Attributes:
+        staged: The folder of the bundle, with the recorded data in it.
+        inputs: The golden inputs and the held-out set's in one file.
+    """
+
+    staged: Path
     recorded: Recorded
     files: RecordedFiles
     inputs: Path
@@ -37,6 +42,7 @@ class Family:
 class Prepared:
     """A proven member on disk: what the manifest says of it, and its files for the converters."""
 
+    family: Family
     member: Member
     stages: tuple[Stage, ...]
     reason: str
@@ -45,33 +51,42 @@ class Prepared:
     reference: Reference
 
 
-def open_family(site: Site) -> Family:
-    """Open the mother, and put the recorded data into the bundle and where the workers find it."""
-    request, workdir = site.request, site.scratch / "family"
+def open_mother(site: Site) -> dict[str, Any]:
+    """Open the mother, check the members that are asked for, and write its recorded data to the scratch folder.
+
+    Returns:
+        What the task "open" returns; see `verify/tasks.py`.
+    """
+    request = site.request
     identity = request.mother.identity()
     parts = None if identity is None else {"mother": identity, "members": request.members}
     log = request.logs / "mother.log"
 
     def work() -> dict[str, Any]:
-        return order(site.pool, "open", request.mother, {"members": request.members}, workdir, log)
+        return order(site.pool, "open", request.mother, {"members": request.members}, _opened(site), log)
 
-    record = site.step(("", "open"), "open", parts, workdir, work).record
-    bundled = site.staged / GOLDENS
-    bundled.mkdir()
-    for file in workdir.iterdir():
-        shutil.copy(file, bundled)
-    held_out = bundled / HELD_OUT if record["held_out"] else None
+    return site.step(("", "open"), "open", parts, _opened(site), work).record
+
+
+def bundle_recorded(site: Site, opened: dict[str, Any], staged: Path) -> Family:
+    """Put the recorded data into the bundle, and all inputs where the workers find them."""
+    bundled = staged / GOLDENS
+    shutil.copytree(_opened(site), bundled)
+    held_out = bundled / HELD_OUT if opened["held_out"] else None
     files = RecordedFiles(bundled / INPUTS, held_out, bundled / EXTREMES)
     recorded = Recorded(
-        metric=record["metric"],
-        baseline=record["baseline"],
-        inputs=describe_file(site.staged, files.inputs),
-        held_out=None if held_out is None else describe_file(site.staged, held_out),
-        extremes=describe_file(site.staged, files.extremes),
-        sounds=tuple(describe_file(site.staged, bundled / name) for name in record["sounds"]),
+        metric=opened["metric"],
+        baseline=opened["baseline"],
+        inputs=describe_file(staged, files.inputs),
+        held_out=None if held_out is None else describe_file(staged, held_out),
+        extremes=describe_file(staged, files.extremes),
+        sounds=tuple(describe_file(staged, bundled / name) for name in opened["sounds"]),
     )
-    inputs = join_inputs(site.scratch / INPUTS, files.inputs, held_out)
-    return Family(record, recorded, files, inputs)
+    return Family(staged, recorded, files, join_inputs(site.scratch / INPUTS, files.inputs, held_out))
+
+
+def _opened(site: Site) -> Path:
+    return site.scratch / "opened"
 
 
 def prepare(site: Site, family: Family, text: str, name: str) -> Prepared:
@@ -95,7 +110,7 @@ def prepare(site: Site, family: Family, text: str, name: str) -> Prepared:
         return order(site.pool, "prepare", request.mother, {**family.files.args(), **args}, workdir, log)
 
     record = site.step((name, "member"), "prepare", parts, workdir, work).record
-    bundled = site.staged / GOLDENS
+    bundled = family.staged / GOLDENS
     golden = Path(shutil.copy(workdir / GOLDEN, bundled / f"{name}.safetensors"))
     extremes = Path(shutil.copy(workdir / EXTREMES, bundled / f"{name}-extremes.safetensors"))
     sounds = [Path(shutil.copy(workdir / sound, bundled)) for sound in record["sounds"]]
@@ -115,10 +130,10 @@ def prepare(site: Site, family: Family, text: str, name: str) -> Prepared:
         tolerance=tolerance,
         folded=record["folded"],
         refused=record["refused"],
-        golden=describe_file(site.staged, golden),
-        extremes=describe_file(site.staged, extremes),
+        golden=describe_file(family.staged, golden),
+        extremes=describe_file(family.staged, extremes),
         metric=record["metric"],
-        sounds=tuple(describe_file(site.staged, path) for path in sounds),
+        sounds=tuple(describe_file(family.staged, path) for path in sounds),
         variant=variant
         and Variant(name=variant["name"], agreement=variant["agreement"], metric_without=variant["metric"]),
         artifacts=(),
@@ -127,10 +142,10 @@ def prepare(site: Site, family: Family, text: str, name: str) -> Prepared:
         inputs=family.inputs,
         golden=golden,
         held_out=family.files.held_out,
-        metric=family.record["metric"],
+        metric=family.recorded.metric,
         mother_metric=member.metric,
         extremes=(family.files.extremes, extremes),
     )
     reason = first_departure(stages)
     site.progress(name, "member", reason or "proven")
-    return Prepared(member, stages, reason, record["digest"], workdir, reference)
+    return Prepared(family, member, stages, reason, record["digest"], workdir, reference)

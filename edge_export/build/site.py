@@ -39,10 +39,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Site:
-    """Where a build happens: the bundle that is being staged, a scratch folder, the workers, and who is told."""
+    """Where a build happens: a scratch folder, the workers, and who is told."""
 
     request: Request
-    staged: Path
     scratch: Path
     pool: Pool
     progress: Progress

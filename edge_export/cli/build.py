@@ -64,6 +64,7 @@ def _request(args: argparse.Namespace) -> Request:
     from edge_export.errors import RequestError
     from edge_export.family.bundle import check_output
     from edge_export.family.target import at_precisions, read_target
+    from edge_export.mothers.catalog import CATALOG, check_spec
     from edge_export.verify.order import MotherSource
 
     if args.jobs is not None and not 1 <= args.jobs <= 1024:
@@ -74,6 +75,8 @@ def _request(args: argparse.Namespace) -> Request:
     out = args.out or Path("dist") / target.name
     check_output(out)
     spec = args.mother or target.mother
+    if spec not in CATALOG:
+        check_spec(spec)
     return Request(
         target=target,
         mother=MotherSource(spec, args.checkpoint, args.goldens, Path.cwd()),

@@ -116,8 +116,8 @@ def _build(spec: str, seed: int = 0) -> Any:
     return mother
 
 
-def factory_of(spec: str, what: str = "mother") -> Callable[[], Any]:
-    """The function or class that `spec`, package.module:factory, names; RequestError if it names none.
+def check_spec(spec: str, what: str = "mother") -> None:
+    """RequestError unless `spec` has the form of package.module:factory.
 
     Args:
         what: What it makes, for messages.
@@ -132,6 +132,16 @@ def factory_of(spec: str, what: str = "mother") -> Callable[[], Any]:
         )
     if not all(part.isidentifier() for part in (*module_name.split("."), *function_name.split("."))):
         raise RequestError(f"{what} {one_line(spec, 80)!r} is malformed: give package.module:factory")
+
+
+def factory_of(spec: str, what: str = "mother") -> Callable[[], Any]:
+    """The function or class that `spec`, package.module:factory, names; RequestError if it names none.
+
+    Args:
+        what: What it makes, for messages.
+    """
+    check_spec(spec, what)
+    module_name, _, function_name = spec.partition(":")
     # The console script does not look in the current folder, `python -m` does.
     here = str(Path.cwd())
     if here not in sys.path:

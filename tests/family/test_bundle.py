@@ -46,6 +46,7 @@ def write_bundle(root: Path, content: bytes = b"artifact") -> None:
         folded=0,
         refused=(),
         golden=describe_file(root, root / "goldens/w0.5.safetensors"),
+        extremes=describe_file(root, root / "goldens/w0.5.safetensors"),
         metric=None,
         artifacts=(artifact,),
     )
@@ -55,7 +56,10 @@ def write_bundle(root: Path, content: bytes = b"artifact") -> None:
         mother=MotherEntry(spec="digits", checkpoint_sha256=None),
         tools={},
         recorded=Recorded(
-            metric="top1", inputs=describe_file(root, root / "goldens/inputs.safetensors"), held_out=None
+            metric="top1",
+            inputs=describe_file(root, root / "goldens/inputs.safetensors"),
+            held_out=None,
+            extremes=describe_file(root, root / "goldens/inputs.safetensors"),
         ),
         members=(member,),
     )
