@@ -15,7 +15,7 @@ STAGES = ["extracted", "calibrated", "fold_batchnorm_into_previous", "baked", "e
 
 
 def run_of(result: dict, label: str, member: int = 0) -> dict:
-    return next(a["run"] for a in result["members"][member]["artifacts"] if a["run"]["artifact"] == label)
+    return next(r for a in result["members"][member]["artifacts"] for r in a["runs"] if r["artifact"] == label)
 
 
 @pytest.mark.slow

@@ -57,8 +57,8 @@ def test_a_separator_s_bundle_states_how_it_streams(separator_bundle):
     rules = ["fold_batchnorm", "merge_recurrences", "fold_gates", "streamed_transform", "band_split", "masks"]
     assert [s["name"] for s in member["stages"]] == ["extracted", "calibrated", *rules, "baked", "exported"]
     assert all(stage["agreement"]["snr_db"] > 110 for stage in member["stages"])
-    assert artifact["run"]["agreement"]["snr_db"] > 90
-    assert artifact["run"]["metric"]["artifact"] > 0
+    assert artifact["runs"][0]["agreement"]["snr_db"] > 90
+    assert artifact["runs"][0]["metric"]["artifact"] > 0
     manifest = json.loads((root / "manifest.json").read_text())
     assert manifest["recorded"]["baseline"] == pytest.approx(-2.5, abs=1.5)
     heard = [f["path"] for f in manifest["recorded"]["sounds"] + manifest["members"][0]["sounds"]]

@@ -16,8 +16,7 @@ import edge_export
 from edge_export.mothers.io_json import io_to_json
 from edge_export.mothers.protocol import IOSpec, TensorSpec
 from edge_export.runtimes import Unsupported, runtime_of
-from edge_export.verify.artifact import Reference, measure_artifact
-from edge_export.verify.tolerances import Tolerance
+from edge_export.verify.artifact import File, Reference, measure_artifact
 from edge_export.workers import WorkerError
 
 VERSIONS = {
@@ -169,12 +168,9 @@ def test_an_operator_that_is_not_known_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unsupported, match="does not know the operators tanhh"):
         measure_artifact(
             members.pool(),
-            format_name="coreml",
-            path=package,
-            io=io,
-            member_io=members.MEMBERS["streamer"][1],
-            reference=Reference(tmp_path / "inputs.safetensors", {}, None, "top1", None),
-            tolerance=Tolerance(snr_db=40, max_abs_of_peak=1),
-            workdir=tmp_path,
-            log=tmp_path / "log",
+            File("coreml", package, io, members.MEMBERS["streamer"][1]),
+            runtime_of("coreml"),
+            Reference(tmp_path / "inputs.safetensors", tmp_path / "inputs.safetensors", None, "top1", None, None),
+            tmp_path,
+            tmp_path / "log",
         )

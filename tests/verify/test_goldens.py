@@ -9,7 +9,7 @@ import torch
 from edge_export.errors import RequestError
 from edge_export.mothers.protocol import TensorSpec
 from edge_export.verify.artifact import join_inputs
-from edge_export.verify.goldens import load_arrays, named, save_arrays
+from edge_export.verify.goldens import TARGETS, load_arrays, named, save_arrays
 
 AUDIO = (TensorSpec("audio", (1, 2, 256)),)
 
@@ -22,14 +22,16 @@ def test_a_slice_is_saved_as_it_reads(tmp_path):
 
 def test_goldens_that_begin_the_held_out_set_are_not_run_twice(tmp_path):
     held_out = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
+    save_arrays(tmp_path / "held_out.safetensors", {"x": held_out, TARGETS: np.arange(5)})
     for goldens, count in ((held_out[:2], 5), (held_out[1:3], 7)):
-        path = join_inputs(tmp_path / "joined.safetensors", {"x": goldens}, {"x": held_out})
-        joined = load_arrays(path)["x"]
+        save_arrays(tmp_path / "goldens.safetensors", {"x": goldens})
+        arguments = (tmp_path / "goldens.safetensors", tmp_path / "held_out.safetensors")
+        joined = load_arrays(join_inputs(tmp_path / "joined.safetensors", *arguments))["x"]
         assert len(joined) == count
         np.testing.assert_array_equal(joined[: len(goldens)], goldens)
         np.testing.assert_array_equal(joined[-5:], held_out)
-    joined = load_arrays(join_inputs(tmp_path / "alone.safetensors", {"x": held_out}, {}))["x"]
-    np.testing.assert_array_equal(joined, held_out)
+    joined = load_arrays(join_inputs(tmp_path / "alone.safetensors", tmp_path / "goldens.safetensors", None))["x"]
+    np.testing.assert_array_equal(joined, goldens)
 
 
 def test_recordings_may_have_any_length_but_not_any_channels():
