@@ -11,6 +11,7 @@ from edge_export.family.numerics import ArtifactRun
 from edge_export.runtimes import RUNTIMES, Runtime, Unsupported, why_unavailable
 from edge_export.verify.artifact import why_wrong
 from edge_export.verify.results import Measured, Stage
+from edge_export.verify.suggestions import first_departure
 from edge_export.verify.tolerances import Tolerance, why_not
 from edge_export.workers import WorkerError
 
@@ -23,14 +24,19 @@ def judge_stages(stages: Iterable[Stage], tolerance: Tolerance) -> tuple[Stage, 
     return tuple(replace(stage, reason=why_not(stage.agreement, tolerance) or "") for stage in stages)
 
 
-def run_everywhere(artifact: Artifact, measure: Callable[[Runtime], Measured]) -> tuple[ArtifactRun, ...]:
+def run_everywhere(
+    artifact: Artifact, exact: Tolerance, measure: Callable[[Runtime], Measured]
+) -> tuple[ArtifactRun, ...]:
     """The verdict of each runtime of the artifact's format that is here; whatever goes wrong in one is its verdict.
 
     A format's first runtime is missed where it is not here; the others are an addition.
+
+    Args:
+        exact: The member's tolerance, which holds for what the way to the artifact passes through.
     """
     first, *others = RUNTIMES[artifact.format]
     present = [first, *(runtime for runtime in others if why_unavailable(runtime) is None)]
-    return tuple(_run_in(runtime, artifact, measure) for runtime in present)
+    return tuple(_run_in(runtime, artifact, exact, measure) for runtime in present)
 
 
 def worst(runs: Iterable[ArtifactRun]) -> ArtifactRun:
@@ -45,7 +51,9 @@ def not_run(artifact: Artifact, verdict: Status, reason: str, runtime: str = "no
     )
 
 
-def _run_in(runtime: Runtime, artifact: Artifact, measure: Callable[[Runtime], Measured]) -> ArtifactRun:
+def _run_in(
+    runtime: Runtime, artifact: Artifact, exact: Tolerance, measure: Callable[[Runtime], Measured]
+) -> ArtifactRun:
     if reason := why_unavailable(runtime):
         return not_run(artifact, "unverified", reason)
     try:
@@ -54,7 +62,8 @@ def _run_in(runtime: Runtime, artifact: Artifact, measure: Callable[[Runtime], M
         return not_run(artifact, "unverified", str(error), runtime.name)
     except (WorkerError, RequestError, ValueError, KeyError) as error:
         return not_run(artifact, "failed", f"did not run: {error}", runtime.name)
-    wrong = why_wrong(measured, artifact.tolerance)
+    stages = judge_stages(measured.stages, exact)
+    wrong = first_departure(stages) or why_wrong(measured, artifact.tolerance, artifact.precision)
     return ArtifactRun(
         artifact=artifact.label,
         runtime=measured.runtime,
@@ -63,7 +72,7 @@ def _run_in(runtime: Runtime, artifact: Artifact, measure: Callable[[Runtime], M
         metric=measured.metric,
         extremes=measured.extremes,
         repeatable=measured.repeatable,
-        stages=judge_stages(measured.stages, artifact.tolerance),
+        stages=stages,
         verdict="failed" if wrong else "passed",
         reason=wrong or "within tolerance of the mother" + (f"; {runtime.proves}" if runtime.proves else ""),
     )

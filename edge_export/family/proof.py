@@ -16,11 +16,12 @@ from edge_export.family.bundle import Bundle
 from edge_export.family.judgement import judge_stages, not_run, run_everywhere, worst
 from edge_export.family.manifest import Artifact, Member
 from edge_export.family.numerics import ArtifactRun, MemberNumerics, Numerics
+from edge_export.runtimes import Runtime
 from edge_export.verify.artifact import File, Reference, join_inputs, measure_artifact
 from edge_export.verify.goldens import load_arrays
 from edge_export.verify.metrics import Agreement, Array, agreement
 from edge_export.verify.order import GOLDEN, MotherSource, RecordedFiles, order
-from edge_export.verify.results import Stage
+from edge_export.verify.results import Measured, Stage
 from edge_export.verify.suggestions import first_departure
 from edge_export.workers import Pool
 
@@ -166,4 +167,8 @@ def _runs(site: _Site, member: Member, artifact: Artifact, damage: str) -> tuple
     )
     workdir = site.work / member.name / artifact.label
     log = site.logs / member.name / f"{artifact.label}.log"
-    return run_everywhere(artifact, lambda runtime: measure_artifact(site.pool, file, runtime, reference, workdir, log))
+
+    def measure(runtime: Runtime) -> Measured:
+        return measure_artifact(site.pool, file, runtime, reference, workdir, log)
+
+    return run_everywhere(artifact, member.tolerance, measure)

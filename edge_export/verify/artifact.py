@@ -15,6 +15,7 @@ from edge_export.verify.extremes import compare_extremes, peaks_of
 from edge_export.verify.goldens import TARGETS, load_arrays, save_arrays
 from edge_export.verify.metrics import TASK_METRICS, Agreement, Array, agreement
 from edge_export.verify.results import Extreme, Measured, Metric, Stage
+from edge_export.verify.suggestions import Problem, problem_of, suggestion_for
 from edge_export.verify.tolerances import Tolerance, why_extremes_not, why_metric_not, why_not
 
 if TYPE_CHECKING:
@@ -118,19 +119,24 @@ def measure_artifact(
     )
 
 
-def why_wrong(measured: Measured, tolerance: Tolerance) -> str:
-    """What about an artifact exceeds `tolerance`, the first bad stage before it included; empty when nothing does."""
-    for stage in measured.stages:
-        if reason := why_not(stage.agreement, tolerance):
-            return f"stage {stage.name}: {reason}"
-    metric = measured.metric
-    drop = metric and why_metric_not(metric.name, metric.mother, metric.artifact, metric.unit, tolerance)
-    return (
-        why_not(measured.agreement, tolerance)
-        or drop
-        or why_extremes_not(measured.extremes, tolerance)
-        or ("" if measured.repeatable else f"{measured.runtime} gives other bits when it runs the same input again")
-    )
+def why_wrong(measured: Measured, tolerance: Tolerance, precision: str = "fp32") -> str:
+    """What about an artifact exceeds `tolerance`, and what to do about it; empty when nothing does.
+
+    What it passed through is judged by itself: see `Measured.stages`.
+    """
+    agreement, metric = measured.agreement, measured.metric
+    drop = None
+    if metric is not None:
+        drop = why_metric_not(metric.name, metric.mother, metric.artifact, metric.unit, tolerance)
+    again = "" if measured.repeatable else f"{measured.runtime} gives other bits when it runs the same input again"
+    problems: list[tuple[Problem, str | None]] = [
+        (problem_of(agreement), why_not(agreement, tolerance)),
+        ("metric", drop),
+        ("extremes", why_extremes_not(measured.extremes, tolerance)),
+        ("unrepeatable", again),
+    ]
+    found = ((problem, reason) for problem, reason in problems if reason)
+    return next((f"{reason}; {suggestion_for('', precision, problem)}" for problem, reason in found), "")
 
 
 def compare(outputs: dict[str, Array], golden: dict[str, Array], io: IOSpec) -> Agreement:
