@@ -115,9 +115,11 @@ def _try_scheme(site: Site, prepared: Prepared, plan: ArtifactPlan, artifact: Ar
         }
     )
     site.progress(name, plan.label, f"verify {artifact.scheme}".strip())
-    return artifact, run_everywhere(
-        artifact, lambda runtime: _measure(site, prepared, artifact, path, runtime, stages, log)
-    )
+
+    def measure(runtime: Runtime) -> Measured:
+        return _measure(site, prepared, artifact, path, runtime, stages, log)
+
+    return artifact, run_everywhere(artifact, prepared.member.tolerance, measure)
 
 
 def _measure(
