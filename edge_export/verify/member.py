@@ -14,7 +14,7 @@ The network after each baking rule is compared on the beginning of the goldens a
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 REFERENCE_BATCH = 64
 RULE_SAMPLES = 16
 RULE_SECONDS = 1.0
+
+OnStage = Callable[[str, "nn.Module", "nn.Module", "Config | None"], None]
+"""Told a stage's name, its network, and the one that it is proven against: the mother, at a configuration, or the
+member where that approximates her on purpose. The networks may change after the call."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +98,13 @@ def prepare_member(
     max_batches: int | None = None,
     options: Options | None = None,
     extremes: tuple[Tensor, ...] = (),
+    on_stage: OnStage | None = None,
 ) -> PreparedMember:
     """Extract, calibrate, bake and export the member of `mother` at `config`; the mother is left as it was.
 
     Args:
         extremes: Inputs that no recording holds, one tensor `(count, …)` per input, for the mother's outputs on them.
+        on_stage: Told of every stage when it has been compared.
 
     Raises:
         RequestError: A stage could not be made at all.
@@ -107,26 +113,28 @@ def prepare_member(
     scores = bool(mother.io.labels)
     stages: list[Stage] = []
 
-    def prove(name: str, reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
+    def prove(name: str, network: nn.Module, reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
         measured = _agreement(reference, outputs, scores)
         stages.append(Stage(name, measured, why_not(measured, tolerance) or ""))
+        if on_stage is not None:
+            on_stage(name, network, *((member, None) if approximation else (reference_mother, config)))
 
+    approximation = None
     reference_mother = copy.deepcopy(cast("nn.Module", mother)).eval()
     member = extract(mother, config)
     baker, options = baker_of(member), options or {}
     baker.check(member, options)
     reference = run_batched(reference_mother, goldens, config)
-    prove("extracted", reference, run_batched(member, goldens))
+    prove("extracted", member, reference, run_batched(member, goldens))
 
     averaged = 0
     if batch_norms(member) and not _has_statistics(mother, config):
         averaged = calibrate(member, recordings.batches, max_batches=max_batches)
         calibrate(reference_mother, recordings.batches, config, max_batches)
         reference = run_batched(reference_mother, goldens, config)
-        prove("calibrated", reference, run_batched(member, goldens))
+        prove("calibrated", member, reference, run_batched(member, goldens))
 
     metric = _metric(reference_mother, recordings, config)
-    approximation = None
     if (variant := baker.approximate(member, options, recordings.batches, max_batches)) is not None:
         name, member = variant
         exact, reference = reference, run_batched(member, goldens)
@@ -141,20 +149,21 @@ def prepare_member(
 
     def prove_rule(rule: str, network: nn.Module) -> None:
         times = 1 + sum(stage.name.split()[0] == rule for stage in stages)
-        prove(rule if times == 1 else f"{rule} {times}", at_first, run_batched(network, beginning))
+        prove(rule if times == 1 else f"{rule} {times}", network, at_first, run_batched(network, beginning))
 
     inputs = mother.example_inputs(config)
     baked = baker.bake(member, inputs, options, prove_rule)
     io = baked.io or mother.io
     inputs = inputs if baked.io is None else example_inputs(io)
-    prove("baked", reference, _run(baked.module, io, goldens))
+    prove("baked", baked.module, reference, _run(baked.module, io, goldens))
 
     on_extremes: dict[str, Array] = {}
     if extremes:
         on_extremes = named(mother.io.outputs, expected(extremes), whole_recordings=mother.io.stream is not None)
 
     program = export_program(baked.module, inputs)
-    prove("exported", reference, _run(program.module(), io, goldens, batch=1))
+    captured = program.module()
+    prove("exported", captured, reference, _run(captured, io, goldens, batch=1))
     return PreparedMember(
         program=program,
         complexity=complexity(baked.module, program, inputs),

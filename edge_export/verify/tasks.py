@@ -41,7 +41,7 @@ def open_family(args: dict[str, Any]) -> dict[str, Any]:
     Raises:
         RequestError: The mother, its checkpoint, its recordings or the members are not what they should be.
     """
-    mother, recordings = _opened(args["mother"], args["checkpoint"], args["goldens"], args["folder"])
+    mother, recordings = opened(args["mother"], args["checkpoint"], args["goldens"], args["folder"])
     workdir, io, space = Path(args["workdir"]), mother.io, mother.space
     ends = dict.fromkeys(space.name(config) for config in (space.smallest, space.largest))
     members = parse_members(mother, ",".join(ends) if args["members"] is None else args["members"])
@@ -87,9 +87,9 @@ def prepare(args: dict[str, Any]) -> dict[str, Any]:
     from edge_export.verify.calibration import calibration_inputs
     from edge_export.verify.member import prepare_member
 
-    mother, recordings = _opened(args["mother"], args["checkpoint"], args["goldens"], args["folder"])
+    mother, recordings = opened(args["mother"], args["checkpoint"], args["goldens"], args["folder"])
     io, workdir = mother.io, Path(args["workdir"])
-    recordings = _as_recorded(mother, recordings, Path(args["inputs"]), args["held_out"])
+    recordings = as_recorded(mother, recordings, Path(args["inputs"]), args["held_out"])
     extremes = load_arrays(Path(args["extremes"]))
     config = mother.space.parse(args["config"])
     prepared = prepare_member(
@@ -165,7 +165,7 @@ def program_digest(program: ExportedProgram) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _opened(spec: str, checkpoint: str | None, goldens: str | None, folder: str) -> tuple[Mother, Recordings]:
+def opened(spec: str, checkpoint: str | None, goldens: str | None, folder: str) -> tuple[Mother, Recordings]:
     """The mother and its recordings, kept for the next task of the same family."""
     from edge_export.mothers.catalog import open_mother
     from edge_export.verify.recordings import recordings_of
@@ -176,7 +176,7 @@ def _opened(spec: str, checkpoint: str | None, goldens: str | None, folder: str)
     return mother, recordings_of(spec, mother, None if goldens is None else Path(goldens))
 
 
-def _as_recorded(mother: Mother, recordings: Recordings, inputs: Path, held_out: str | None) -> Recordings:
+def as_recorded(mother: Mother, recordings: Recordings, inputs: Path, held_out: str | None) -> Recordings:
     """`recordings` with the goldens and the held-out set of the bundle, which what is proven must be proven on."""
     import torch
 
