@@ -75,9 +75,9 @@ def run(folder: Path, kills: int, rng: random.Random) -> int:
         seconds = finish(members, cache, out)
         mixtures += tree(out) != want
         print(f"{members}: built in {seconds:.1f} s after all that, {'equal' if tree(out) == want else 'DIFFERENT'}")
-    left = [p.name for p in out.parent.iterdir() if p != out]
+    left = [p.name for p in [*out.parent.iterdir(), *(folder / "scratch").iterdir()] if p != out]
     print(*(f"{count:4}  {what}" for what, count in sorted(tally.items())), sep="\n")
-    print(f"left beside the bundle: {left or 'nothing'}")
+    print(f"left beside the bundle and in the scratch folder: {left or 'nothing'}")
     return 1 if mixtures or left else 0
 
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import os
 import queue
-import shutil
 import sys
 import tempfile
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import edge_export
+from edge_export.cache.owned import owned_folder
 from edge_export.workers.process import Worker, WorkerError
 
 TASKS = "edge_export.workers.tasks:TASKS"
+SCRATCH = "edge_export-workers-"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -66,7 +68,9 @@ class Pool:
         if log_dir is not None:
             log_dir.mkdir(parents=True, exist_ok=True)
         # Beside the logs or in /tmp, always new: what a killed converter leaves there goes with it.
-        self._scratch = Path(tempfile.mkdtemp(prefix="workers-", dir=log_dir)).resolve()
+        self._owned = ExitStack()
+        parent = (log_dir or Path(tempfile.gettempdir())).resolve()
+        self._scratch = self._owned.enter_context(owned_folder(parent, SCRATCH))
         # A folder with this package alone: another interpreter must not find the rest of our site-packages.
         package = Path(edge_export.__file__).resolve().parent
         (self._scratch / "python").mkdir()
@@ -124,7 +128,7 @@ class Pool:
             slot.join()
         for worker in self._idle:
             worker.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._owned.close()
 
     def __enter__(self) -> Pool:
         return self

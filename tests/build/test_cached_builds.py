@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from benchmarks import kills
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = (ROOT / "targets" / "linux.toml").read_text()
@@ -146,3 +149,10 @@ def test_two_builds_at_once_share_a_cache(copy):
         assert [m["name"] for m in json.loads(output)["members"]] == ["w0.25", "w0.35"]
     assert not done_again(build(copy, copy / "cache", *request))
     assert not list(copy.glob(".b.*"))
+
+
+@pytest.mark.slow
+def test_a_killed_build_leaves_the_old_bundle_or_the_new_one(warm, tmp_path):
+    """A few kills here; `benchmarks/kills.py` does a hundred."""
+    shutil.copytree(warm / "cache", tmp_path / "cache")
+    assert kills.run(tmp_path, 8, random.Random(1)) == 0
