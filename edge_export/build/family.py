@@ -13,8 +13,8 @@ from edge_export.build.artifacts import Made, make
 from edge_export.build.members import Family, Prepared, bundle_recorded, open_mother, prepare
 from edge_export.build.site import Progress, Request, Site
 from edge_export.cache.keys import TOOLS, key_of
-from edge_export.cache.owned import owned_folder
-from edge_export.family.bundle import check_output, staging, write_records
+from edge_export.cache.owned import owned_folder, remove_abandoned
+from edge_export.family.bundle import check_output, finish_interrupted, staging, write_records
 from edge_export.family.finished import keep_bundle, take_finished
 from edge_export.family.manifest import Manifest, MotherEntry
 from edge_export.family.numerics import MemberNumerics, Numerics
@@ -48,6 +48,8 @@ def build(request: Request, progress: Progress) -> Built:
         RequestError: The request can't be built at all; nothing is written then.
     """
     check_output(request.out)
+    remove_abandoned(Path(tempfile.gettempdir()), SCRATCH)
+    finish_interrupted(request.out)
     key = _bundle_key(request)
     if request.store is not None and key is not None and (found := take_finished(request.store, key, request.out)):
         bundle, changed = found

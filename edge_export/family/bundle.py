@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from edge_export.cache.owned import owned_folder
+from edge_export.cache.owned import owned_folder, remove_abandoned
 from edge_export.errors import RequestError, one_line
 from edge_export.family import manifest as manifest_file
 from edge_export.family import numerics as numerics_file
@@ -19,7 +19,7 @@ from edge_export.family.digest import bytes_of, sha256_of
 from edge_export.family.fields import Record, all_problems
 from edge_export.family.manifest import File, Manifest
 from edge_export.family.numerics import Numerics
-from edge_export.family.swap import finish_interrupted, put_in_place
+from edge_export.family.swap import put_back, put_in_place
 
 MAX_JSON_BYTES = 64 << 20
 PART = ".part"
@@ -99,16 +99,21 @@ def check_output(out: Path) -> None:
         raise RequestError(f"{parent} can't be written: give another --out")
 
 
+def finish_interrupted(out: Path) -> None:
+    """Clean up beside `out` what killed processes left that were about to replace it."""
+    put_back(out, _prefix(out))
+    remove_abandoned(out.parent, _prefix(out), PART)
+
+
 @contextmanager
 def staging(out: Path) -> Iterator[Path]:
     """A new folder beside `out` that takes its place when the block ends well, and vanishes when it does not."""
     check_output(out)
-    prefix = f".{out.name}."
     with ExitStack() as stack:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            finish_interrupted(out, prefix)
-            staged = stack.enter_context(owned_folder(out.parent, prefix, PART))
+            finish_interrupted(out)
+            staged = stack.enter_context(owned_folder(out.parent, _prefix(out), PART))
             staged.chmod(0o755)
         except OSError as error:
             reason = one_line(error.strerror)
@@ -116,6 +121,10 @@ def staging(out: Path) -> Iterator[Path]:
         yield staged
         check_output(out)
         put_in_place(staged, out)
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name}."
 
 
 def _looks_like_bundle(folder: Path) -> bool:

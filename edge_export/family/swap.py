@@ -33,7 +33,7 @@ def put_in_place(staged: Path, final: Path) -> None:
     shutil.rmtree(old)
 
 
-def finish_interrupted(final: Path, prefix: str) -> None:
+def put_back(final: Path, prefix: str) -> None:
     """Put back, or delete, what a killed process had renamed on its way to replacing `final`."""
     for old in final.parent.glob(f"{prefix}*{OLD}"):
         if final.exists():
