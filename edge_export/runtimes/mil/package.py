@@ -67,21 +67,25 @@ def open_package(path: Path) -> Package:
     return Package(spec, model.parent)
 
 
+def scalar_name(number: int) -> str:
+    """What MIL's protobuf calls the element type with this number."""
+    from coremltools.proto import MIL_pb2
+
+    names = MIL_pb2.DataType.DESCRIPTOR.values_by_number
+    return str(names[number].name) if number in names else f"number {number}"
+
+
 def tensor_type(value_type: Any) -> TensorType:
     """What a `ValueType` message declares.
 
     Raises:
         ValueError: It is no tensor, or of a type that the evaluator does not know.
     """
-    from coremltools.proto import MIL_pb2
-
     kind = value_type.WhichOneof("type")
     if kind != "tensorType":
         raise ValueError(f"a value is of {kind or 'no type'}, not a tensor")
     declared = value_type.tensorType
-    number = declared.dataType
-    names = MIL_pb2.DataType.DESCRIPTOR.values_by_number
-    name = names[number].name if number in names else f"number {number}"
+    name = scalar_name(declared.dataType)
     if name not in SCALARS:
         raise ValueError(f"a tensor is of type {name}, which is not evaluated")
     if declared.rank != len(declared.dimensions):

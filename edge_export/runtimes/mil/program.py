@@ -7,7 +7,7 @@ What is left is a list of steps over numbered slots.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -16,9 +16,9 @@ import numpy as np
 
 from edge_export.runtimes.arrays import Array
 from edge_export.runtimes.mil.ops.indexing import fixed_slices
-from edge_export.runtimes.mil.package import Package, constant, tensor_type
+from edge_export.runtimes.mil.package import Package, constant, scalar_name, tensor_type
 from edge_export.runtimes.mil.registry import BUILT_IN, OPERATORS, TUPLES, UNROUNDED
-from edge_export.runtimes.mil.types import TensorType, rounded
+from edge_export.runtimes.mil.types import SCALARS, TensorType, rounded
 
 _MAIN = "main"
 _DESCRIPTIVE = frozenset({"name"})  # attributes that are no argument
@@ -88,9 +88,17 @@ class Program:
         return {name: slots[slot] for name, slot in self.outputs.items()}
 
 
-def operators(package: Package) -> list[str]:
-    """The names of all operators in the main function, each once, blocks inside operators included."""
-    return sorted(set(_operators(_main_block(package)[1])))
+def operations(package: Package) -> Iterator[Any]:
+    """The operations of the main function, those of blocks inside them included."""
+    return _operations(_main_block(package)[1])
+
+
+def not_evaluated(package: Package) -> list[str]:
+    """The operators and the tensor types of the main function that are not evaluated."""
+    names = {operation.type for operation in operations(package)} - OPERATORS.keys() - BUILT_IN
+    declared = (output.type.tensorType for operation in operations(package) for output in operation.outputs)
+    types = {scalar_name(tensor.dataType) for tensor in declared} - SCALARS.keys()
+    return sorted(names) + [f"tensors of type {name}" for name in sorted(types)]
 
 
 def load_program(package: Package) -> Program:
@@ -334,10 +342,8 @@ def _main_block(package: Package) -> tuple[Any, Any]:
     return function, function.block_specializations[function.opset]
 
 
-def _operators(block: Any) -> list[str]:
-    names = []
+def _operations(block: Any) -> Iterator[Any]:
     for operation in block.operations:
-        names.append(operation.type)
+        yield operation
         for inner in operation.blocks:
-            names += _operators(inner)
-    return names
+            yield from _operations(inner)

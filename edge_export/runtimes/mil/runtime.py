@@ -27,12 +27,11 @@ def version() -> str:
 
 
 def unsupported(path: Path) -> list[str]:
-    """The operators in the package at `path` that are not evaluated; ValueError if it cannot be read."""
+    """What is in the package at `path` and not evaluated, operators first; ValueError if it cannot be read."""
     from edge_export.runtimes.mil.package import open_package
-    from edge_export.runtimes.mil.program import operators
-    from edge_export.runtimes.mil.registry import BUILT_IN, OPERATORS
+    from edge_export.runtimes.mil.program import not_evaluated
 
-    return [name for name in operators(open_package(path)) if name not in OPERATORS and name not in BUILT_IN]
+    return not_evaluated(open_package(path))
 
 
 def load(path: Path, io: IOSpec, threads: int = 1) -> Run:

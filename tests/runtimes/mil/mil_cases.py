@@ -16,7 +16,7 @@ from coremltools.converters.mil.mil import types
 
 from edge_export.runtimes.coreml import UNITS
 from edge_export.runtimes.mil.package import open_package
-from edge_export.runtimes.mil.program import load_program, operators
+from edge_export.runtimes.mil.program import load_program, operations
 
 PRECISIONS = {"fp32": np.float32, "fp16": np.float16}
 # One rounding to float16 leaves 66 dB and more; operators that hide several (a sum of squares, say) leave less.
@@ -96,7 +96,9 @@ def evaluate(path: Path, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray]
     """The package's results in order, and its operators."""
     package = open_package(path)
     program = load_program(package)
-    return list(program(dict(zip(program.inputs, arrays, strict=True))).values()), operators(package)
+    return list(program(dict(zip(program.inputs, arrays, strict=True))).values()), [
+        operation.type for operation in operations(package)
+    ]
 
 
 def expected(case: Case, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -207,10 +207,12 @@ def test_damage_is_named(kind: str, copy: Path) -> None:
         run(copy)
 
 
-def test_unknown_operators_are_listed(copy: Path) -> None:
+def test_unknown_operators_and_types_are_listed(copy: Path) -> None:
     assert runtime.unsupported(copy) == []
     change(copy, lambda spec, block: setattr(operation(block, "relu"), "type", "relax"))
     assert runtime.unsupported(copy) == ["relax"]
+    change(copy, lambda spec, block: setattr(operation(block, "relax").outputs[0].type.tensorType, "dataType", 40))
+    assert runtime.unsupported(copy) == ["relax", "tensors of type FLOAT8E4M3FN"]
 
 
 def test_any_flipped_byte_is_refused_or_evaluated(whole: Path, copy: Path) -> None:
