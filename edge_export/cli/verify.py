@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_export.cli import verify_alone
+from edge_export.cli import verify_alone, verify_bisect
 
 if TYPE_CHECKING:
     from edge_export.family.bundle import Bundle
@@ -19,6 +19,7 @@ EXAMPLE = """\
 examples:
   python -m edge_export verify dist/android
   python -m edge_export verify dist/mine --mother my_package.my_module:factory --json
+  python -m edge_export verify dist/android --bisect --member d2w2 --artifact tflite-builtin-fp32
   python -m edge_export verify model.mlpackage --against my_package.my_module:network --inputs x.safetensors
 
 A file is compared with what its factory gives, an nn.Module. The inputs hold an array (count, …) for each parameter of
@@ -36,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--snr-db", type=float, default=40.0, metavar="N", help="of a file: least SNR (40 suits float16, 90 float32)"
     )
+    parser.add_argument("--bisect", action="store_true", help="name the first operator or layer that departs")
+    parser.add_argument("--member", metavar="NAME", help="with --bisect: look into this member alone")
+    parser.add_argument("--artifact", metavar="LABEL", help="with --bisect: look into this artifact alone")
     parser.add_argument("--strict", action="store_true", help="count what could not be verified here as a failure")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
@@ -43,14 +47,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from edge_export.cache import log_folder
     from edge_export.cli.progress import shown_progress
+    from edge_export.errors import RequestError
     from edge_export.family.bundle import read_bundle
     from edge_export.family.proof import prove_bundle
     from edge_export.inspection import INSPECTORS
 
     if args.bundle.suffix in INSPECTORS:
         return verify_alone.run(args)
+    if not args.bisect and (args.member or args.artifact):
+        raise RequestError("--member and --artifact say where --bisect looks: give it too, or leave them out")
     bundle = read_bundle(args.bundle)
     mother, note = _mother(args, bundle)
+    if args.bisect:
+        return verify_bisect.run(args, bundle, mother, note)
     members = bundle.manifest.members
     labels = list(dict.fromkeys(artifact.label for member in members for artifact in member.artifacts))
     with shown_progress(labels) as progress:

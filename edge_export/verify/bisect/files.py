@@ -1,0 +1,53 @@
+"""The worker task "bisect_file": inside one compiled file whose values can be seen."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from edge_export.mothers.io_json import io_from_json
+from edge_export.runtimes.arrays import to_layout
+from edge_export.verify.bisect.departure import bisect
+
+# Each offers look_inside(path, io, samples): all values of the file, and the names of those that are its outputs.
+INSIDE: dict[str, str] = {
+    "tflite": "edge_export.verify.bisect.tflite_values",
+    "coreml": "edge_export.verify.bisect.mil_values",
+    "onnx": "edge_export.verify.bisect.onnx_values",
+}
+
+
+def bisect_file(args: dict[str, Any]) -> dict[str, Any]:
+    """Compare every value inside a file with the nodes of the exported program that it was made from.
+
+    Args:
+        args: `what` it is called, its `format` (a key of `INSIDE`), `path` and own `io`, the member's `member_io`,
+            `program` (a `.pt2` file), `samples` (a safetensors file of the program's inputs, `(samples, …)` each) and
+            `snr_db` (the least SNR of values that agree).
+
+    Returns:
+        A `Bisection`.
+
+    Raises:
+        ValueError: The file, or the program, is not what its io says.
+    """
+    from edge_export.formats.program import load_program
+    from edge_export.verify.bisect.program_values import program_values
+    from edge_export.verify.goldens import load_arrays
+
+    io, member_io = io_from_json(args["io"]), io_from_json(args["member_io"])
+    arrays = load_arrays(Path(args["samples"]))
+    inputs = [arrays[spec.name] for spec in member_io.inputs]
+    expected, expected_outputs = program_values(load_program(Path(args["program"]), member_io), inputs)
+    samples = [
+        {
+            own.name: to_layout(array[index : index + 1], spec.layout, own.layout)
+            for own, spec, array in zip(io.inputs, member_io.inputs, inputs, strict=True)
+        }
+        for index in range(len(inputs[0]))
+    ]
+    inside, outputs = importlib.import_module(INSIDE[args["format"]]).look_inside(Path(args["path"]), io, samples)
+    named = dict(zip(outputs, expected_outputs, strict=True))
+    return asdict(bisect(args["what"], expected, inside, named, float(args["snr_db"])))

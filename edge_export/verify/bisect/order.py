@@ -1,0 +1,153 @@
+"""Ask worker processes to look inside a member's stages and its compiled files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from edge_export.formats.compiled import Compiled
+from edge_export.formats.order import compile_in_worker
+from edge_export.mothers.io_json import io_to_json
+from edge_export.verify.artifact import File
+from edge_export.verify.bisect.executorch_prefixes import FORMAT as EXECUTORCH
+from edge_export.verify.bisect.executorch_prefixes import Lowering, bisect_executorch
+from edge_export.verify.bisect.files import INSIDE
+from edge_export.verify.bisect.stages import SAMPLES
+from edge_export.verify.bisect.values import Bisection
+from edge_export.verify.order import CALIBRATION, PROGRAM, MotherSource, order
+from edge_export.verify.tolerances import Tolerance
+from edge_export.workers import Pool, WorkerError
+
+TIMEOUT_S = 900.0
+_BISECTION = TypeAdapter(Bisection)
+_BISECTIONS = TypeAdapter(list[Bisection])
+
+
+@dataclass(frozen=True)
+class MemberRequest:
+    """A member to look into.
+
+    Attributes:
+        config: The text that names its configuration.
+        options: What its baker is told.
+        batches: How many batches its statistics are calibrated over; None for all, or where they are not.
+        inputs: A safetensors file of the golden inputs.
+        tolerance: Of its stages.
+        calibrate: Whether an artifact of it needs real inputs to be compiled.
+    """
+
+    config: str
+    options: Mapping[str, object]
+    batches: int | None
+    inputs: Path
+    tolerance: Tolerance
+    calibrate: bool
+
+
+@dataclass(frozen=True)
+class FileRequest:
+    """A compiled file to look into, and how it was compiled."""
+
+    label: str
+    file: File
+    precision: str
+    options: Mapping[str, object]
+    tolerance: Tolerance
+
+
+def bisect_member(pool: Pool, source: MotherSource, member: MemberRequest, workdir: Path, log: Path) -> list[Bisection]:
+    """Look inside every stage of a member; what its files are compared with stays in `workdir`.
+
+    Raises:
+        RequestError: The mother or the member can't be made.
+    """
+    args = {
+        "config": member.config,
+        "options": dict(member.options),
+        "batches": member.batches,
+        "inputs": str(member.inputs.absolute()),
+        "tolerance": member.tolerance.model_dump(),
+        "calibrate": member.calibrate,
+    }
+    return _BISECTIONS.validate_python(order(pool, "bisect_stages", source, args, workdir, log)["stages"])
+
+
+def bisect_artifact(pool: Pool, asked: FileRequest, workdir: Path, log: Path) -> list[Bisection]:
+    """Look inside a file and, if it departs, inside what the way to it passes through.
+
+    Args:
+        workdir: Where `bisect_member` left its files.
+    """
+    try:
+        if asked.file.format == EXECUTORCH:
+            return [_executorch(pool, asked, workdir, log)]
+        found = _inside(pool, asked.label, asked.file, asked.tolerance, workdir, log)
+        return _passed_through(pool, asked, found, workdir, log) if found.departs else [found]
+    except WorkerError as error:
+        return [Bisection(asked.label, True, (), note=f"it can't be looked into: {error}")]
+
+
+def _executorch(pool: Pool, asked: FileRequest, workdir: Path, log: Path) -> Bisection:
+    lowering = Lowering(
+        program=workdir / PROGRAM,
+        io=asked.file.member_io,
+        samples=workdir / SAMPLES,
+        precision=asked.precision,
+        options=dict(asked.options),
+        calibration=_calibration(asked, workdir),
+        snr_db=asked.tolerance.snr_db,
+        workdir=workdir / asked.label,
+    )
+    return bisect_executorch(pool, asked.label, asked.file.path, lowering, log)
+
+
+def _passed_through(pool: Pool, asked: FileRequest, found: Bisection, workdir: Path, log: Path) -> list[Bisection]:
+    """Compile again: was the file changed, or does converting make it depart, and where on the way?"""
+    compiled = _compile(pool, asked, workdir, log)
+    again = File(asked.file.format, compiled.path, compiled.io, asked.file.member_io)
+    fresh = _inside(pool, asked.label, again, asked.tolerance, workdir, log)
+    if not fresh.departs:
+        return [replace(found, note="compiled again, the program agrees: the file was changed")]
+    stages = [
+        _inside(pool, f"{asked.label} {name}", replace(again, format=name, path=path), asked.tolerance, workdir, log)
+        for name, path in compiled.stages.items()
+        if name in INSIDE
+    ]
+    return [*stages, found]
+
+
+def _compile(pool: Pool, asked: FileRequest, workdir: Path, log: Path) -> Compiled:
+    return compile_in_worker(
+        pool,
+        format_name=asked.file.format,
+        precision=asked.precision,
+        options=asked.options,
+        program=workdir / PROGRAM,
+        io=asked.file.member_io,
+        workdir=workdir / asked.label,
+        log=log,
+        calibration=_calibration(asked, workdir),
+    )
+
+
+def _calibration(asked: FileRequest, workdir: Path) -> Path | None:
+    return workdir / CALIBRATION if asked.precision == "int8" else None
+
+
+def _inside(pool: Pool, what: str, file: File, tolerance: Tolerance, workdir: Path, log: Path) -> Bisection:
+    args: dict[str, Any] = {
+        "what": what,
+        "format": file.format,
+        "path": str(file.path.absolute()),
+        "io": io_to_json(file.io),
+        "member_io": io_to_json(file.member_io),
+        "program": str((workdir / PROGRAM).absolute()),
+        "samples": str((workdir / SAMPLES).absolute()),
+        "snr_db": tolerance.snr_db,
+    }
+    answer = pool.submit("bisect_file", args, kind=f"bisect {file.format}", timeout_s=TIMEOUT_S, log=log).result()
+    return _BISECTION.validate_python(answer)
