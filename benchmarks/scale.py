@@ -90,6 +90,7 @@ def measure(count: int, jobs: int) -> Measured:
             [sys.executable, "-c", PARENT, str(usage), *request],
             env=environment,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             text=True,
             check=True,
         )
