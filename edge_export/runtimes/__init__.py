@@ -41,7 +41,10 @@ RUNTIMES: dict[str, tuple[Runtime, ...]] = {
             proves="this proves the program and its weights, not Apple's own kernels or the Neural Engine's rounding",
         ),
     ),
-    "tflite": (Runtime("edge_export.runtimes.litert", "LiteRT"),),
+    "tflite": (
+        Runtime("edge_export.runtimes.litert", "LiteRT"),
+        Runtime("edge_export.runtimes.tensorflow", "TensorFlow", environment="tensorflow"),
+    ),
     "onnx": (Runtime("edge_export.runtimes.onnxruntime", "ONNX Runtime"),),  # on the way to an artifact
 }
 

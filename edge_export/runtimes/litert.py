@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from edge_export.formats.compiled import require_io
 from edge_export.formats.tflite import SIGNATURE, tensor_specs
@@ -32,6 +33,11 @@ def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path), num_threads=threads)
+    return run_signature(interpreter, io)
+
+
+def run_signature(interpreter: Any, io: IOSpec) -> Run:
+    """The signature of a TensorFlow Lite interpreter, LiteRT's or TensorFlow's own; raises as `load`."""
     interpreter.allocate_tensors()
     require_io(io, *tensor_specs(interpreter, io))
     runner = interpreter.get_signature_runner(SIGNATURE)

@@ -18,6 +18,7 @@ from typing import Any
 
 import edge_export
 from edge_export.cache.owned import owned_folder
+from edge_export.workers import environments
 from edge_export.workers.process import Worker, WorkerError
 
 TASKS = "edge_export.workers.tasks:TASKS"
@@ -46,7 +47,8 @@ class Pool:
         jobs: How many tasks run at once; each gets the machine's cores divided by it as threads.
         log_dir: The folder of the workers' scratch folders and logs; a temporary one when None.
         memory_limit_bytes: The resident memory that kills a worker; None for no limit.
-        interpreters: The Python to run a kind with, where it is not this one.
+        interpreters: The Python to run a kind with, where it is not this one; those of the environments that are set
+            up when None.
         tasks: The table of tasks, "module:NAME".
     """
 
@@ -63,7 +65,7 @@ class Pool:
             raise ValueError(f"jobs must be at least 1, not {jobs}")
         self.jobs = jobs
         self._memory_limit_bytes = memory_limit_bytes
-        self._interpreters = dict(interpreters or {})
+        self._interpreters = dict(environments.interpreters() if interpreters is None else interpreters)
         self._tasks = tasks
         if log_dir is not None:
             log_dir.mkdir(parents=True, exist_ok=True)

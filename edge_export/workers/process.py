@@ -25,16 +25,19 @@ class WorkerError(RuntimeError):
     """A task did not succeed. The message is one line.
 
     Attributes:
-        reason: "exception" (the task raised), "crash", "timeout", "memory" or "closed" (the pool was).
+        reason: "exception" (the task raised), "crash", "timeout", "memory", "closed" (the pool was) or "environment"
+            (the one that the task needs is not set up).
         tail: The last lines of the task's log.
         request: What was wrong with the request, where the task raised RequestError; else empty.
+        raised: The name of the type of what the task raised.
     """
 
-    def __init__(self, message: str, reason: str, tail: str = "", request: str = "") -> None:
+    def __init__(self, message: str, reason: str, tail: str = "", request: str = "", raised: str = "") -> None:
         super().__init__(one_line(message))
         self.reason = reason
         self.tail = tail
         self.request = request
+        self.raised = raised
 
 
 class Worker:
@@ -95,7 +98,7 @@ class Worker:
             return result
         message = answer["message"]
         request = message if answer["type"] == RequestError.__name__ else ""
-        raise WorkerError(f"{answer['type']}: {message}", "exception", _tail(log), request)
+        raise WorkerError(f"{answer['type']}: {message}", "exception", _tail(log), request, answer["type"])
 
     @property
     def alive(self) -> bool:
