@@ -26,6 +26,7 @@ from edge_export.verify.artifact import File, measure_artifact
 from edge_export.verify.order import CALIBRATION, PROGRAM
 from edge_export.verify.results import Measured
 from edge_export.workers import WorkerError
+from edge_export.workers.environments import environment_folder, present_environments
 
 Made = tuple[Artifact, tuple[ArtifactRun, ...]]
 """An artifact, and one run for each runtime."""
@@ -78,6 +79,7 @@ def _try_scheme(site: Site, prepared: Prepared, plan: ArtifactPlan, artifact: Ar
         "precision": plan.precision,
         "options": options,
         "calibration": sha256_of(calibration) if plan.precision == "int8" else None,
+        "environments": present_environments(),  # a route may lead through one
     }
 
     def work() -> dict[str, Any]:
@@ -140,7 +142,7 @@ def _measure(
     parts = {
         "artifact": artifact.file.sha256,
         "io": [io_to_json(file.io), io_to_json(file.member_io)],
-        "runtime": runtime.name,
+        "runtime": [runtime.name, runtime.environment and environment_folder(runtime.environment).name],
         "stages": {name: sha256_of(stage) for name, stage in stages.items()},
         "reference": prepared.reference.digest(),
     }
