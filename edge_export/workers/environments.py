@@ -56,9 +56,14 @@ def interpreter(name: str) -> Path | None:
 
 
 def interpreters() -> dict[str, str]:
-    """The Python of every environment that is set up, by name: what `Pool` takes."""
+    """The Python of every environment that is set up, by name."""
     found = {name: interpreter(name) for name in ENVIRONMENTS}
     return {name: str(python) for name, python in found.items() if python is not None}
+
+
+def present_environments() -> list[str]:
+    """The environments that are set up, each with the digest of what is in it."""
+    return [environment_folder(name).name for name in ENVIRONMENTS if interpreter(name)]
 
 
 def why_missing(name: str) -> str | None:
