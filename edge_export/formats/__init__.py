@@ -38,14 +38,14 @@ FORMATS: dict[str, Format] = {
         module="edge_export.formats.coreml",
         suffix=".mlpackage",
         backends=("mlprogram",),
-        precisions={"fp32": (), "fp16": ()},
+        precisions={"fp32": (), "fp16": (), "int8": ("palette4", "palette6", "linear8")},
         description="Core ML program (iOS 17, macOS 14 and later)",
     ),
     "tflite": Format(
         module="edge_export.formats.tflite",
         suffix=".tflite",
         backends=("builtin",),
-        precisions={"fp32": ()},
+        precisions={"fp32": (), "fp16": (), "int8": ("static", "dynamic", "weight_only")},
         description="TensorFlow Lite file of builtin operators (LiteRT, Android)",
     ),
 }

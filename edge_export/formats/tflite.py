@@ -1,19 +1,28 @@
 """A member as a TensorFlow Lite file of builtin operators, by ONNX and onnx2tf's own writer (no TensorFlow).
 
 Images, which a member takes as NCHW, become NHWC: what Android apps have and LiteRT computes in. The option
-`input_layout=NCHW` keeps them. Every other input and output keeps exactly the shape that it has in the member.
+`input_layout=NCHW` keeps them. Every other input and output keeps exactly the shape that it has in the member, and all
+stay float32 at every precision.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
+from edge_export.formats.garbage import set_aside
 from edge_export.formats.program import load_program
+from edge_export.formats.tflite_boundary import moved, permutation, set_boundary
+from edge_export.formats.tflite_calibration import read_samples
+from edge_export.formats.tflite_floats import stayed_float
+from edge_export.formats.tflite_fp16 import halve
+from edge_export.formats.tflite_int8 import quantise
+from edge_export.formats.tflite_tensorflow import BY_TENSORFLOW, ROUTES, NotConverted, read_converted
 from edge_export.mothers.protocol import IOSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -22,7 +31,6 @@ if TYPE_CHECKING:
 
 OPSET = 18  # the lowest that torch's exporter writes without converting versions afterwards
 SIGNATURE = "serving_default"
-_AXES = "NCHW"
 
 
 def compile(
@@ -33,34 +41,54 @@ def compile(
     workdir: Path,
     calibration: Path | None = None,
 ) -> Compiled:
-    """Convert `program` and save it as `.tflite` in `workdir`.
+    """Convert `program` and save it as `.tflite` in `workdir`, beside the ONNX model that it passed through.
 
     Raises:
-        ValueError: The options are unknown, or the file's names, shapes or layouts differ from what they should be.
+        ValueError: The options are unknown, the names, shapes or layouts differ from what they should be, or the
+            scheme lacks its calibration inputs or does not pay for so small a network.
     """
-    reject_options(options, {"backend": ("builtin",), "input_layout": ("NHWC", "NCHW")})
-    layout = str(options.get("input_layout", "NHWC"))
+    schemes = FORMATS["tflite"].precisions[precision]
+    scheme = str(options.get("scheme", schemes[0])) if schemes else ""
+    known = {"backend": ("builtin",), "input_layout": ("NHWC", "NCHW"), "scheme": schemes or (scheme,), "route": ROUTES}
+    reject_options(options, known)
+    own_io = artifact_io(io, options)
+    samples = read_samples(calibration, io, own_io) if scheme == "static" else []
     exported = load_program(program, io)
-    own_io = replace(
-        io,
-        inputs=tuple(_in_layout(spec, layout) for spec in io.inputs),
-        outputs=tuple(_in_layout(spec, layout) for spec in io.outputs),
-    )
-    model = _to_onnx(exported, io)
-    _set_boundary(model, io, own_io)
-    path = workdir / f"tflite-builtin-{precision}.tflite"
-    path.write_bytes(_to_tflite(model, own_io, workdir))
-    _reopen(path, io, own_io, exported)
-    return Compiled(path, own_io, versions("onnx2tf", "onnx", "onnxscript", "torch"))
+    with set_aside():
+        model = to_onnx(exported, io)
+        set_boundary(model, io, own_io)
+        name = f"tflite-builtin-{precision}"
+        stage = workdir / f"{name}.onnx"
+        stage.write_bytes(model.SerializeToString(deterministic=True))
+        if options.get("route") == BY_TENSORFLOW:
+            float32 = read_converted(workdir)
+            _check(float32, io, own_io, exported)
+        else:
+            float32 = _directly(model, io, own_io, exported, workdir)
+    content, notes = _in_precision(float32, precision, scheme, samples)
+    path = workdir / f"{name}.tflite"
+    path.write_bytes(content)
+    _open(path.read_bytes(), own_io)
+    tools = versions("onnx2tf", "onnx", "onnxscript", "torch", *(["ai-edge-quantizer"] if scheme else []))
+    return Compiled(path, own_io, tools, notes, stages={"onnx": stage})
+
+
+def artifact_io(io: IOSpec, options: Mapping[str, object]) -> IOSpec:
+    """The inputs and outputs of the file for a member with those of `io`."""
+    layout = str(options.get("input_layout", "NHWC"))
+    inputs, outputs = ([_in_layout(spec, layout) for spec in side] for side in (io.inputs, io.outputs))
+    return replace(io, inputs=tuple(inputs), outputs=tuple(outputs))
 
 
 def _in_layout(spec: TensorSpec, layout: str) -> TensorSpec:
     if spec.layout != "NCHW" or layout == "NCHW":
         return spec
-    return replace(spec, shape=tuple(spec.shape[_AXES.index(axis)] for axis in layout), layout=layout)
+    own = replace(spec, layout=layout)
+    return replace(own, shape=tuple(spec.shape[axis] for axis in permutation(spec, own)))
 
 
-def _to_onnx(exported: ExportedProgram, io: IOSpec) -> ModelProto:
+def to_onnx(exported: ExportedProgram, io: IOSpec) -> ModelProto:
+    """The program as an ONNX model with the names of `io`."""
     import torch
 
     onnx_program = torch.onnx.export(
@@ -76,51 +104,14 @@ def _to_onnx(exported: ExportedProgram, io: IOSpec) -> ModelProto:
     return model
 
 
-def _set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
-    """Have `model` take and give `own_io`, by operators at each input or output that would come out otherwise.
-
-    onnx2tf would transpose inputs and outputs by itself, guessing from their rank. Told to keep all inputs, and given
-    the transposes as operators, it merges them into the layouts that it works in. It drops the last transpose before
-    an output of rank 4 even so, unless something that has no layout stands behind: a squeeze and its inverse.
-    """
-    import numpy as np
-    from onnx import helper, numpy_helper
-
-    graph = model.graph
-    for value, spec, own in zip(graph.input, io.inputs, own_io.inputs, strict=True):
-        if spec.layout != own.layout:
-            inner = _rename(graph, spec.name)
-            graph.node.insert(0, helper.make_node("Transpose", [spec.name], [inner], perm=_permutation(own, spec)))
-            _set_shape(value, own.shape)
-    for value, spec, own in zip(graph.output, io.outputs, own_io.outputs, strict=True):
-        if spec.layout != own.layout:
-            inner = _rename(graph, spec.name)
-            graph.node.append(helper.make_node("Transpose", [inner], [spec.name], perm=_permutation(spec, own)))
-            _set_shape(value, own.shape)
-        elif len(spec.shape) == 4:
-            inner = _rename(graph, spec.name)
-            axis = f"{inner}_axis"
-            graph.initializer.append(numpy_helper.from_array(np.array([0]), axis))
-            graph.node.append(helper.make_node("Squeeze", [inner, axis], [f"{inner}_squeezed"]))
-            graph.node.append(helper.make_node("Unsqueeze", [f"{inner}_squeezed", axis], [spec.name]))
-
-
-def _rename(graph: Any, name: str) -> str:
-    """Rename a value wherever operators use it; the graph's own inputs and outputs keep the name."""
-    inner = f"boundary/{name}"  # no input or output can have such a name
-    for node in graph.node:
-        node.input[:] = [inner if used == name else used for used in node.input]
-        node.output[:] = [inner if made == name else made for made in node.output]
-    return inner
-
-
-def _permutation(source: TensorSpec, target: TensorSpec) -> list[int]:
-    return [source.layout.index(axis) for axis in target.layout]
-
-
-def _set_shape(value: Any, shape: tuple[int, ...]) -> None:
-    for dimension, size in zip(value.type.tensor_type.shape.dim, shape, strict=True):
-        dimension.dim_value = size
+def _directly(model: ModelProto, io: IOSpec, own_io: IOSpec, exported: ExportedProgram, workdir: Path) -> bytes:
+    """The file that onnx2tf writes itself; NotConverted when it can't, or when the file is not the network."""
+    try:
+        float32 = _to_tflite(model, own_io, workdir)
+        _check(float32, io, own_io, exported)
+    except Exception as error:
+        raise NotConverted(f"{type(error).__name__}: {error}") from error
+    return float32
 
 
 def _to_tflite(model: ModelProto, io: IOSpec, workdir: Path) -> bytes:
@@ -141,15 +132,32 @@ def _to_tflite(model: ModelProto, io: IOSpec, workdir: Path) -> bytes:
         return written.read_bytes()
 
 
-def _reopen(path: Path, io: IOSpec, own_io: IOSpec, exported: ExportedProgram) -> None:
+def _in_precision(
+    float32: bytes, precision: str, scheme: str, samples: Sequence[dict[str, Any]]
+) -> tuple[bytes, tuple[str, ...]]:
+    """The file in another precision, and what stayed float32 in it."""
+    if precision == "fp32":
+        return float32, ()
+    content = halve(float32) if precision == "fp16" else quantise(float32, SIGNATURE, scheme, samples)
+    return content, stayed_float(content)
+
+
+def _open(content: bytes, io: IOSpec) -> Any:
+    """LiteRT's interpreter with a file that has the inputs and outputs of `io`; ValueError otherwise."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    interpreter.allocate_tensors()
+    require_io(io, *tensor_specs(interpreter, io))
+    return interpreter
+
+
+def _check(float32: bytes, io: IOSpec, own_io: IOSpec, exported: ExportedProgram) -> None:
     """Load the file and run it once, because equal sizes can hide a wrong layout or two swapped outputs."""
     import numpy as np
     import torch
-    from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(path), num_threads=1)
-    interpreter.allocate_tensors()
-    require_io(own_io, *tensor_specs(interpreter, own_io))
+    interpreter = _open(float32, own_io)
     rng = np.random.default_rng(0)
     inputs = [
         rng.standard_normal(spec.shape, np.float32) if spec.dtype == "float32" else np.zeros(spec.shape, spec.dtype)
@@ -160,23 +168,15 @@ def _reopen(path: Path, io: IOSpec, own_io: IOSpec, exported: ExportedProgram) -
     expected = [expected] if isinstance(expected, torch.Tensor) else list(expected)
     runner = interpreter.get_signature_runner(SIGNATURE)
     actual = runner(
-        **{own.name: _moved(x, spec, own) for x, spec, own in zip(inputs, io.inputs, own_io.inputs, strict=True)}
+        **{own.name: moved(x, spec, own) for x, spec, own in zip(inputs, io.inputs, own_io.inputs, strict=True)}
     )
     for spec, own, value in zip(io.outputs, own_io.outputs, expected, strict=True):
-        wanted = _moved(value.numpy(), spec, own).astype(np.float64)
+        wanted = moved(value.numpy(), spec, own).astype(np.float64)
         finite = np.isfinite(wanted)
         error = np.abs(actual[own.name] - wanted)[finite].max(initial=0)
         # Loose: numbers are verified on real input later; this is about which number stands where.
         if not error <= 0.01 * max(1e-3, np.abs(wanted[finite]).max(initial=0)):
             raise ValueError(f"output {own.name} differs from the network by {error:.3g} on a random input")
-
-
-def _moved(array: Any, source: TensorSpec, target: TensorSpec) -> Any:
-    import numpy as np
-
-    if source.layout == target.layout:
-        return array
-    return np.ascontiguousarray(array.transpose(_permutation(source, target)))
 
 
 def tensor_specs(interpreter: Any, io: IOSpec) -> tuple[list[TensorSpec], list[TensorSpec]]:

@@ -11,7 +11,8 @@ import pytest
 from edge_export.formats import FORMATS, artifact_name
 from edge_export.workers import WorkerError
 
-EVERY = [(name, precision) for name, each in FORMATS.items() for precision in each.precisions]
+# What has schemes is tested by its own.
+EVERY = [(name, precision) for name, each in FORMATS.items() for precision, ways in each.precisions.items() if not ways]
 
 
 def digests(path: Path) -> dict[str, str]:
@@ -26,7 +27,8 @@ def test_every_member_compiles_to_its_own_names_and_shapes(member: str, format_n
     path, io = members.compiled(member, format_name, precision)
     stated = members.MEMBERS[member][1]
     assert path.name == artifact_name(format_name, FORMATS[format_name].backends[0], precision)
-    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    beside = {path.with_suffix(".onnx").name} if format_name == "tflite" else set()
+    assert {entry.name for entry in path.parent.iterdir()} == {path.name} | beside
     if format_name == "tflite":
         assert [spec.name for spec in io.inputs + io.outputs] == [s.name for s in stated.inputs + stated.outputs]
         for own, spec in zip(io.inputs + io.outputs, stated.inputs + stated.outputs, strict=True):
