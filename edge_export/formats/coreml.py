@@ -1,16 +1,22 @@
 """A member as a Core ML program (`.mlpackage`, a folder) for iOS 17, macOS 14 and later.
 
 Inputs and outputs stay float32 at every precision: fp16 is what the program computes in and stores its weights as.
+int8 computes in float16, too; its weights are stored in 8 bits or less.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
+from edge_export.formats.coreml_compact import compact
+from edge_export.formats.coreml_weights import candidates, most_bytes, stayed_float
+from edge_export.formats.garbage import set_aside
 from edge_export.formats.mlpackage import normalise
 from edge_export.formats.program import load_program
 from edge_export.mothers.protocol import IOSpec, TensorSpec
@@ -42,30 +48,53 @@ def compile(
     Raises:
         ValueError: The options are unknown, or the package does not have the inputs and outputs it should.
     """
-    import coremltools as ct
-    import numpy as np
-
-    reject_options(options, {"backend": ("mlprogram",)})
+    schemes = FORMATS["coreml"].precisions[precision]
+    scheme = str(options.get("scheme", schemes[0])) if schemes else ""
+    reject_options(options, {"backend": ("mlprogram",), "scheme": schemes or (scheme,)})
     own_io = _allowed_names(io)
     exported = _own_boundary(load_program(program, io).run_decompositions({}), [spec.name for spec in own_io.inputs])
-    model = ct.convert(
-        exported,
-        outputs=[ct.TensorType(name=spec.name, dtype=np.dtype(spec.dtype).type) for spec in own_io.outputs],
-        convert_to="mlprogram",
-        minimum_deployment_target=ct.target.iOS17,
-        compute_precision=getattr(ct.precision, {"fp32": "FLOAT32", "fp16": "FLOAT16"}[precision]),
-        skip_model_load=True,  # loading compiles it, which needs macOS
-    )
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
-    model.save(str(path))
+    with set_aside():
+        model = _convert(exported, own_io, "FLOAT32" if precision == "fp32" else "FLOAT16")
+        if scheme:
+            _save_compressed(model, scheme, path)
+        else:
+            model.save(str(path))
     normalise(path)
-    require_io(own_io, *tensor_specs(reopen(path)))
-    notes = tuple(
+    spec = reopen(path)
+    require_io(own_io, *tensor_specs(spec))
+    notes = stayed_float(spec) if scheme else ()
+    notes += tuple(
         f"Core ML reserves the name {old.name}: it is called {new.name} here"
         for old, new in zip(io.inputs + io.outputs, own_io.inputs + own_io.outputs, strict=True)
         if old.name != new.name
     )
     return Compiled(path, own_io, versions("coremltools", "torch"), notes)
+
+
+def _convert(exported: ExportedProgram, own_io: IOSpec, compute_precision: str) -> Any:
+    import coremltools as ct
+    import numpy as np
+
+    return ct.convert(
+        exported,
+        outputs=[ct.TensorType(name=spec.name, dtype=np.dtype(spec.dtype).type) for spec in own_io.outputs],
+        convert_to="mlprogram",
+        minimum_deployment_target=ct.target.iOS17,
+        compute_precision=ct.precision[compute_precision],
+        skip_model_load=True,  # loading compiles it, which needs macOS
+    )
+
+
+def _save_compressed(model: Any, scheme: str, path: Path) -> None:
+    """Save the first way to compress `model` that is small enough, or else the smallest."""
+    limit = most_bytes(model)
+    for compressed in candidates(model, scheme):
+        shutil.rmtree(path, ignore_errors=True)
+        compressed.save(str(path))
+        compact(path)
+        if sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) <= limit:
+            return
 
 
 def _allowed_names(io: IOSpec) -> IOSpec:
