@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +58,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", default="4,16,64", metavar="LIST", help="numbers of members (default: 4,16,64)")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="workers (default: 2)")
-    parser.add_argument("--compare", type=int, default=4, metavar="N", help="members of the build by one worker (4)")
+    parser.add_argument("--compare", type=int, default=16, metavar="N", help="members of the build by one worker (16)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the measurements there, too")
     args = parser.parse_args()
     builds = [measure(int(count), args.jobs) for count in args.counts.split(",")]
@@ -69,6 +70,9 @@ def main() -> int:
             f"{built.seconds_per_artifact:10.2f} {built.parent_bytes / 1e6:10.1f} {built.worker_bytes / 1e6:10.1f}"
         )
     first, last = builds[0], builds[-1]
+    for fewer, more in pairwise(builds):
+        further = (more.seconds - fewer.seconds) / (more.artifacts - fewer.artifacts)
+        print(f"from {fewer.members} to {more.members} members, each further artifact takes {further:.2f} s")
     print(
         f"{last.members} members against {first.members}: {last.seconds_per_artifact / first.seconds_per_artifact:.2f} "
         f"times the seconds per artifact, {last.parent_bytes / first.parent_bytes:.2f} times the parent's memory"

@@ -100,6 +100,7 @@ def _try_scheme(site: Site, prepared: Prepared, plan: ArtifactPlan, artifact: Ar
             "io": io_to_json(compiled.io),
             "notes": list(compiled.notes),
             "stages": stages,
+            "seconds": compiled.seconds,
         }
 
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -35,12 +36,13 @@ def open_family(args: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         `members` (names by the text that asks for them), `io`, `metric` (its name), `baseline` (its value for doing
-        nothing), `held_out` (whether there is a held-out set) and `sounds` (names of wav files). In `workdir` are
-        inputs.safetensors, extremes.safetensors, the sounds and, if there is one, held_out.safetensors.
+        nothing), `held_out` (whether there is a held-out set), `sounds` (names of wav files) and `seconds`. In
+        `workdir` are inputs.safetensors, extremes.safetensors, the sounds and, if there is one, held_out.safetensors.
 
     Raises:
         RequestError: The mother, its checkpoint, its recordings or the members are not what they should be.
     """
+    started = time.monotonic()
     mother, recordings = opened(args["mother"], args["checkpoint"], args["goldens"], args["folder"])
     workdir, io, space = Path(args["workdir"]), mother.io, mother.space
     ends = dict.fromkeys(space.name(config) for config in (space.smallest, space.largest))
@@ -57,6 +59,7 @@ def open_family(args: dict[str, Any]) -> dict[str, Any]:
         save_arrays(workdir / HELD_OUT, held_out | {TARGETS: recordings.targets.numpy()})
     sounds = write_mixtures(workdir, goldens[io.inputs[0].name], io.stream) if io.stream else []
     return {
+        "seconds": time.monotonic() - started,
         "members": {text: space.name(config) for text, config in members.items()},
         "io": io_to_json(io),
         "metric": recordings.metric,
@@ -75,9 +78,9 @@ def prepare(args: dict[str, Any]) -> dict[str, Any]:
             (whether quantisers will want real inputs).
 
     Returns:
-        What a manifest says of a member, `stages` with their agreement, `digest` of the exported program and `sounds`.
-        In `workdir` are program.pt2, golden.safetensors, extremes.safetensors (the mother's outputs), the sounds and,
-        if asked for, calibration.safetensors.
+        What a manifest says of a member, `stages` with their agreement, `digest` of the exported program, `sounds` and
+        `seconds`. In `workdir` are program.pt2, golden.safetensors, extremes.safetensors (the mother's outputs), the
+        sounds and, if asked for, calibration.safetensors.
 
     Raises:
         RequestError: A stage could not be made at all.
@@ -87,6 +90,7 @@ def prepare(args: dict[str, Any]) -> dict[str, Any]:
     from edge_export.verify.calibration import calibration_inputs
     from edge_export.verify.member import prepare_member
 
+    started = time.monotonic()
     mother, recordings = opened(args["mother"], args["checkpoint"], args["goldens"], args["folder"])
     io, workdir = mother.io, Path(args["workdir"])
     recordings = as_recorded(mother, recordings, Path(args["inputs"]), args["held_out"])
@@ -110,6 +114,7 @@ def prepare(args: dict[str, Any]) -> dict[str, Any]:
     sounds = write_stems(workdir, mother.space.name(config), stems, io.stream) if io.stream else []
     variant = prepared.approximation
     return {
+        "seconds": time.monotonic() - started,
         "io": io_to_json(prepared.io),
         "latency_ms": prepared.io.stream.latency_ms if prepared.io.stream else None,
         "params": prepared.complexity.params,
