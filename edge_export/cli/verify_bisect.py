@@ -115,7 +115,7 @@ def _print(console: Console, member: str, found: Bisection) -> None:
         worst = found.rows[names.index(found.worst)]
         head += f"; {_named(worst)} adds most to the error, SNR {_decibels(worst)} dB"
     if found.first:
-        head += f" first at {_named(found.rows[names.index(found.first)])}"
+        head += f", first at {_named(found.rows[names.index(found.first)])}"
     console.print(tables.plain(f"{head}; {found.note}" if found.note else head), soft_wrap=True)
     if found.first:
         first = names.index(found.first)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from edge_export.mothers.io_json import io_from_json
 from edge_export.runtimes.arrays import to_layout
 from edge_export.verify.bisect.departure import bisect
+from edge_export.verify.bisect.values import Value
 
 # Each offers look_inside(path, io, samples): all values of the file, and the names of those that are its outputs.
 INSIDE: dict[str, str] = {
@@ -50,4 +53,13 @@ def bisect_file(args: dict[str, Any]) -> dict[str, Any]:
     ]
     inside, outputs = importlib.import_module(INSIDE[args["format"]]).look_inside(Path(args["path"]), io, samples)
     named = dict(zip(outputs, expected_outputs, strict=True))
+    layouts = {
+        name: (own.layout, spec.layout) for name, own, spec in zip(outputs, io.outputs, member_io.outputs, strict=True)
+    }
+    inside = [_moved(value, *layouts[value.name]) if value.name in layouts else value for value in inside]
     return asdict(bisect(args["what"], expected, inside, named, float(args["snr_db"])))
+
+
+def _moved(value: Value, source: str, target: str) -> Value:
+    """An output in the member's layout."""
+    return replace(value, array=np.stack([to_layout(sample, source, target) for sample in value.array]))

@@ -23,6 +23,7 @@ from edge_export.verify.tolerances import Tolerance
 from edge_export.workers import Pool, WorkerError
 
 TIMEOUT_S = 900.0
+KIND = "bisect"
 _BISECTION = TypeAdapter(Bisection)
 _BISECTIONS = TypeAdapter(list[Bisection])
 
@@ -149,5 +150,5 @@ def _inside(pool: Pool, what: str, file: File, tolerance: Tolerance, workdir: Pa
         "samples": str((workdir / SAMPLES).absolute()),
         "snr_db": tolerance.snr_db,
     }
-    answer = pool.submit("bisect_file", args, kind=f"bisect {file.format}", timeout_s=TIMEOUT_S, log=log).result()
+    answer = pool.submit("bisect_file", args, kind=KIND, timeout_s=TIMEOUT_S, log=log).result()
     return _BISECTION.validate_python(answer)

@@ -1,6 +1,7 @@
 """Find, for each value inside a converted network, the value of the reference that it should be.
 
-Converters rename, fuse, split and transpose. A value's counterpart is, among the reference's values of its size,
+Converters rename, fuse, split and transpose. An output has to be what it stands for, in the layout that is stated.
+The counterpart of any other value is, among the reference's values of its size,
 1. the one of its name, or that it or its weights are named after, if they agree;
 2. else the one that it agrees with best, in any layout that converters choose.
 If none agrees, it departs from the one of its name, else from the one that it resembles most; what resembles nothing
@@ -23,27 +24,35 @@ RESEMBLES_DB = 3.0
 
 @dataclass(frozen=True)
 class Reference:
-    """The values to compare with, by name and by how many numbers they hold."""
+    """The values to compare with.
 
+    Attributes:
+        outputs: What each output of what is compared stands for, by its name there.
+        named: All, by their own names.
+        of_size: All, by how many numbers they hold.
+    """
+
+    outputs: dict[str, Value]
     named: dict[str, Value]
     of_size: dict[int, list[Value]]
 
 
-def reference(values: Sequence[Value], also_called: Mapping[str, str]) -> Reference:
-    """Index the reference's values; `also_called` gives other names to some."""
+def reference(values: Sequence[Value], outputs: Mapping[str, str]) -> Reference:
+    """Index the reference's values; `outputs` says which one each output of what is compared should be."""
     of_size: dict[int, list[Value]] = {}
     for value in values:
         of_size.setdefault(value.array.size, []).append(value)
     named = {value.name: value for value in values}
-    named |= {other: named[name] for other, name in also_called.items() if name in named}
-    return Reference(named, of_size)
+    return Reference({own: named[name] for own, name in outputs.items() if name in named}, named, of_size)
 
 
 def compare(value: Value, known: Reference, snr_db: float) -> Row:
     """`value` beside its counterpart, with which it agrees from `snr_db` on."""
+    origin = next((known.named[name] for name in _named_after(value.named_after) if name in known.named), None)
+    if value.name in known.outputs:
+        return _output(value, known.outputs[value.name], origin, snr_db)
     candidates = known.of_size.get(value.array.size, [])
     named = known.named.get(value.name)
-    origin = next((known.named[name] for name in _named_after(value.named_after) if name in known.named), None)
     for likely in (named, origin):
         if likely is not None and likely in candidates:
             agreed = _agreement(likely, value)
@@ -60,6 +69,13 @@ def compare(value: Value, known: Reference, snr_db: float) -> Row:
     if agreed.max_abs is not None and agreed.snr_db < RESEMBLES_DB:
         return _row(value, origin, None, "no counterpart")
     return _row(value, origin or closest, agreed, "departs")
+
+
+def _output(value: Value, wanted: Value, origin: Value | None, snr_db: float) -> Row:
+    if wanted.array.size != value.array.size:
+        return _row(value, origin or wanted, None, "departs")
+    agreed = agreement(wanted.array.reshape(-1), value.array.reshape(-1))
+    return _row(value, origin or wanted, agreed, "agrees" if agreed.snr_db >= snr_db else "departs")
 
 
 def _row(value: Value, source: Value | None, agreed: Agreement | None, state: State) -> Row:
