@@ -19,7 +19,7 @@ from edge_export.family.numerics import ArtifactRun, MemberNumerics, Numerics
 from edge_export.runtimes import Runtime
 from edge_export.verify.artifact import File, Reference, join_inputs, measure_artifact
 from edge_export.verify.goldens import load_arrays
-from edge_export.verify.metrics import Agreement, Array, agreement
+from edge_export.verify.metrics import agreement, worst_of
 from edge_export.verify.order import GOLDEN, MotherSource, RecordedFiles, order
 from edge_export.verify.results import Measured, Stage
 from edge_export.verify.suggestions import first_departure
@@ -129,14 +129,10 @@ def _prove_stages(site: _Site, mother: MotherSource, member: Member) -> tuple[St
     }
     answer = order(site.pool, "prepare", mother, args, workdir, site.logs / member.name / "member.log")
     now, then = load_arrays(workdir / GOLDEN), load_arrays(site.bundle.path(member.golden))
-    recorded = Stage("recorded", _worst_agreement(now, then), "")
+    recorded = Stage("recorded", worst_of([agreement(now[name], then[name]) for name in now]), "")
     stages = judge_stages([recorded, *_STAGES.validate_python(answer["stages"])], member.tolerance)
     site.progress(member.name, "member", first_departure(stages) or "proven")
     return stages
-
-
-def _worst_agreement(now: dict[str, Array], then: dict[str, Array]) -> Agreement:
-    return min((agreement(now[name], then[name]) for name in now), key=lambda a: a.snr_db)
 
 
 def _prove_artifact(site: _Site, member: Member, artifact: Artifact, damage: str) -> tuple[ArtifactRun, ...]:

@@ -13,7 +13,7 @@ from edge_export.mothers.io_json import io_to_json
 from edge_export.runtimes import Runtime, Unsupported
 from edge_export.verify.extremes import compare_extremes, peaks_of
 from edge_export.verify.goldens import TARGETS, load_arrays, save_arrays
-from edge_export.verify.metrics import TASK_METRICS, Agreement, Array, agreement
+from edge_export.verify.metrics import TASK_METRICS, Agreement, Array, agreement, worst_of
 from edge_export.verify.results import Extreme, Measured, Metric, Stage
 from edge_export.verify.suggestions import Problem, problem_of, suggestion_for
 from edge_export.verify.tolerances import Tolerance, why_extremes_not, why_metric_not, why_not
@@ -114,6 +114,7 @@ def measure_artifact(
         metric=_metric(outputs[file.member_io.recorded_outputs[0].name], reference),
         extremes=extremes,
         repeatable=repeatable,
+        finite=all(np.isfinite(array).all() for array in outputs.values()),
         stages=tuple(_stage(pool, file, *stage, reference, golden, workdir, log) for stage in (stages or {}).items()),
         seconds=seconds,
     )
@@ -128,9 +129,12 @@ def why_wrong(measured: Measured, tolerance: Tolerance, precision: str = "fp32")
     drop = None
     if metric is not None:
         drop = why_metric_not(metric.name, metric.mother, metric.artifact, metric.unit, tolerance)
+    # A metric may not see it: a score that is not finite counts as wrong, and may have been wrong before.
+    held_out = "" if measured.finite else "on the held-out set, the result holds NaN or infinite values"
     again = "" if measured.repeatable else f"{measured.runtime} gives other bits when it runs the same input again"
     problems: list[tuple[Problem, str | None]] = [
         (problem_of(agreement), why_not(agreement, tolerance)),
+        ("not finite", held_out),
         ("metric", drop),
         ("extremes", why_extremes_not(measured.extremes, tolerance)),
         ("unrepeatable", again),
@@ -140,13 +144,13 @@ def why_wrong(measured: Measured, tolerance: Tolerance, precision: str = "fp32")
 
 
 def compare(outputs: dict[str, Array], golden: dict[str, Array], io: IOSpec) -> Agreement:
-    """The agreement of the worst output with the goldens."""
+    """How the outputs agree with the goldens: see `worst_of`."""
     each = []
     for index, spec in enumerate(io.recorded_outputs):
         wanted = golden[spec.name]
         scores = index == 0 and bool(io.labels)
         each.append(agreement(wanted, outputs[spec.name][: len(wanted)], scores=scores))
-    return min(each, key=lambda a: a.snr_db)
+    return worst_of(each)
 
 
 def _run(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,20 @@ def agreement(reference: Array, result: Array, *, scores: bool = False) -> Agree
     error = got - expected
     same = float(np.mean(expected.argmax(-1) == got.argmax(-1))) if scores else None
     return Agreement(_ratio_db(expected, error), float(np.abs(error).max(initial=0.0)), peak, same)
+
+
+def worst_of(agreements: Sequence[Agreement]) -> Agreement:
+    """The least SNR and the largest error of several outputs, each by its own: not always those of the same one."""
+    noisiest = min(agreements, key=lambda a: a.snr_db)
+    farthest = max(agreements, key=_share_of_peak)
+    scores = next((a.top1_agreement for a in agreements if a.top1_agreement is not None), None)
+    return replace(noisiest, max_abs=farthest.max_abs, peak=farthest.peak, top1_agreement=scores)
+
+
+def _share_of_peak(agreement: Agreement) -> float:
+    if agreement.max_abs is None:
+        return np.inf
+    return agreement.max_abs / max(agreement.peak, float(np.finfo(np.float64).tiny))
 
 
 def _ratio_db(signal: Array, noise: Array) -> float:

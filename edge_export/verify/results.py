@@ -53,6 +53,7 @@ class Measured:
         agreement: The worst output's, on the goldens.
         extremes: On inputs that no recording holds.
         repeatable: Whether loading and running it again gave the same bits.
+        finite: Whether all of its outputs are, on the goldens and on the held-out set.
         stages: How the files on the route to it agree with the mother.
         seconds: It took to load and run, all runs together.
     """
@@ -62,5 +63,6 @@ class Measured:
     metric: Metric | None
     extremes: tuple[Extreme, ...]
     repeatable: bool
+    finite: bool
     stages: tuple[Stage, ...]
     seconds: float

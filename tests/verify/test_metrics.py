@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_export.verify.metrics import SNR_LIMIT_DB, TASK_METRICS, agreement, mixture_si_sdr, si_sdr, top1
+from edge_export.verify.metrics import SNR_LIMIT_DB, TASK_METRICS, agreement, mixture_si_sdr, si_sdr, top1, worst_of
 from edge_export.verify.tolerances import Tolerance, why_metric_not, why_not
 
 REFERENCE = np.random.default_rng(0).standard_normal((64, 10)).astype(np.float32)
@@ -50,6 +50,21 @@ def test_what_is_not_finite_never_passes(value):
     assert why_not(found, Tolerance(snr_db=0, max_abs_of_peak=1)) == "the result holds NaN or infinite values"
     reference = result.copy()
     assert why_not(agreement(reference, result), Tolerance(snr_db=0, max_abs_of_peak=1))
+
+
+def test_of_several_outputs_neither_the_noise_nor_the_error_of_one_is_hidden_by_another():
+    noisy, pointed = REFERENCE * (1 + 8e-5), REFERENCE.copy()
+    pointed[5, 5] += 2e-4 * np.abs(REFERENCE).max()
+    agreements = [agreement(REFERENCE, noisy, scores=True), agreement(REFERENCE, pointed)]
+    tolerance = Tolerance(snr_db=60, max_abs_of_peak=1e-4)
+    assert agreements[0].snr_db < agreements[1].snr_db
+    assert why_not(agreements[0], tolerance) is None
+    assert "max abs error" in why_not(worst_of(agreements), tolerance)
+    found = worst_of([agreements[1], agreement(REFERENCE, REFERENCE * 0.5)])
+    assert found.snr_db == pytest.approx(6.0, abs=0.1)
+    assert worst_of(agreements).top1_agreement == 1.0
+    broken = agreement(REFERENCE, np.full_like(REFERENCE, np.nan))
+    assert worst_of([agreements[0], broken]).max_abs is None
 
 
 def test_a_silent_reference_allows_nothing_else():
