@@ -16,9 +16,12 @@ from edge_export.mothers.band_split_network import BandSplitNetwork
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from edge_export.mothers.protocol import IOSpec
+    from edge_export.mothers.protocol import Config, IOSpec
 
 Options = Mapping[str, object]
+Approximate = Callable[
+    [nn.Module, Options, "Iterable[tuple[Tensor, ...]]", int | None, "Config | None"], tuple[str, nn.Module] | None
+]
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,14 @@ class Baker:
         check: Raises RequestError when a member can't be baked, or not with these options.
         bake: From a calibrated member and example inputs to the network that is converted, telling of each rule.
         approximate: An inexact variant of a calibrated member that the options ask for, with its name, made before it
-            is baked; or None where they ask for none. It gets the calibration batches and how many of them to take.
+            is baked; or None where they ask for none. It gets the calibration batches and how many of them to take. Of
+            a calibrated mother at a configuration it makes what that member is proven against.
     """
 
     member: type[nn.Module]
     check: Callable[[nn.Module, Options], None]
     bake: Callable[[nn.Module, tuple[Tensor, ...], Options, OnRule | None], Baked]
-    approximate: Callable[[nn.Module, Options, Iterable[tuple[Tensor, ...]], int | None], tuple[str, nn.Module] | None]
+    approximate: Approximate
 
 
 # The first that fits is taken.

@@ -1,11 +1,12 @@
 """Make a member and prove each arrow from the mother to the program that converters start from.
 
-    mother@configuration ─> extracted ─> calibrated ─> each baking rule ─> baked ─> exported
+    mother@configuration ─> extracted ─> calibrated ─> approximated ─> each baking rule ─> baked ─> exported
 
 The reference is the mother itself, run at the configuration. Where statistics are recalibrated, a copy of the mother
 is calibrated at that configuration by the elastic path, on the same batches, and becomes the reference from there on:
-so statistics of another width, or of another layer, can't pass. Where the options ask for an approximation, its cost is
-measured, and the approximated member becomes the reference of what follows. What streams is driven call by call.
+so statistics of another width, or of another layer, can't pass. Where the options ask for an approximation, that copy
+is approximated in the same way, what it costs is measured, and it becomes the reference: so constant gates of another
+width can't pass. What streams is driven call by call.
 
 The network after each baking rule is compared on the beginning of the goldens alone, `RULE_SAMPLES` of them or
 `RULE_SECONDS` of each recording, since there are many of them; the other stages are on all of them.
@@ -24,11 +25,12 @@ import torch
 from edge_export.baking.bake import Options, baker_of, example_inputs
 from edge_export.baking.export import export_program
 from edge_export.baking.rule import Baked
+from edge_export.errors import RequestError
 from edge_export.members.calibrate import batch_norms, calibrate
 from edge_export.members.complexity import Complexity, complexity
 from edge_export.members.extract import extract, forward
 from edge_export.verify.goldens import named
-from edge_export.verify.metrics import TASK_METRICS, Agreement, Array, agreement
+from edge_export.verify.metrics import TASK_METRICS, Agreement, Array, agreement, worst_of
 from edge_export.verify.results import Approximation, Stage
 from edge_export.verify.streaming import stream_module
 from edge_export.verify.suggestions import first_departure
@@ -44,9 +46,9 @@ REFERENCE_BATCH = 64
 RULE_SAMPLES = 16
 RULE_SECONDS = 1.0
 
-OnStage = Callable[[str, "nn.Module", "nn.Module", "Config | None"], None]
-"""Told a stage's name, its network, and the one that it is proven against: the mother, at a configuration, or the
-member where that approximates her on purpose. The networks may change after the call."""
+OnStage = Callable[[str, "nn.Module", "nn.Module", "Config"], None]
+"""Told a stage's name, its network, and the mother that it is proven against, with the configuration that she runs at.
+The networks may change after the call."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,8 @@ def prepare_member(
         measured = _agreement(reference, outputs, scores)
         stages.append(Stage(name, measured, why_not(measured, tolerance) or ""))
         if on_stage is not None:
-            on_stage(name, network, *((member, None) if approximation else (reference_mother, config)))
+            on_stage(name, network, reference_mother, config)
 
-    approximation = None
     reference_mother = copy.deepcopy(cast("nn.Module", mother)).eval()
     member = extract(mother, config)
     baker, options = baker_of(member), options or {}
@@ -135,17 +136,20 @@ def prepare_member(
         prove("calibrated", member, reference, run_batched(member, goldens))
 
     metric = _metric(reference_mother, recordings, config)
-    if (variant := baker.approximate(member, options, recordings.batches, max_batches)) is not None:
+    approximation = None
+    if (variant := baker.approximate(member, options, recordings.batches, max_batches, None)) is not None:
         name, member = variant
-        exact, reference = reference, run_batched(member, goldens)
+        same = baker.approximate(reference_mother, options, recordings.batches, max_batches, config)
+        if same is None:
+            raise RequestError(f"{name} can't be proven, the mother has nothing of that kind: build without it")
+        exact, reference_mother = reference, same[1]
+        reference = run_batched(reference_mother, goldens, config)
         approximation = Approximation(name, _agreement(exact, reference, scores), metric)
-        metric = _metric(member, recordings)
-
-    def expected(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return run_batched(member, inputs) if approximation else run_batched(reference_mother, inputs, config)
+        metric = _metric(reference_mother, recordings, config)
+        prove("approximated", member, reference, run_batched(member, goldens))
 
     beginning = _beginning(goldens, mother.io)
-    at_first = expected(beginning)
+    at_first = run_batched(reference_mother, beginning, config)
 
     def prove_rule(rule: str, network: nn.Module) -> None:
         times = 1 + sum(stage.name.split()[0] == rule for stage in stages)
@@ -159,7 +163,8 @@ def prepare_member(
 
     on_extremes: dict[str, Array] = {}
     if extremes:
-        on_extremes = named(mother.io.outputs, expected(extremes), whole_recordings=mother.io.stream is not None)
+        wanted = run_batched(reference_mother, extremes, config)
+        on_extremes = named(mother.io.outputs, wanted, whole_recordings=mother.io.stream is not None)
 
     program = export_program(baked.module, inputs)
     captured = program.module()
@@ -207,12 +212,12 @@ def _metric(network: nn.Module, recordings: Recordings, config: Config | None = 
 
 
 def _agreement(reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...], scores: bool) -> Agreement:
-    """The agreement of the worst output."""
+    """How the outputs agree with the reference: see `worst_of`."""
     each = [
         agreement(expected.numpy(), got.numpy(), scores=scores and index == 0)
         for index, (expected, got) in enumerate(zip(reference, outputs, strict=True))
     ]
-    return min(each, key=lambda a: a.snr_db)
+    return worst_of(each)
 
 
 def _has_statistics(mother: Mother, config: Config) -> bool:

@@ -29,6 +29,8 @@ from edge_export.mothers.tac import TACGate
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from edge_export.mothers.protocol import Config
+
 GATES = ("exact", "static")
 MOST_FRAMES = 64
 
@@ -75,13 +77,17 @@ def read_options(options: Mapping[str, object]) -> StreamOptions:
 
 
 def approximate(
-    member: nn.Module, options: Mapping[str, object], batches: Iterable[tuple[Tensor, ...]], max_batches: int | None
+    network: nn.Module,
+    options: Mapping[str, object],
+    batches: Iterable[tuple[Tensor, ...]],
+    max_batches: int | None,
+    config: Config | None = None,
 ) -> tuple[str, nn.Module] | None:
-    """`member` with constant gates if the options ask for them, and that variant's name; None where it is exact."""
-    has_gates = any(isinstance(m, TACGate) for m in member.modules())
+    """`network` with constant gates if the options ask for them, and that variant's name; None where it is exact."""
+    has_gates = any(isinstance(m, TACGate) for m in network.modules())
     if read_options(options).gates == "exact" or not has_gates:
         return None
-    return "gates=static", freeze_gates.freeze_gates(member, batches, max_batches)
+    return "gates=static", freeze_gates.freeze_gates(network, batches, max_batches, config)
 
 
 def bake(

@@ -10,12 +10,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from edge_export.mothers.band_recurrence import ParallelRecurrence
 from edge_export.mothers.tac import TACGate
+
+if TYPE_CHECKING:
+    from edge_export.mothers.protocol import Config
 
 NAME = "freeze_gates"
 
@@ -34,9 +38,18 @@ class ConstantGates(nn.Module):
         return self.means.to(outputs.dtype).view(-1, *(1,) * (outputs.dim() - 1))
 
 
-def freeze_gates(member: nn.Module, batches: Iterable[tuple[Tensor, ...]], max_batches: int | None = None) -> nn.Module:
-    """A copy of `member` whose gates are their mean over `batches`."""
-    frozen = copy.deepcopy(member).eval()
+def freeze_gates(
+    network: nn.Module,
+    batches: Iterable[tuple[Tensor, ...]],
+    max_batches: int | None = None,
+    config: Config | None = None,
+) -> nn.Module:
+    """A copy of `network` whose gates are their mean over `batches`.
+
+    Args:
+        network: A member, or a mother when `config` is given: the copy then holds at that configuration alone.
+    """
+    frozen = copy.deepcopy(network).eval()
     sums: dict[nn.Module, Tensor] = {}
     counts: dict[nn.Module, int] = {}
 
@@ -48,7 +61,7 @@ def freeze_gates(member: nn.Module, batches: Iterable[tuple[Tensor, ...]], max_b
     hooks = [m.register_forward_hook(collect) for m in frozen.modules() if isinstance(m, TACGate)]
     with torch.no_grad():
         for batch in islice(batches, max_batches):
-            frozen(*batch)
+            frozen(*batch) if config is None else frozen(*batch, config=config)
     for hook in hooks:
         hook.remove()
     for module in list(frozen.modules()):
