@@ -14,14 +14,16 @@ from importlib import metadata
 from pathlib import Path
 
 from edge_export.errors import one_line
-from edge_export.formats import FORMATS
+from edge_export.formats import FORMATS, tflite_tensorflow
+from edge_export.formats.compiled import Compiled
 from edge_export.formats.order import compile_in_worker
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.runtimes import runtime_of, why_unavailable
+from edge_export.runtimes import RUNTIMES, Runtime, why_unavailable
 from edge_export.verify.artifact import File, Reference, measure_artifact, why_wrong
 from edge_export.verify.goldens import save_arrays
 from edge_export.verify.tolerances import Tolerance
 from edge_export.workers import Pool, WorkerError
+from edge_export.workers.environments import ENVIRONMENTS, environment_folder, interpreter
 
 # What converts to each format first, then what it needs: versions that are known to work together.
 PACKAGES: dict[str, tuple[str, ...]] = {
@@ -30,6 +32,9 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "tflite": ("onnx2tf==2.6.9", "onnx==1.20.1", "onnxscript==0.6.2", "ai-edge-litert==2.1.2"),
 }
 IO = IOSpec((TensorSpec("image", (1, 3, 8, 8), layout="NCHW"),), (TensorSpec("scores", (1, 4)),))
+OWN_ROUTE: dict[str, dict[str, object]] = {"tflite": {"route": tflite_tensorflow.DIRECT}}
+"""Options that keep a converter from leaving its work to another."""
+SET_UP = "python -m edge_export doctor --setup"
 TOLERANCE = Tolerance(snr_db=90, max_abs_of_peak=1e-4)
 
 
@@ -38,7 +43,7 @@ class Check:
     """One converter or runtime.
 
     Attributes:
-        kind: "converter" or "runtime".
+        kind: "converter", "runtime" or "environment".
         ok: Whether it did its work just now; None when it can't be tried on this machine.
         detail: What was measured, or what went wrong.
         remedy: How to mend it; empty when nothing is broken.
@@ -54,7 +59,7 @@ class Check:
 
 
 def checkup(jobs: int, logs: Path, told: Callable[[str], None]) -> list[Check]:
-    """Convert and run a small network in every format.
+    """Convert and run a small network in every format, and in every isolated environment that is set up.
 
     Args:
         jobs: Workers at work at once.
@@ -62,8 +67,33 @@ def checkup(jobs: int, logs: Path, told: Callable[[str], None]) -> list[Check]:
     """
     with tempfile.TemporaryDirectory(prefix="edge_export-") as folder, Pool(jobs) as pool:
         scratch = Path(folder)
-        reference = _network(scratch)
-        return [check for name in FORMATS for check in _try_format(name, pool, scratch, reference, logs, told)]
+        bench = _Bench(pool, scratch, _network(scratch), logs, told)
+        checks = [check for name in FORMATS for check in _try_format(name, bench)]
+        return [*checks, _try_tensorflow(bench)]
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What every check needs; `scratch` holds the network and takes the files."""
+
+    pool: Pool
+    scratch: Path
+    reference: Reference
+    logs: Path
+    told: Callable[[str], None]
+
+    def convert(self, format_name: str, options: dict[str, object]) -> Compiled:
+        """The network in a format; WorkerError when it can't be converted."""
+        return compile_in_worker(
+            self.pool,
+            format_name=format_name,
+            precision="fp32",
+            options=options,
+            program=self.scratch / "network.pt2",
+            io=IO,
+            workdir=self.scratch / format_name,
+            log=self.logs / f"{format_name}.log",
+        )
 
 
 def _network(scratch: Path) -> Reference:
@@ -82,59 +112,68 @@ def _network(scratch: Path) -> Reference:
     save_arrays(inputs, {"image": images.numpy()})
     with torch.no_grad():
         save_arrays(golden, {"scores": network(images).numpy()})
-    return Reference(inputs, golden, None, "top1", None, extremes=(inputs, golden))
+    return Reference(inputs, golden, None, "top1", None, extremes=None)
 
 
-def _try_format(
-    name: str, pool: Pool, scratch: Path, reference: Reference, logs: Path, told: Callable[[str], None]
-) -> Iterator[Check]:
-    """The converter of a format, then its runtime if there is anything to run."""
+def _try_format(name: str, bench: _Bench) -> Iterator[Check]:
+    """The converter of a format, then its runtimes if there is anything to run."""
     started = time.monotonic()
-
-    def check(kind: str, title: str, version: str, ok: bool | None, detail: str, remedy: str) -> Check:
-        return Check(kind, title, version, ok, one_line(detail), remedy, time.monotonic() - started)
-
-    told(f"converting to {name}")
-    again = f"pip install {' '.join(PACKAGES[name])}; the log is {logs / name}.log"
+    bench.told(f"converting to {name}")
+    again = f"pip install {' '.join(PACKAGES[name])}; the log is {bench.logs / name}.log"
     converter = _installed(PACKAGES[name][0].partition("==")[0])
     try:
-        compiled = compile_in_worker(
-            pool,
-            format_name=name,
-            precision="fp32",
-            options={},
-            program=scratch / "network.pt2",
-            io=IO,
-            workdir=scratch / name,
-            log=logs / f"{name}.log",
-        )
+        compiled = bench.convert(name, OWN_ROUTE.get(name, {}))
     except WorkerError as error:
-        yield check("converter", name, converter, False, str(error), again)
+        yield _check("converter", name, converter, started, False, str(error), again)
         return
-    yield check("converter", name, converter, True, f"a network of 2 layers became {compiled.path.name}", "")
+    yield _check("converter", name, converter, started, True, f"a network of 2 layers became {compiled.path.name}")
+    for runtime in RUNTIMES[name]:
+        if not runtime.environment or interpreter(runtime.environment):
+            remedy = _set_up_again(runtime.environment) if runtime.environment else again
+            yield _try_runtime(name, runtime, compiled, bench, remedy)
 
+
+def _try_runtime(format_name: str, runtime: Runtime, compiled: Compiled, bench: _Bench, again: str) -> Check:
+    """One runtime, on a file that the format's converter has just made."""
     started = time.monotonic()
-    runtime = runtime_of(name).name
-    if reason := why_unavailable(runtime_of(name)):
-        yield check("runtime", runtime, "", None, reason, "nothing to mend here: run `verify` on such a machine")
-        return
-    told(f"running in {runtime}")
+    if reason := why_unavailable(runtime):
+        remedy = "nothing to mend here: run `verify` on such a machine"
+        return _check("runtime", runtime.name, "", started, None, reason, remedy)
+    bench.told(f"running in {runtime.name}")
+    file = File(format_name, compiled.path, compiled.io, IO)
+    log = bench.logs / f"{format_name}.log"
     try:
-        measured = measure_artifact(
-            pool,
-            File(name, compiled.path, compiled.io, IO),
-            runtime_of(name),
-            reference,
-            scratch / name,
-            logs / f"{name}.log",
-        )
+        measured = measure_artifact(bench.pool, file, runtime, bench.reference, bench.scratch / format_name, log)
     except WorkerError as error:
-        yield check("runtime", runtime, "", False, str(error), again)
-        return
-    version = measured.runtime.removeprefix(runtime).strip()
-    wrong = why_wrong(measured, TOLERANCE)
-    detail = wrong or f"agrees with PyTorch, SNR {measured.agreement.snr_db:.0f} dB"
-    yield check("runtime", runtime, version, not wrong, detail, again if wrong else "")
+        return _check("runtime", runtime.name, "", started, False, str(error), again)
+    version = measured.runtime.removeprefix(runtime.name).strip()
+    if wrong := why_wrong(measured, TOLERANCE):
+        return _check("runtime", runtime.name, version, started, False, wrong, again)
+    detail = f"agrees with PyTorch, SNR {measured.agreement.snr_db:.0f} dB"
+    return _check("runtime", runtime.name, version, started, True, detail)
+
+
+def _try_tensorflow(bench: _Bench) -> Check:
+    """TensorFlow's environment, by a conversion there."""
+    name, started = tflite_tensorflow.ENVIRONMENT, time.monotonic()
+    if interpreter(name) is None:
+        wanted = ENVIRONMENTS[name].description
+        return _check("environment", name, "", started, None, "not set up", f"`{SET_UP} {name}` for {wanted}")
+    bench.told(f"converting in the environment {name}")
+    try:
+        compiled = bench.convert("tflite", {"route": tflite_tensorflow.BY_TENSORFLOW})
+    except WorkerError as error:
+        return _check("environment", name, "", started, False, str(error), _set_up_again(name))
+    version = f"tensorflow {compiled.tools['tensorflow']}"
+    return _check("environment", name, version, started, True, f"a network of 2 layers became {compiled.path.name}")
+
+
+def _set_up_again(environment: str) -> str:
+    return f"remove {environment_folder(environment)}, then `{SET_UP} {environment}`"
+
+
+def _check(kind: str, name: str, version: str, started: float, ok: bool | None, detail: str, remedy: str = "") -> Check:
+    return Check(kind, name, version, ok, one_line(detail), remedy, time.monotonic() - started)
 
 
 def _installed(package: str) -> str:

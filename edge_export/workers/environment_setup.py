@@ -39,13 +39,13 @@ def set_up(name: str, told: Callable[[str], None]) -> Path:
     folder = environment_folder(name)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder.parent, told) as lock:
+        with _alone(folder.parent, told):
             if python := interpreter(name):  # another process made it while this one waited
                 return python
             _remove_unfinished(folder)
             beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}{_BESIDE}", dir=folder.parent))
             try:
-                _fill(name, beside, lock, told)
+                _fill(name, beside, told)
                 beside.rename(folder)
             finally:
                 shutil.rmtree(beside, ignore_errors=True)
@@ -55,11 +55,8 @@ def set_up(name: str, told: Callable[[str], None]) -> Path:
 
 
 @contextmanager
-def _alone(parent: Path, told: Callable[[str], None]) -> Iterator[int]:
-    """Wait until no other process sets up an environment in `parent`; the lock's descriptor.
-
-    The kernel frees the lock when its last holder ends. pip holds it, too: it may outlive a setup that was killed.
-    """
+def _alone(parent: Path, told: Callable[[str], None]) -> Iterator[None]:
+    """Wait until no other process sets up an environment in `parent`. The kernel frees the lock of one that ends."""
     lock = os.open(parent / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
@@ -67,7 +64,7 @@ def _alone(parent: Path, told: Callable[[str], None]) -> Iterator[int]:
         except BlockingIOError:
             told("waiting for another setup to end")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock
+        yield
     finally:
         os.close(lock)
 
@@ -78,7 +75,7 @@ def _remove_unfinished(folder: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _fill(name: str, folder: Path, lock: int, told: Callable[[str], None]) -> None:
+def _fill(name: str, folder: Path, told: Callable[[str], None]) -> None:
     """Make `folder` the environment `name`, tried and marked ready. It works wherever the folder is moved to."""
     environment, python = ENVIRONMENTS[name], str(folder / "bin" / "python")
     log = log_folder("environments") / f"{name}.log"
@@ -87,22 +84,22 @@ def _fill(name: str, folder: Path, lock: int, told: Callable[[str], None]) -> No
 
     told("making a virtual environment")
     make = [sys.executable, "-I", "-m", "venv", str(folder)]
-    if failure := _run(make, log, lock, told):
+    if failure := _run(make, log, told):
         raise RequestError(
             f"no virtual environment can be made here ({failure}): install Python's venv and pip"
             f" (Debian: python3-venv), then {again}"
         )
     install = [python, "-I", "-u", "-m", "pip", "install", "--no-deps", "--only-binary", ":all:", "--no-input"]
     install += ["--disable-pip-version-check", "--progress-bar", "off", "--requirement", str(environment.pins_path)]
-    if failure := _run(install, log, lock, told):
+    if failure := _run(install, log, told):
         raise RequestError(f"pip could not install {name} ({failure}): look at the network and the disk, then {again}")
     told(f"trying to import {', '.join(environment.imports)}")
-    if failure := _run([python, "-I", "-c", f"import {', '.join(environment.imports)}"], log, lock, told):
+    if failure := _run([python, "-I", "-c", f"import {', '.join(environment.imports)}"], log, told):
         raise RequestError(f"{name} is installed and can't be imported on this machine ({failure}); the log is {log}")
     (folder / READY).write_text(json.dumps({"environment": name, "python": sys.version}) + "\n")
 
 
-def _run(command: Sequence[str], log: Path, lock: int, told: Callable[[str], None]) -> str:
+def _run(command: Sequence[str], log: Path, told: Callable[[str], None]) -> str:
     """Run `command`, its output appended to `log`; empty, or in one line why it failed."""
     lines = []
     with log.open("a") as kept:
@@ -113,7 +110,6 @@ def _run(command: Sequence[str], log: Path, lock: int, told: Callable[[str], Non
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            pass_fds=(lock,),
         )
         with process:
             assert process.stdout is not None

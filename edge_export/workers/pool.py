@@ -47,8 +47,8 @@ class Pool:
         jobs: How many tasks run at once; each gets the machine's cores divided by it as threads.
         log_dir: The folder of the workers' scratch folders and logs; a temporary one when None.
         memory_limit_bytes: The resident memory that kills a worker; None for no limit.
-        interpreters: The Python to run a kind with, where it is not this one; those of the environments that are set
-            up when None.
+        interpreters: The Python to run a kind with, where it is not this one. A kind that is called as an isolated
+            environment runs there by itself.
         tasks: The table of tasks, "module:NAME".
     """
 
@@ -65,7 +65,7 @@ class Pool:
             raise ValueError(f"jobs must be at least 1, not {jobs}")
         self.jobs = jobs
         self._memory_limit_bytes = memory_limit_bytes
-        self._interpreters = dict(environments.interpreters() if interpreters is None else interpreters)
+        self._interpreters = dict(interpreters or {})
         self._tasks = tasks
         if log_dir is not None:
             log_dir.mkdir(parents=True, exist_ok=True)
@@ -183,7 +183,7 @@ class Pool:
             self._live.difference_update(discarded)
             self._started += 1
             scratch = self._scratch / f"{kind}-{self._started}"
-            python = self._interpreters.get(kind, sys.executable)
+            python = self._interpreters.get(kind) or environments.interpreters().get(kind, sys.executable)
             worker = Worker(kind, python, self._tasks, self._environment, scratch)
             self._live.add(worker)
         for worker_to_end in discarded:
