@@ -1,0 +1,119 @@
+"""Real `.tflite` files at reduced precision: how far from PyTorch, how large, and what is said about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reduced_members as reduced
+from safetensors.numpy import load_file, save_file
+
+from edge_export.formats import FORMATS
+from edge_export.verify.metrics import top1
+from edge_export.workers import WorkerError
+
+pytestmark = pytest.mark.slow
+
+SCHEMES = FORMATS["tflite"].precisions["int8"]
+MOST_OF_FLOAT32 = 0.35
+
+
+@pytest.mark.parametrize(
+    ("member", "precision", "scheme", "least_db"),
+    [
+        ("streamer", "int8", "static", 28),
+        ("streamer", "int8", "dynamic", 35),
+        ("streamer", "int8", "weight_only", 38),
+        ("streamer", "fp16", "", 60),
+        (reduced.DIGITS, "int8", "dynamic", 33),
+        (reduced.DIGITS, "int8", "weight_only", 33),
+        (reduced.DIGITS, "fp16", "", 55),
+        ("segmenter", "int8", "weight_only", 38),
+        ("planes", "int8", "dynamic", 35),
+        ("pass_through", "int8", "weight_only", 100),
+        ("pass_through", "fp16", "", 100),
+    ],
+)
+def test_it_agrees_with_pytorch(member: str, precision: str, scheme: str, least_db: float, tmp_path: Path) -> None:
+    done = reduced.compiled(member, "tflite", precision, scheme)
+    assert all(spec.dtype == "float32" for spec in reduced.own_io(done).inputs + reduced.own_io(done).outputs)
+    outputs = reduced.run(member, done, tmp_path)
+    assert reduced.snr_db(member, outputs) > least_db
+    if member == reduced.DIGITS:
+        assert top1(outputs["logits"], reduced.labels()) > 98.5
+
+
+@pytest.mark.parametrize(
+    ("member", "precision", "scheme", "most"),
+    [
+        *[("streamer", "int8", scheme, MOST_OF_FLOAT32) for scheme in SCHEMES],
+        (reduced.DIGITS, "int8", "dynamic", MOST_OF_FLOAT32),
+        ("streamer", "fp16", "", 0.52),
+        (reduced.DIGITS, "fp16", "", 0.55),
+    ],
+)
+def test_it_is_small(member: str, precision: str, scheme: str, most: float) -> None:
+    assert reduced.share(member, "tflite", precision, scheme) <= most
+
+
+@pytest.mark.parametrize(("precision", "scheme"), [("fp16", ""), *[("int8", scheme) for scheme in SCHEMES]])
+def test_two_builds_are_byte_identical(precision: str, scheme: str, tmp_path: Path) -> None:
+    first = reduced.compiled("streamer", "tflite", precision, scheme)
+    observed = reduced.calibration("streamer")
+    second = reduced.compile_now("streamer", "tflite", tmp_path, precision, scheme, observed)
+    assert Path(first["path"]).read_bytes() == Path(second["path"]).read_bytes()
+
+
+def test_what_stayed_float_is_told() -> None:
+    def notes(precision: str, scheme: str = "") -> list[str]:
+        return reduced.compiled(reduced.DIGITS, "tflite", precision, scheme)["notes"]
+
+    boundary, operators, constants = notes("int8", "dynamic")
+    assert boundary == "inputs and outputs are float32"
+    assert operators.startswith("12 of 24 operators compute in float32: ADD ×2, DEPTHWISE_CONV_2D ×5,")
+    assert constants.startswith("17 constants of 2120 bytes")  # the biases
+    assert notes("int8", "weight_only")[1] == "all 24 operators compute in float32"
+    assert notes("fp16") == ["inputs and outputs are float32", "all 24 operators compute in float32"]
+    assert notes("fp32") == []
+
+
+def test_a_static_file_of_the_smallest_network_does_not_pay() -> None:
+    with pytest.raises(WorkerError, match=r"static would take \d+ bytes, 0.37 of float32, not at most 0.35.*dynamic"):
+        reduced.compiled(reduced.DIGITS, "tflite", "int8", "static")
+
+
+def test_the_ranges_of_a_static_file_come_from_the_calibration_inputs(tmp_path: Path) -> None:
+    quiet = {name: array / 100 for name, array in load_file(reduced.calibration("streamer")).items()}
+    save_file(quiet, tmp_path / "quiet.safetensors")
+    done = reduced.compile_now("streamer", "tflite", tmp_path, "int8", "static", tmp_path / "quiet.safetensors")
+    assert reduced.snr_db("streamer", reduced.run("streamer", done, tmp_path)) < 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (None, "this scheme needs calibration: a safetensors file of real inputs"),
+        ({"audio": np.zeros((4, 255), np.float32)}, r"audio is float32 \[4, 255\], not float32 \['count', 256\]"),
+        ({"audio": np.full((4, 256), np.nan, np.float32)}, "audio holds NaN or infinite values"),
+        ({"audio": np.zeros((3, 256), np.float32)}, r"different counts, \[3, 4\]"),
+        ({"sound": np.zeros((4, 256), np.float32)}, "sound is no input"),
+    ],
+)
+def test_calibration_that_does_not_fit_is_refused(
+    change: dict[str, np.ndarray] | None, message: str, tmp_path: Path
+) -> None:
+    observed = None
+    if change is not None:
+        observed = tmp_path / "wrong.safetensors"
+        right = {"audio": np.zeros((4, 256), np.float32), "state": np.zeros((4, 40), np.float32)}
+        save_file(right | change, observed)
+    with pytest.raises(WorkerError, match=message) as raised:
+        reduced.compile_now("streamer", "tflite", tmp_path, "int8", "static", observed)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("member", ["streamer", "segmenter", reduced.DIGITS])
+def test_the_onnx_model_on_the_way_runs_and_agrees(member: str, tmp_path: Path) -> None:
+    done = reduced.compiled(member, "tflite", "fp32")
+    assert reduced.snr_db(member, reduced.run(member, done, tmp_path, stage="onnx")) > 100
