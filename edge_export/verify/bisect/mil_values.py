@@ -11,7 +11,8 @@ import numpy as np
 
 from edge_export.mothers.protocol import IOSpec
 from edge_export.runtimes.arrays import Array
-from edge_export.runtimes.mil.program import Program, execute, load_program
+from edge_export.runtimes.mil.program import Program, load_program
+from edge_export.runtimes.mil.steps import execute
 from edge_export.runtimes.mil.types import rounded
 from edge_export.verify.bisect.inside import Operator, values_of
 from edge_export.verify.bisect.values import Value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cases_elementwise
@@ -14,6 +15,7 @@ from mil_cases import Case
 
 from edge_export.runtimes.mil.registry import BUILT_IN, OPERATORS
 
+ROOT = Path(__file__).resolve().parents[3]
 CASES = [*cases_elementwise.CASES, *cases_layers.CASES, *cases_tensors.CASES]
 
 
@@ -48,3 +50,8 @@ def test_an_operator_gives_what_pytorch_gives(case: Case, precision: str, tmp_pa
 
 def test_every_operator_is_tested() -> None:
     assert {case.operator for case in CASES} == OPERATORS.keys() | BUILT_IN
+
+
+def test_every_operator_is_documented() -> None:
+    tables = (ROOT / "edge_export" / "runtimes" / "mil" / "README.md").read_text().partition("| operators |")[2]
+    assert set(re.findall(r"`([a-z0-9_]+)`", tables)) - {"unverified"} == OPERATORS.keys() | BUILT_IN
