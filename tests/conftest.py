@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from edge_export.errors import RequestError
+from edge_export.workers.environment_setup import set_up
+
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
@@ -43,3 +46,14 @@ def small_bundle(tmp_path_factory):
     environment = {**os.environ, "EDGE_EXPORT_CACHE": str(out.parent / "cache")}
     subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, timeout=900)
     return out
+
+
+@pytest.fixture(scope="session")
+def tensorflow_environment():
+    """TensorFlow's environment in this machine's cache: set up once (a minute, 2.2 GB), then found there."""
+    try:
+        return set_up("tensorflow", print)
+    except RequestError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"TensorFlow's environment is missing: {error}")
