@@ -99,5 +99,7 @@ def _cut(module: fx.GraphModule, live: list[fx.Node]) -> fx.GraphModule:
     graph.erase_node(graph.output_node())
     graph.output(tuple(copies[node.name] for node in live))
     graph.set_codegen(CodeGen())
-    graph.eliminate_dead_code()
-    return fx.GraphModule(module, graph)
+    beginning = fx.GraphModule(module, graph)
+    beginning.graph.eliminate_dead_code()
+    beginning.recompile()
+    return beginning

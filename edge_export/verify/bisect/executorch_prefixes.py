@@ -56,7 +56,7 @@ def bisect_executorch(pool: Pool, what: str, path: Path, lowering: Lowering, log
     Raises:
         WorkerError: The program can't be cut, or not be lowered as a whole.
     """
-    search = _Search(pool, lowering, log)
+    search = Search(pool, lowering, log)
     whole = lowering.workdir / "whole"
     cuts = search.ask("bisect_cut", {"after": None, "workdir": search.folder(whole)})["cuts"]
     shipped = search.run(path, lowering.io, whole)
@@ -66,21 +66,25 @@ def bisect_executorch(pool: Pool, what: str, path: Path, lowering: Lowering, log
     lowered = search.run(fresh, lowering.io, whole)
     if search.agrees(lowered):
         return _changed(what, search.ask("bisect_weights", {"path": str(path.absolute()), "fresh": str(fresh)}))
-    rows = {cuts[-1]["name"]: search.row(cuts[-1], lowered)} if cuts else {}
-    below, first = -1, len(cuts) - 1
-    while first - below > 1:
-        middle = (below + first) // 2
-        row = search.probe(cuts[middle])
-        if row is None:
-            del cuts[middle]
-            first -= 1
-        else:
-            rows[row.name] = row
-            below, first = (below, middle) if row.state == "departs" else (middle, first)
-    order = [cut["name"] for cut in cuts]
-    shown = sorted(rows.values(), key=lambda row: order.index(row.name))
+    return first_departure(search, what, cuts, lowered)
+
+
+def first_departure(search: Search, what: str, cuts: list[dict[str, str]], whole: Agreement) -> Bisection:
+    """Binary search between what agrees, nothing, and what departs, the whole."""
+    rows = {len(cuts) - 1: search.row(cuts[-1], whole)} if cuts else {}
+    agrees, departs = -1, len(cuts) - 1
+    while untried := [index for index in range(agrees + 1, departs) if index not in rows]:
+        middle = untried[len(untried) // 2]
+        rows[middle] = search.probe(cuts[middle])
+        if rows[middle].state == "agrees":
+            agrees = middle
+        elif rows[middle].state == "departs":
+            departs = middle
     note = f"{len(rows)} beginnings of the program were lowered and run"
-    return Bisection(what, True, tuple(shown), order[first] if order else "", note=note)
+    if alone := [cuts[index]["name"] for index in range(agrees + 1, departs)]:
+        note += f"; or first at {', '.join(alone)}, after which it can't be cut and lowered"
+    first = cuts[departs]["name"] if cuts else ""
+    return Bisection(what, True, tuple(rows[index] for index in sorted(rows)), first, note=note)
 
 
 def _changed(what: str, answer: dict[str, Any]) -> Bisection:
@@ -93,7 +97,7 @@ def _changed(what: str, answer: dict[str, Any]) -> Bisection:
 
 
 @dataclass(frozen=True)
-class _Search:
+class Search:
     """What the workers are asked for."""
 
     pool: Pool
@@ -149,15 +153,15 @@ class _Search:
         state: State = "agrees" if self.agrees(agreed) else "departs"
         return Row(cut["operator"], cut["name"], cut["name"], cut["layer"], agreed.snr_db, agreed.max_abs, state)
 
-    def probe(self, cut: dict[str, str]) -> Row | None:
-        """Lower and run the program up to a node; None where that can't be done by itself."""
+    def probe(self, cut: dict[str, str]) -> Row:
+        """Lower and run the program up to a node; it has no counterpart where that can't be lowered by itself."""
         folder = self.lowering.workdir / cut["name"]
         try:
             answer = self.ask("bisect_cut", {"after": cut["name"], "workdir": self.folder(folder)})
             io = io_from_json(answer["io"])
             path = self.lower(folder / PROGRAM, io, folder)
         except WorkerError:
-            return None
+            return Row(cut["operator"], cut["name"], cut["name"], cut["layer"], None, None, "no counterpart")
         try:
             return self.row(cut, self.run(path, io, folder))
         except WorkerError:  # it crashes
