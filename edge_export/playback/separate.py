@@ -6,7 +6,6 @@ down to mono and given to all its channels, and the mean of what comes out goes 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ import numpy as np
 
 from edge_export.errors import RequestError
 from edge_export.playback.choice import Choice, run_choice
-from edge_export.playback.sound_file import Sound, check_folder, read_sound, write_stems
+from edge_export.playback.stem_files import check_folder, write_stems
 from edge_export.runtimes.stream import calls_for
 from edge_export.verify.metrics import Array
+from edge_export.verify.sound_file import Sound, read_sound, resample
 
 LEAST_TIMEOUT_S = 600.0
 SLOWEST = 20.0
@@ -123,13 +123,3 @@ def _for_listener(stems: Array, sound: Sound, sample_rate: int) -> list[Array]:
     if each.shape[1] != channels:
         each = np.repeat(each.mean(axis=1, keepdims=True), channels, axis=1)
     return list(each)
-
-
-def resample(audio: Array, rate: int, to: int) -> Array:
-    """`(…, samples)` at another rate, float32."""
-    if rate == to:
-        return np.ascontiguousarray(audio, np.float32)
-    from scipy.signal import resample_poly
-
-    common = math.gcd(rate, to)
-    return np.ascontiguousarray(resample_poly(audio, to // common, rate // common, axis=-1), np.float32)

@@ -10,8 +10,10 @@ import numpy as np
 from edge_export.errors import RequestError, one_line
 from edge_export.mothers.protocol import Recordings
 from edge_export.training.data import recordings_for
+from edge_export.training.data.musdb import with_channels
 from edge_export.verify.goldens import fits, load_arrays
 from edge_export.verify.metrics import TASK_METRICS, Array
+from edge_export.verify.sound_file import read_sound, resample
 
 if TYPE_CHECKING:
     from edge_export.mothers.protocol import IOSpec, Mother, TensorSpec
@@ -20,6 +22,10 @@ GOLDENS = 64
 """How many recorded inputs of a folder become goldens."""
 CALIBRATION_BATCH = 32
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+SOUND_SECONDS = (0.5, 10.0)
+"""The shortest sound that is taken, and how much of a longer one."""
+SOUND_GOLDENS = 8
 
 
 def recordings_of(spec: str, mother: Mother, goldens: Path | None) -> Recordings:
@@ -39,10 +45,11 @@ def recordings_of(spec: str, mother: Mother, goldens: Path | None) -> Recordings
 
 
 def read_folder(folder: Path, io: IOSpec) -> Recordings:
-    """Recorded inputs from the images or the safetensors files in `folder`, in the order of their names.
+    """Recorded inputs from the safetensors files, images or sound files in `folder`, in the order of their names.
 
     A safetensors file holds one tensor per input, `(count, …)`; sound may have any number of samples. Images
-    are resized to the input and scaled to 0..1. Calibration averages over the same recordings.
+    are resized to the input and scaled to 0..1. Sound files are resampled and mixed to the mother's rate and channels,
+    and cut to the shortest of them. Calibration averages over the same recordings.
 
     Raises:
         RequestError: The folder holds neither, or a file that can't be read or does not fit the inputs.
@@ -55,15 +62,21 @@ def read_folder(folder: Path, io: IOSpec) -> Recordings:
         raise RequestError(f"--goldens {folder} can't be read ({one_line(error.strerror)}): give a folder") from error
     tensors = [f for f in files if f.suffix == ".safetensors"]
     images = [f for f in files if f.suffix.lower() in IMAGE_SUFFIXES]
+    sounds = [f for f in files if f.suffix.lower() in SOUND_SUFFIXES]
     if tensors:
         parts = [_read_tensors(path, io) for path in tensors]
     elif images and len(io.inputs) == 1 and io.inputs[0].layout == "NCHW" and io.inputs[0].shape[1] in (1, 3):
         parts = [[read_image(path, io.inputs[0])] for path in images]
+    elif sounds and io.stream is not None and len(io.inputs) == 1:
+        parts = [[audio] for audio in _read_sounds(sounds, io.inputs[0].shape[1], io.stream.sample_rate)]
     else:
-        raise RequestError(f"--goldens {folder} holds no .safetensors files, nor images that the mother could take")
+        raise RequestError(
+            f"--goldens {folder} holds no .safetensors files, nor images or sound files that the mother could take"
+        )
     inputs = tuple(torch.from_numpy(np.concatenate(arrays)) for arrays in zip(*parts, strict=True))
+    most = GOLDENS if io.stream is None else SOUND_GOLDENS
     batches = list(zip(*(t.split(CALIBRATION_BATCH) for t in inputs), strict=True))
-    return Recordings(batches=batches, goldens=tuple(t[:GOLDENS] for t in inputs))
+    return Recordings(batches=batches, goldens=tuple(t[:most] for t in inputs))
 
 
 def _read_tensors(path: Path, io: IOSpec) -> list[Array]:
@@ -83,6 +96,19 @@ def _read_tensors(path: Path, io: IOSpec) -> list[Array]:
     if problems:
         raise RequestError(f"--goldens {path}: {'; '.join(problems)}")
     return [arrays[spec.name] for spec in io.inputs]
+
+
+def _read_sounds(paths: list[Path], channels: int, sample_rate: int) -> list[Array]:
+    """Each sound as `(1, channels, samples)` of the same length."""
+    audios = []
+    for path in paths:
+        sound = read_sound(path)
+        audio = resample(with_channels(sound.audio, channels), sound.sample_rate, sample_rate)
+        if audio.shape[1] < SOUND_SECONDS[0] * sample_rate:
+            raise RequestError(f"{path} is shorter than {SOUND_SECONDS[0]:g} s: give longer recordings as --goldens")
+        audios.append(audio)
+    samples = min(int(SOUND_SECONDS[1] * sample_rate), *(audio.shape[1] for audio in audios))
+    return [np.ascontiguousarray(audio[None, :, :samples]) for audio in audios]
 
 
 def read_image(path: Path, spec: TensorSpec) -> Array:

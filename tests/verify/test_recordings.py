@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from PIL import Image
 from safetensors.numpy import save_file
 
 from edge_export.errors import RequestError
-from edge_export.mothers.protocol import IOSpec, Recordings, TensorSpec
+from edge_export.mothers.protocol import IOSpec, Recordings, Stream, TensorSpec
 from edge_export.verify.recordings import read_folder, recordings_of
 from tests import strangers
 
+SOUND = IOSpec(
+    (TensorSpec("audio", (1, 1, 16000)),),
+    (TensorSpec("stems", (1, 2, 1, 16000)),),
+    stream=Stream(16000, 256, 1, 256, ("vocals", "accompaniment")),
+)
 IMAGE = IOSpec((TensorSpec("image", (1, 3, 8, 12), layout="NCHW"),), (TensorSpec("logits", (1, 2)),))
 
 
@@ -31,6 +37,22 @@ def test_images_are_normalised_as_the_mother_says(tmp_path):
     spec = TensorSpec("image", (1, 3, 8, 8), layout="NCHW", mean=(0.5, 0.25, 0.2), std=(0.5, 0.5, 0.1))
     (goldens,) = read_folder(tmp_path, IOSpec((spec,), IMAGE.outputs)).goldens
     assert torch.allclose(goldens[0, :, 3, 3], torch.tensor([1.0, -0.5, 0.0]), atol=1e-6)
+
+
+def test_sound_files_are_resampled_mixed_and_cut_to_the_shortest(tmp_path):
+    tone = np.sin(np.arange(32000) * 0.05).astype(np.float32) / 2
+    soundfile.write(tmp_path / "b.wav", np.stack([tone, np.zeros_like(tone)], 1), 32000, subtype="FLOAT")
+    soundfile.write(tmp_path / "a.flac", tone[:12000], 16000)
+    (goldens,) = read_folder(tmp_path, SOUND).goldens
+    assert goldens.shape == (2, 1, 12000)
+    np.testing.assert_allclose(goldens[0, 0], tone[:12000], atol=1e-4)
+    np.testing.assert_allclose(goldens[1, 0, 100:-100], tone[200:-200:2][: 12000 - 200] / 2, atol=1e-3)
+    soundfile.write(tmp_path / "c.wav", tone[:100], 16000)
+    with pytest.raises(RequestError, match=r"c\.wav is shorter than 0\.5 s"):
+        read_folder(tmp_path, SOUND)
+    (tmp_path / "c.wav").write_bytes(b"RIFF, but no more")
+    with pytest.raises(RequestError, match=r"c\.wav can't be read as sound"):
+        read_folder(tmp_path, SOUND)
 
 
 def test_a_file_that_is_no_image(tmp_path):

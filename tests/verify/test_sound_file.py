@@ -1,4 +1,4 @@
-"""Sound files that may be anything: read whole or refused in one line; stems written all or none."""
+"""Sound files that may be anything: read whole or refused in one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import soundfile as sf
 
 from edge_export.errors import RequestError
-from edge_export.playback.sound_file import check_folder, read_sound, write_stems
+from edge_export.verify.sound_file import read_sound
 
 TONE = (0.5 * np.sin(np.arange(8000) * 0.05)).astype(np.float32)
 
@@ -103,33 +103,3 @@ def test_bad_sound_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
         read_sound(path)
     assert "\n" not in str(error.value)
     assert "bad.wav" in str(error.value)
-
-
-def test_stems_are_written_in_their_subtype(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "vocals.wav").write_text("old")
-    (tmp_path / "out" / "notes.txt").write_text("mine")
-    loud = 2.0 * np.stack([TONE, TONE])
-    write_stems(tmp_path / "out", {"vocals": loud, "rest": TONE[None]}, 8000, "PCM_16")
-    audio, rate = sf.read(tmp_path / "out" / "vocals.wav")
-    assert (audio.shape, rate) == ((8000, 2), 8000)
-    assert np.abs(audio).max() == pytest.approx(1.0, abs=1e-4), "clipped, not wrapped around"
-    write_stems(tmp_path / "out", {"vocals": loud}, 8000, "FLOAT")
-    assert np.array_equal(sf.read(tmp_path / "out" / "vocals.wav", dtype="float32")[0].T, loud)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["notes.txt", "rest.wav", "vocals.wav"]
-
-
-def test_nothing_is_left_where_stems_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(RequestError, match="can't be written"):
-        write_stems(tmp_path / "file" / "out", {"vocals": TONE[None]}, 8000, "PCM_16")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
-
-
-def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
-    source = sound(tmp_path / "vocals.wav")
-    with pytest.raises(RequestError, match="would be overwritten"):
-        check_folder(tmp_path, ["vocals.wav"], source)
-    with pytest.raises(RequestError, match="is a file"):
-        check_folder(source, ["vocals.wav"], source)

@@ -1,9 +1,8 @@
-"""Read a sound file that may be anything, and write stems beside each other or not at all."""
+"""Read a sound file that may be anything."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,39 +88,11 @@ def _truncated(path: Path) -> str | None:
     return f"{real} of {stated} bytes are there" if real < stated < 0xFFFFFF00 else None
 
 
-def check_folder(folder: Path, names: list[str], source: Path) -> None:
-    """RequestError unless files `names` can be written to `folder` without touching `source`."""
-    if folder.exists() and not folder.is_dir():
-        raise RequestError(f"{folder} is a file: give a folder for the stems")
-    for name in names:
-        path = folder / name
-        if path.is_dir():
-            raise RequestError(f"{path} is a folder: give another folder for the stems")
-        if path.exists() and path.samefile(source):
-            raise RequestError(f"{source} would be overwritten: give another folder for the stems")
+def resample(audio: Array, rate: int, to: int) -> Array:
+    """`(…, samples)` at another rate, float32."""
+    if rate == to:
+        return np.ascontiguousarray(audio, np.float32)
+    from scipy.signal import resample_poly
 
-
-def write_stems(folder: Path, stems: dict[str, Array], sample_rate: int, subtype: str) -> None:
-    """Write `NAME.wav` for each of `stems` `(channels, samples)`, all or none; files of these names are replaced.
-
-    Raises:
-        RequestError: The folder can't be written.
-    """
-    import soundfile
-
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-    except OSError as error:
-        raise RequestError(f"{folder.parent} can't be written ({one_line(error.strerror)}): give another") from error
-    try:
-        for name, audio in stems.items():
-            clipped = audio if subtype in ("FLOAT", "DOUBLE") else np.clip(audio, -1.0, 1.0)
-            soundfile.write(staged / f"{name}.wav", clipped.T, sample_rate, subtype=subtype)
-        folder.mkdir(exist_ok=True)
-        for name in stems:
-            (staged / f"{name}.wav").replace(folder / f"{name}.wav")
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise RequestError(f"{folder} can't be written ({one_line(error, 120)}): give another folder") from error
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    common = math.gcd(rate, to)
+    return np.ascontiguousarray(resample_poly(audio, to // common, rate // common, axis=-1), np.float32)
