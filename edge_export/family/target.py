@@ -39,7 +39,9 @@ class ArtifactPlan(Record):
     @property
     def every_scheme(self) -> tuple[str, ...]:
         """The schemes to try, in order; one empty name where there is only one way."""
-        return self.schemes or tuple(FORMATS[self.format].precisions[self.precision]) or ("",)
+        known = FORMATS[self.format]
+        offered = tuple(scheme for scheme in known.precisions[self.precision] if scheme not in known.on_request)
+        return self.schemes or offered or ("",)
 
 
 class Target(Record):

@@ -17,6 +17,7 @@ class Format:
         precisions: The precisions that it offers, each with its schemes: the ways to get there, from the one that
             changes the numbers most to the mildest. Empty where there is only one way.
         description: One line for people.
+        on_request: Schemes that are tried only where a target file lists them.
     """
 
     module: str
@@ -24,6 +25,7 @@ class Format:
     backends: tuple[str, ...]
     precisions: Mapping[str, tuple[str, ...]]
     description: str
+    on_request: tuple[str, ...] = ()
 
 
 FORMATS: dict[str, Format] = {
@@ -40,6 +42,7 @@ FORMATS: dict[str, Format] = {
         backends=("mlprogram",),
         precisions={"fp32": (), "fp16": (), "int8": ("palette4", "palette6", "linear8")},
         description="Core ML program (iOS 17, macOS 14 and later)",
+        on_request=("palette4", "palette6"),
     ),
     "tflite": Format(
         module="edge_export.formats.tflite",
