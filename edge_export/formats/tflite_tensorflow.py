@@ -89,13 +89,13 @@ def _convert(model: ModelProto, io: IOSpec, own_io: IOSpec) -> bytes:
             non_verbose=True,
             verbosity="error",
         )
-    channels_last = network.onnx_output_layouts
+    channels_last = network.onnx_output_layouts  # its guess, by the last operator
 
     def call(*inputs: Any) -> list[Any]:
         given = zip(inputs, own_io.inputs, io.inputs, strict=True)
         results = tf.nest.flatten(network([_to_inner(tf, value, own, spec) for value, own, spec in given]))
         made = zip(results, io.outputs, own_io.outputs, strict=True)
-        return [_from_inner(tf, value, channels_last[spec.name], spec, own) for value, spec, own in made]
+        return [_from_inner(tf, value, spec, own, channels_last[spec.name]) for value, spec, own in made]
 
     arguments = [tf.TensorSpec(s.shape, s.dtype, name=f"input_{i}") for i, s in enumerate(own_io.inputs)]
     function = tf.function(call, input_signature=arguments).get_concrete_function()
@@ -109,11 +109,13 @@ def _to_inner(tf: Any, value: Any, own: TensorSpec, spec: TensorSpec) -> Any:
     return tf.transpose(value, (0, 2, 3, 1)) if spec.layout == own.layout == "NCHW" else value
 
 
-def _from_inner(tf: Any, value: Any, channels_last: bool, spec: TensorSpec, own: TensorSpec) -> Any:
-    """To the artifact's layout, from that of the member or, `channels_last`, with axis 1 at the end."""
+def _from_inner(tf: Any, value: Any, spec: TensorSpec, own: TensorSpec, channels_last: bool) -> Any:
+    """To the artifact's layout; from the member's, or one with axis 1 at the end: `channels_last` if no shape says it."""
     axes = range(len(spec.shape))
-    if channels_last:
-        value = tf.transpose(value, [axes[0], axes[-1], *axes[1:-1]])
+    last = [*axes[:1], *axes[2:], *axes[1:2]]
+    shape = tuple(spec.shape[axis] for axis in last)
+    if channels_last if shape == spec.shape else tuple(value.shape) == shape:
+        value = tf.transpose(value, [last.index(axis) for axis in axes])
     if spec.layout != own.layout:
         value = tf.transpose(value, [spec.layout.index(axis) for axis in own.layout])
     return value

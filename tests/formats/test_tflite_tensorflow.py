@@ -1,0 +1,202 @@
+"""By TensorFlow to a `.tflite` file: the same boundary, the same numbers, and a way where the direct one fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import compiled_members as members
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+from torch import nn
+
+from edge_export.formats.compiled import Compiled
+from edge_export.formats.order import compile_in_worker
+from edge_export.inspection.tflite import inspect
+from edge_export.mothers.io_json import io_to_json
+from edge_export.mothers.protocol import IOSpec, TensorSpec
+from edge_export.runtimes import RUNTIMES
+from edge_export.verify.metrics import agreement
+from edge_export.workers import WorkerError
+
+pytestmark = pytest.mark.slow
+
+
+class Pooled(nn.Module):
+    """Pooling that rounds up: onnx2tf's own writer takes it, and divides by the wrong counts at the border."""
+
+    io = IOSpec(
+        (TensorSpec("image", (1, 3, 9, 9), layout="NCHW"),), (TensorSpec("features", (1, 8, 5, 5), layout="NCHW"),)
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return nn.functional.avg_pool2d(self.conv(image), 2, ceil_mode=True)
+
+
+class Dilated(nn.Module):
+    """Dilated pooling over time, which onnx2tf's own writer refuses."""
+
+    io = IOSpec((TensorSpec("frames", (1, 4, 16)),), (TensorSpec("peaks", (1, 6, 12)),))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(4, 6, 3)
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        return nn.functional.max_pool1d(self.conv(frames), 2, stride=1, dilation=2)
+
+
+class Wrapped(nn.Module):
+    """Circular padding, which neither way knows."""
+
+    io = IOSpec((TensorSpec("x", (1, 4, 8, 8), layout="NCHW"),), (TensorSpec("y", (1, 4, 10, 10), layout="NCHW"),))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.pad(x, (1, 1, 1, 1), mode="circular")
+
+
+def exported(network: Any, folder: Path) -> Path:
+    inputs = tuple(torch.zeros(spec.shape) for spec in network.io.inputs)
+    torch.export.save(torch.export.export(network, inputs), folder / "network.pt2")
+    return folder / "network.pt2"
+
+
+def made(program: Path, io: IOSpec, folder: Path, precision: str = "fp32", **options: object) -> Compiled:
+    return compile_in_worker(
+        members.pool(),
+        format_name="tflite",
+        precision=precision,
+        options=options,
+        program=program,
+        io=io,
+        workdir=folder / "made",
+        log=folder / "made.log",
+    )
+
+
+def outputs_of(
+    runtime: str, compiled: Compiled, io: IOSpec, inputs: dict[str, np.ndarray], folder: Path
+) -> tuple[str, dict[str, np.ndarray]]:
+    """The name and version of a runtime of `.tflite` files, and what it gives."""
+    environment = next(each.environment for each in RUNTIMES["tflite"] if each.name == runtime)
+    save_file(inputs, folder / "inputs.safetensors")
+    args = {
+        "format": "tflite",
+        "runtime": runtime,
+        "path": str(compiled.path),
+        "io": io_to_json(compiled.io),
+        "member_io": io_to_json(io),
+        "inputs": str(folder / "inputs.safetensors"),
+        "outputs": str(folder / "outputs.safetensors"),
+    }
+    answer = members.ask("run", args, environment or "tflite")
+    return answer["runtime"], load_file(folder / "outputs.safetensors")
+
+
+@pytest.mark.parametrize("runtime", ["LiteRT", "TensorFlow"])
+@pytest.mark.parametrize("member", members.MEMBERS)
+def test_a_file_by_tensorflow_is_the_direct_one_from_outside(
+    member: str, runtime: str, tensorflow_environment: Path, tmp_path: Path
+) -> None:
+    io = members.MEMBERS[member][1]
+    compiled = made(members.program(member), io, tmp_path, route="tensorflow")
+    direct, direct_io = members.compiled(member, "tflite")
+    assert compiled.io == direct_io
+    assert compiled.path.name == direct.name
+    assert compiled.tools["tensorflow"] == "2.21.0"
+    assert {path.name for path in compiled.path.parent.iterdir()} == {path.name for path in direct.parent.iterdir()}
+    if member != "pass_through":  # of which TensorFlow makes one tensor with three names
+        mine, theirs = inspect(compiled.path), inspect(direct)
+        assert (mine.inputs, mine.outputs) == (theirs.inputs, theirs.outputs)
+    inputs = members.samples(member, 3)
+    _, outputs = outputs_of(runtime, compiled, io, inputs, tmp_path)
+    for name, array in members.expected(member, inputs).items():
+        np.testing.assert_allclose(outputs[name], array, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("member", ["classifier", "segmenter"])
+def test_images_may_keep_their_layout(member: str, tensorflow_environment: Path, tmp_path: Path) -> None:
+    io = members.MEMBERS[member][1]
+    compiled = made(members.program(member), io, tmp_path, route="tensorflow", input_layout="NCHW")
+    assert compiled.io == io
+    inputs = members.samples(member, 2)
+    _, outputs = outputs_of("LiteRT", compiled, io, inputs, tmp_path)
+    for name, array in members.expected(member, inputs).items():
+        np.testing.assert_allclose(outputs[name], array, rtol=1e-4, atol=1e-5)
+
+
+def test_the_same_bytes_whatever_was_converted_before(tensorflow_environment: Path, tmp_path: Path) -> None:
+    contents = []
+    for member in ("classifier", "streamer", "classifier"):
+        io = members.MEMBERS[member][1]
+        contents.append(made(members.program(member), io, tmp_path, route="tensorflow").path.read_bytes())
+    assert contents[0] == contents[2]
+
+
+def test_other_precisions_are_made_of_it(tensorflow_environment: Path, tmp_path: Path) -> None:
+    io = members.MEMBERS["streamer"][1]
+    compiled = made(members.program("streamer"), io, tmp_path, "fp16", route="tensorflow")
+    inputs = members.samples("streamer", 3)
+    for runtime in ("LiteRT", "TensorFlow"):
+        _, outputs = outputs_of(runtime, compiled, io, inputs, tmp_path)
+        for name, array in members.expected("streamer", inputs).items():
+            snr_db = agreement(array, outputs[name], scores=False).snr_db
+            assert snr_db is not None
+            assert 55 < snr_db < 90
+
+
+@pytest.mark.parametrize(("kind", "why"), [(Pooled, "features differs from the network"), (Dilated, "dilations=")])
+def test_what_the_direct_way_gets_wrong_or_refuses_is_converted_by_tensorflow(
+    kind: type[nn.Module], why: str, tensorflow_environment: Path, tmp_path: Path
+) -> None:
+    network = kind().eval()
+    program = exported(network, tmp_path)
+    with pytest.raises(WorkerError, match=why) as error:
+        made(program, network.io, tmp_path, route="direct")
+    compiled = made(program, network.io, tmp_path)
+    assert compiled.notes == (f"the direct route failed ({error.value}): converted by TensorFlow",)
+    assert compiled.tools["tensorflow"] == "2.21.0"
+    (given,), (wanted,) = network.io.inputs, network.io.outputs
+    samples = torch.randn(5, *given.shape[1:])
+    with torch.no_grad():
+        expected = torch.cat([network(sample) for sample in samples.split(1)]).numpy()
+    for runtime in ("LiteRT", "TensorFlow"):
+        version, outputs = outputs_of(runtime, compiled, network.io, {given.name: samples.numpy()}, tmp_path)
+        assert version.startswith(f"{runtime} 2.")
+        np.testing.assert_allclose(outputs[wanted.name], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_neither_way_knows_names_both_reasons(tensorflow_environment: Path, tmp_path: Path) -> None:
+    network = Wrapped()
+    with pytest.raises(WorkerError, match=r"NotConverted: .*wrap.*; and by TensorFlow: "):
+        made(exported(network, tmp_path), network.io, tmp_path)
+
+
+def test_without_the_environment_the_error_says_how_to_set_it_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_EXPORT_CACHE", str(tmp_path / "cache"))
+    network = Wrapped()
+    program = exported(network, tmp_path)
+    with pytest.raises(WorkerError, match="run `python -m edge_export doctor --setup tensorflow`") as error:
+        made(program, network.io, tmp_path, route="tensorflow")
+    assert error.value.reason == "environment"
+    with pytest.raises(WorkerError, match="wrap") as error:
+        made(program, network.io, tmp_path)
+    assert "TensorFlow" not in str(error.value)
+
+
+def test_a_wrong_request_is_not_tried_twice(tensorflow_environment: Path, tmp_path: Path) -> None:
+    io = members.MEMBERS["classifier"][1]
+    with pytest.raises(WorkerError, match="option input_layout must be one of") as error:
+        made(members.program("classifier"), io, tmp_path, input_layout="CHWN")
+    assert "TensorFlow" not in str(error.value)
+    with pytest.raises(WorkerError, match="logits"):
+        made(members.program("classifier"), replace(io, outputs=(TensorSpec("logits", (1, 9)),)), tmp_path)
