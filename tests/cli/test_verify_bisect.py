@@ -79,7 +79,7 @@ def test_one_artifact_as_a_table(edge_export, changed_bundle):
     [
         (("--bisect", "--member", "w9"), "no member w9: give one of w0.25"),
         (("--bisect", "--artifact", "onnx"), "no artifact onnx: give one of "),
-        (("--member", "w0.25"), "--bisect"),
+        (("--member", "w0.25"), "say where --bisect looks"),
     ],
 )
 def test_wrong_requests(edge_export, small_bundle, arguments, says):

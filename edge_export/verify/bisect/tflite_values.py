@@ -58,11 +58,13 @@ def look_inside(path: Path, io: IOSpec, samples: Sequence[Mapping[str, Array]]) 
 
 
 def _unique_names(details: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
-    """The tensors' names; the file may give one name to several."""
+    """The tensors' names; the file may give one name to several, or none."""
     taken: set[str] = set()
     names = {}
     for index, entry in details.items():
-        name = entry["name"] if entry["name"] not in taken else f"{entry['name']} (tensor {index})"
+        name = entry["name"] or f"tensor {index}"
+        if name in taken:
+            name = f"{name} (tensor {index})"
         taken.add(name)
         names[index] = name
     return names

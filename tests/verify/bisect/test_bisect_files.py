@@ -12,7 +12,8 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from edge_export.mothers.io_json import io_to_json
+from edge_export.mothers.io_json import io_from_json, io_to_json
+from edge_export.mothers.protocol import IOSpec
 from edge_export.verify.goldens import save_arrays
 from tests.compiled_members import MEMBERS, ask, compiled, folder, network, program, samples
 
@@ -29,17 +30,16 @@ def onnx_model() -> Path:
     return path
 
 
-def look(path: Path, format_name: str, io, snr_db: float) -> dict:
-    inputs = folder() / "bisect.safetensors"
-    save_arrays(inputs, samples("classifier", 4))
-    member_io = io_to_json(MEMBERS["classifier"][1])
+def look(path: Path, format_name: str, io: IOSpec, snr_db: float, member: str = "classifier") -> dict:
+    inputs = folder() / f"bisect-{member}.safetensors"
+    save_arrays(inputs, samples(member, 4))
     args = {
-        "what": "x",
+        "what": member,
         "format": format_name,
         "path": str(path),
         "io": io_to_json(io),
-        "member_io": member_io,
-        "program": str(program("classifier")),
+        "member_io": io_to_json(MEMBERS[member][1]),
+        "program": str(program(member)),
         "samples": str(inputs),
         "snr_db": snr_db,
     }
@@ -102,23 +102,33 @@ def test_the_largest_drop_of_a_file_that_holds(tmp_path):
     assert worst["layer"] == MIDDLE
 
 
+def test_quantised_activations_are_the_numbers_they_stand_for(tmp_path):
+    """And the names that a small file leaves out are not needed."""
+    observed = tmp_path / "observed.safetensors"
+    save_arrays(observed, samples("streamer", 64))
+    io = MEMBERS["streamer"][1]
+    args = {
+        "format": "tflite",
+        "precision": "int8",
+        "program": str(program("streamer")),
+        "io": io_to_json(io),
+        "workdir": str(tmp_path),
+        "options": {"scheme": "static"},
+        "calibration": str(observed),
+    }
+    done = ask("compile", args, "tflite")
+    found = look(Path(done["path"]), "tflite", io_from_json(done["io"]), 20, "streamer")
+    assert not found["departs"]
+    fully_connected = [row for row in found["rows"] if row["operator"] == "FULLY_CONNECTED"]
+    assert fully_connected
+    assert all(row["state"] == "agrees" and row["snr_db"] < 60 for row in fully_connected)
+
+
 @pytest.mark.parametrize("format_name", ["tflite", "coreml"])
 def test_state_and_images_of_equal_sides(format_name):
     """Members with several inputs, with state, and with outputs whose shape tells no layout apart."""
     for member in ("streamer", "segmenter", "planes"):
         path, io = compiled(member, format_name)
-        inputs = folder() / f"bisect-{member}.safetensors"
-        save_arrays(inputs, samples(member, 3))
-        args = {
-            "what": member,
-            "format": format_name,
-            "path": str(path),
-            "io": io_to_json(io),
-            "member_io": io_to_json(MEMBERS[member][1]),
-            "program": str(program(member)),
-            "samples": str(inputs),
-            "snr_db": 90,
-        }
-        found = ask("bisect_file", args, "bisect")
+        found = look(path, format_name, io, 90, member)
         assert not found["departs"], member
         assert found["rows"]
