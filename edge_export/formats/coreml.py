@@ -90,11 +90,12 @@ def _save_compressed(model: Any, scheme: str, path: Path) -> None:
     """Save the first way to compress `model` that is small enough, or else the smallest."""
     limit = most_bytes(model)
     for compressed in candidates(model, scheme):
-        shutil.rmtree(path, ignore_errors=True)
-        compressed.save(str(path))
-        compact(path)
-        if sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) <= limit:
-            return
+        for short_names in (False, True):
+            shutil.rmtree(path, ignore_errors=True)
+            compressed.save(str(path))
+            compact(path, short_names=short_names)
+            if sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) <= limit:
+                return
 
 
 def _allowed_names(io: IOSpec) -> IOSpec:

@@ -2,7 +2,7 @@
 
     equal constants          → one of them (a convolution's strides stand there once per layer)
     small constants          → in the program, where they save a weight file's 64 bytes of metadata and its padding
-    names inside the program → short ones; those of inputs and outputs stay
+    names inside the program → kept for who looks inside, or short ones where they are too much
     who converted it         → left out; the bundle's manifest says so
 
 Types, operators, their arguments and all numbers stay as they are.
@@ -21,8 +21,8 @@ _LETTERS = string.ascii_letters
 _FILE = "@model_path/weights/weight.bin"
 
 
-def compact(package: Path) -> None:
-    """Rewrite `package`, as coremltools saved it, in place.
+def compact(package: Path, *, short_names: bool = False) -> None:
+    """Rewrite `package`, as coremltools saved it, in place; inputs and outputs keep their names at any rate.
 
     Raises:
         ValueError: A weight is of a type that is not moved.
@@ -37,7 +37,8 @@ def compact(package: Path) -> None:
         for block in function.block_specializations.values():
             _move_small(block, folder / "weights" / "weight.bin")
             _merge_equal(block)
-            _shorten_names(block, {entry.name for entry in function.inputs} | set(block.outputs))
+            if short_names:
+                _shorten_names(block, {entry.name for entry in function.inputs} | set(block.outputs))
     (folder / "model.mlmodel").write_bytes(spec.SerializeToString(deterministic=True))
 
 

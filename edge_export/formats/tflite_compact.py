@@ -2,7 +2,8 @@
 
     equal tables and vectors → written once, referred to from everywhere (a FlatBuffer may be any acyclic graph)
     equal constants          → one buffer
-    names of inner tensors, metadata, shape signatures that repeat the shape → left out; no runtime reads them
+    metadata, shape signatures that repeat the shape → left out; no runtime reads them
+    names of inner tensors → kept for who looks inside, or left out where they are too much
 
 Constants stay aligned to 16 bytes, as TensorFlow Lite's schema asks for and as Python's FlatBuffers do not do.
 """
@@ -18,14 +19,14 @@ _IDENTIFIER = b"TFL3"
 _CONSTANT_ALIGNMENT = 16
 
 
-def compact(model: Any) -> bytes:
-    """The bytes of a `ModelT`, which is changed on the way: its inputs and outputs alone keep their names."""
+def compact(model: Any, *, names: bool = True) -> bytes:
+    """The bytes of a `ModelT`, which is changed on the way; without `names` only inputs and outputs keep theirs."""
     model.description = model.metadata = model.metadataBuffer = None
     for graph in model.subgraphs:
         graph.name = None
         boundary = {int(index) for index in (*graph.inputs, *graph.outputs)}
         for index, tensor in enumerate(graph.tensors):
-            if index not in boundary:
+            if not names and index not in boundary:
                 tensor.name = None
             if tensor.shapeSignature is not None and list(tensor.shapeSignature) == list(tensor.shape):
                 tensor.shapeSignature = None

@@ -12,6 +12,8 @@ from typing import Any
 
 from edge_export.formats.tflite_compact import compact
 
+MOST_OF_FLOAT32 = 0.55
+"""What a file may have of the float32 file's bytes with the names of its inner tensors; it loses them otherwise."""
 _LARGEST = 65504.0
 """Of float16. A constant with a larger value stays float32."""
 
@@ -34,7 +36,8 @@ def halve(float32: bytes) -> bytes:
             if _halve_buffer(model.buffers, tensor.buffer, halved):
                 tensor.type = schema.TensorType.FLOAT16
                 widened[index] = len(graph.tensors)
-                graph.tensors.append(schema.TensorT(shape=tensor.shape, type=schema.TensorType.FLOAT32))
+                name = tensor.name + b"/float32"
+                graph.tensors.append(schema.TensorT(tensor.shape, schema.TensorType.FLOAT32, name=name))
         for operator in graph.operators:
             operator.inputs = [widened.get(int(index), int(index)) for index in operator.inputs]
         graph.operators[:0] = [
@@ -43,7 +46,8 @@ def halve(float32: bytes) -> bytes:
         ]
     for index, values in halved.items():
         model.buffers[index].data = values
-    return compact(model)
+    content = compact(model)
+    return content if len(content) <= MOST_OF_FLOAT32 * len(float32) else compact(model, names=False)
 
 
 def _halve_buffer(buffers: Any, index: int, halved: dict[int, Any]) -> bool:

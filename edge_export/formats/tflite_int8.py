@@ -35,7 +35,8 @@ Sample = dict[str, Any]
 def quantise(float32: bytes, signature: str, scheme: str, samples: Sequence[Sample]) -> bytes:
     """The file `float32`, quantised by `scheme`.
 
-    Weights have a scale per channel, or per tensor where the file would take more than `MOST_OF_FLOAT32` otherwise.
+    Weights have a scale per channel, and tensors their names. Where the file would take more than `MOST_OF_FLOAT32`, it
+    loses the names first; then weights have one scale each.
 
     Args:
         signature: The key of the file's signature.
@@ -47,9 +48,11 @@ def quantise(float32: bytes, signature: str, scheme: str, samples: Sequence[Samp
     """
     content = b""
     for granularity in _GRANULARITIES:
-        content = compact(_quantised(float32, signature, scheme, samples, granularity))
-        if len(content) <= MOST_OF_FLOAT32 * len(float32):
-            return content
+        model = _quantised(float32, signature, scheme, samples, granularity)
+        for names in (True, False):
+            content = compact(model, names=names)
+            if len(content) <= MOST_OF_FLOAT32 * len(float32):
+                return content
     if scheme == "static":
         raise ValueError(
             f"scheme static would take {len(content)} bytes, {len(content) / len(float32):.2f} of float32, not at most "

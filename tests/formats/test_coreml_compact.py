@@ -21,7 +21,7 @@ def packages(tmp_path: Path) -> tuple[Path, Path]:
 
     original = Path(reduced.compiled(reduced.DIGITS, "coreml", "fp16")["path"])
     shutil.copytree(original, tmp_path / "compact.mlpackage")
-    compact(tmp_path / "compact.mlpackage")
+    compact(tmp_path / "compact.mlpackage", short_names=True)
     normalise(tmp_path / "compact.mlpackage")
     return original, tmp_path / "compact.mlpackage"
 
