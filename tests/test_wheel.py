@@ -33,6 +33,7 @@ def test_the_installed_wheel_builds_from_any_folder(tmp_path):
     assert {f"edge_export/targets/{name}.toml" for name in ("android", "ios", "linux")} <= names
     checkpoints = {f"edge_export/mothers/checkpoints/{name}.safetensors" for name in ("digits", "separator")}
     assert checkpoints <= names
+    assert "edge_export/workers/pins/tensorflow.txt" in names
     assert not [name for name in names if name.startswith(("tests", "examples", "benchmarks"))]
 
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"

@@ -19,8 +19,8 @@ PACKAGE = Path(edge_export.__file__).parent
 SOURCES: dict[str, tuple[str, ...]] = {
     "open": ("mothers", "training/data", "verify"),
     "prepare": ("mothers", "training/data", "members", "baking", "verify"),
-    "compile": ("formats",),
-    "measure": ("runtimes", "formats", "verify"),
+    "compile": ("formats", "workers/pins"),
+    "measure": ("runtimes", "formats", "verify", "workers/pins"),
     "bundle": ("",),
 }
 # Beside this package: what a step's result is made with.

@@ -110,7 +110,7 @@ def _to_inner(tf: Any, value: Any, own: TensorSpec, spec: TensorSpec) -> Any:
 
 
 def _from_inner(tf: Any, value: Any, spec: TensorSpec, own: TensorSpec, channels_last: bool) -> Any:
-    """To the artifact's layout; from the member's, or one with axis 1 at the end: `channels_last` if no shape says it."""
+    """To the artifact's layout; from the member's, or one with axis 1 last: `channels_last` where no shape says it."""
     axes = range(len(spec.shape))
     last = [*axes[:1], *axes[2:], *axes[1:2]]
     shape = tuple(spec.shape[axis] for axis in last)

@@ -35,6 +35,36 @@ def test_a_broken_converter_is_named_and_the_rest_still_tried(tmp_path):
     assert "half an installation" in broken["detail"]
     assert "pip install onnx2tf==" in broken["remedy"]
     assert ("runtime", "LiteRT") not in checks
+    missing = checks["environment", "tensorflow"]
+    assert missing["ok"] is None
+    assert "python -m edge_export doctor --setup tensorflow" in missing["remedy"]
+
+
+@pytest.mark.slow
+def test_an_environment_is_found_at_once_and_tried(edge_export, tensorflow_environment, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "environments").symlink_to(tensorflow_environment.parents[2])
+    done = edge_export("doctor", "--setup", "tensorflow", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["environment"] == "tensorflow"
+    assert Path(answer["python"]).samefile(tensorflow_environment)
+    assert "making" not in done.stderr
+    assert "is set up in" in edge_export("doctor", "--setup", "tensorflow").stdout
+
+    done = edge_export("doctor", "--json")
+    assert done.returncode == 0, done.stdout
+    checks = {(c["kind"], c["name"]): c for c in json.loads(done.stdout)["checks"]}
+    assert all(c["ok"] and not c["remedy"] for c in checks.values())
+    assert checks["runtime", "LiteRT"]["version"] == "2.1.2"
+    assert checks["runtime", "TensorFlow"]["version"] == "2.21.0"
+    assert checks["environment", "tensorflow"]["version"] == "tensorflow 2.21.0"
+
+
+def test_an_unknown_environment_is_a_wrong_request(edge_export):
+    done = edge_export("doctor", "--setup", "tensorfow")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["edge_export: there is no environment 'tensorfow', only tensorflow"]
 
 
 def test_remedies_install_what_is_locked():
