@@ -11,14 +11,14 @@ from edge_export.formats.compiled import Compiled
 from edge_export.formats.tflite_tensorflow import BY_TENSORFLOW, CONVERTED, ENVIRONMENT, ONNX, NotConverted
 from edge_export.mothers.io_json import io_from_json, io_to_json
 from edge_export.mothers.protocol import IOSpec
-from edge_export.workers import Pool, WorkerError
+from edge_export.workers import WorkerError, Workers
 from edge_export.workers.environments import why_missing
 
 COMPILE_TIMEOUT_S = 900.0
 
 
 def compile_in_worker(
-    pool: Pool,
+    pool: Workers,
     *,
     format_name: str,
     precision: str,
@@ -68,7 +68,7 @@ def compile_in_worker(
     return replace(compiled, notes=(f"the direct route failed ({direct}): converted by TensorFlow", *compiled.notes))
 
 
-def _compile(pool: Pool, arguments: dict[str, Any], log: Path) -> Compiled:
+def _compile(pool: Workers, arguments: dict[str, Any], log: Path) -> Compiled:
     kind = arguments["format"]
     answer = pool.submit("compile", arguments, kind=kind, timeout_s=COMPILE_TIMEOUT_S, log=log).result()
     own_io, notes = io_from_json(answer["io"]), tuple(answer["notes"])
@@ -76,7 +76,7 @@ def _compile(pool: Pool, arguments: dict[str, Any], log: Path) -> Compiled:
     return Compiled(Path(answer["path"]), own_io, answer["tools"], notes, answer["seconds"], stages)
 
 
-def _by_tensorflow(pool: Pool, arguments: dict[str, Any], log: Path) -> Compiled:
+def _by_tensorflow(pool: Workers, arguments: dict[str, Any], log: Path) -> Compiled:
     """The three steps of `tflite_tensorflow.py`."""
     if reason := why_missing(ENVIRONMENT):
         raise WorkerError(f"route={BY_TENSORFLOW}: the environment {ENVIRONMENT} is {reason}", "environment")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge_export.mothers.protocol import IOSpec
-    from edge_export.workers import Pool
+    from edge_export.workers import Workers
 
 RUN_TIMEOUT_S = 600.0
 
@@ -77,7 +77,7 @@ def join_inputs(path: Path, goldens: Path, held_out: Path | None) -> Path:
 
 
 def measure_artifact(
-    pool: Pool,
+    pool: Workers,
     file: File,
     runtime: Runtime,
     reference: Reference,
@@ -154,7 +154,7 @@ def compare(outputs: dict[str, Array], golden: dict[str, Array], io: IOSpec) -> 
 
 
 def _run(
-    pool: Pool, file: File, runtime: Runtime, inputs: Path, workdir: Path, log: Path, *, repeat: bool = False
+    pool: Workers, file: File, runtime: Runtime, inputs: Path, workdir: Path, log: Path, *, repeat: bool = False
 ) -> tuple[dict[str, Array], dict[str, Any]]:
     """The outputs on the samples in `inputs`, and the worker's answer."""
     outputs_path = workdir / f"outputs-{file.format}.safetensors"
@@ -179,7 +179,7 @@ def _run(
 
 
 def _stage(
-    pool: Pool,
+    pool: Workers,
     file: File,
     format_name: str,
     path: Path,

@@ -10,7 +10,7 @@ from typing import Any
 from edge_export.errors import RequestError
 from edge_export.mothers.catalog import CATALOG
 from edge_export.mothers.checkpoint import file_sha256
-from edge_export.workers import Pool, WorkerError
+from edge_export.workers import WorkerError, Workers
 
 # What the tasks leave in their folders.
 INPUTS, HELD_OUT, EXTREMES = "inputs.safetensors", "held_out.safetensors", "extremes.safetensors"
@@ -82,7 +82,7 @@ class RecordedFiles:
 
 
 def order(
-    pool: Pool, task: str, source: MotherSource, args: Mapping[str, Any], workdir: Path, log: Path
+    pool: Workers, task: str, source: MotherSource, args: Mapping[str, Any], workdir: Path, log: Path
 ) -> dict[str, Any]:
     """Have a worker do "open" or "prepare" (see `tasks.py`), which leaves its files in `workdir`.
 

@@ -1,6 +1,7 @@
 """Worker processes: converters and runtimes run in them, so that their crashes, hangs and noise stay there."""
 
+from edge_export.workers.contract import Workers
 from edge_export.workers.pool import Pool
 from edge_export.workers.process import WorkerError
 
-__all__ = ["Pool", "WorkerError"]
+__all__ = ["Pool", "WorkerError", "Workers"]
