@@ -14,6 +14,7 @@ from edge_export.build.members import Family, Prepared, bundle_recorded, open_mo
 from edge_export.build.site import Progress, Request, Site
 from edge_export.cache.keys import TOOLS, key_of
 from edge_export.cache.owned import owned_folder, remove_abandoned
+from edge_export.errors import RequestError
 from edge_export.family.bundle import check_output, finish_interrupted, staging, write_records
 from edge_export.family.finished import keep_bundle, take_finished
 from edge_export.family.manifest import Manifest, MotherEntry
@@ -21,7 +22,8 @@ from edge_export.family.numerics import MemberNumerics, Numerics
 from edge_export.mothers.checkpoint import file_sha256
 from edge_export.runtimes import RUNTIMES, why_unavailable
 from edge_export.verify.order import MotherSource
-from edge_export.workers import Pool
+from edge_export.workers import Pool, Workers
+from edge_export.workers.cluster import ClusterLost, ClusterPool
 
 SCRATCH = "edge_export-"
 
@@ -48,16 +50,29 @@ def build(request: Request, progress: Progress) -> Built:
         RequestError: The request can't be built at all; nothing is written then.
     """
     check_output(request.out)
+    with _workers(request) as pool:
+        try:
+            return _build_with(pool, request, progress)
+        except ClusterLost as error:
+            raise RequestError(str(error)) from error
+
+
+def _workers(request: Request) -> Workers:
+    """The workers of this machine, or of the cluster that is asked for."""
+    if request.cluster is not None:
+        return ClusterPool(request.cluster, request.jobs)
+    jobs = request.jobs or os.cpu_count() or 1
+    return Pool(jobs, memory_limit_bytes=_memory_share(jobs))
+
+
+def _build_with(pool: Workers, request: Request, progress: Progress) -> Built:
     remove_abandoned(Path(tempfile.gettempdir()), SCRATCH)
     finish_interrupted(request.out)
     key = _bundle_key(request)
     if request.store is not None and key is not None and (found := take_finished(request.store, key, request.out)):
         bundle, changed = found
         return Built(bundle.manifest, bundle.numerics, {}, changed)
-    with (
-        owned_folder(Path(tempfile.gettempdir()), SCRATCH) as scratch,
-        Pool(request.jobs, memory_limit_bytes=_memory_share(request.jobs)) as pool,
-    ):
+    with owned_folder(Path(tempfile.gettempdir()), SCRATCH) as scratch:
         site = Site(request, scratch, pool, progress, {})
         opened = open_mother(site)
         with staging(request.out) as staged:
@@ -85,8 +100,8 @@ def _build_members(site: Site, family: Family, names: dict[str, str]) -> tuple[M
     for name in names.values():
         site.progress(name, "member", "waiting")
     with (
-        ThreadPoolExecutor(max_workers=request.jobs) as preparers,
-        ThreadPoolExecutor(max_workers=2 * request.jobs) as makers,
+        ThreadPoolExecutor(max_workers=site.pool.jobs) as preparers,
+        ThreadPoolExecutor(max_workers=2 * site.pool.jobs) as makers,
     ):
 
         def make_member(text: str, name: str) -> tuple[Prepared, list[Future[Made]]]:

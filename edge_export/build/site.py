@@ -11,7 +11,7 @@ from edge_export.cache.steps import Step, run_step
 from edge_export.cache.store import Store
 from edge_export.family.target import Target
 from edge_export.verify.order import MotherSource
-from edge_export.workers import Pool
+from edge_export.workers import Workers
 
 Progress = Callable[[str, str, str], None]
 """Told (member, what, state) whenever something begins or ends; `what` is "member" or an artifact's label."""
@@ -23,17 +23,20 @@ class Request:
 
     Attributes:
         members: Configurations as on the command line; None: the target's, or the smallest and the largest.
+        jobs: How many tasks run at once; None for as many as there are cores.
         logs: The folder of the converters' and runtimes' logs.
         store: Where finished steps are kept; None to do everything anew.
+        cluster: The address of a Dask scheduler whose workers do the work; None for this machine.
     """
 
     target: Target
     mother: MotherSource
     members: str | None
     out: Path
-    jobs: int
+    jobs: int | None
     logs: Path
     store: Store | None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Site:
 
     request: Request
     scratch: Path
-    pool: Pool
+    pool: Workers
     progress: Progress
     seconds: dict[tuple[str, str], float | None]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ examples:
   python -m edge_export build --target ios --mother digits --members 0.25,0.5,1.0 --out dist/ios --json
   python -m edge_export build --target android --precision fp32,int8 --jobs 4
   python -m edge_export build --target linux --mother my_package.my_module:factory --members 0.5
+  python -m edge_export build --target android --cluster tcp://10.0.0.5:8786
 """
 
 
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--goldens", type=Path, metavar="DIR", help="folder of recorded inputs: images, sound or .safetensors")
     parser.add_argument("--out", type=Path, metavar="DIR", help="the bundle's folder (default: dist/TARGET)")
     parser.add_argument("--jobs", type=int, metavar="N", help="converters at work at once (default: one per core)")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="have the workers of this Dask scheduler do the work")
     cache = parser.add_mutually_exclusive_group()
     cache.add_argument("--cache", type=Path, metavar="DIR", help="where finished steps are kept (default: your cache)")
     cache.add_argument("--no-cache", action="store_true", help="do every step anew, and keep none")
@@ -82,9 +83,10 @@ def _request(args: argparse.Namespace) -> Request:
         mother=MotherSource(spec, args.checkpoint, args.goldens, Path.cwd()),
         members=target.members if args.members is None and spec == target.mother else args.members,
         out=out,
-        jobs=args.jobs or os.cpu_count() or 1,
+        jobs=args.jobs,
         logs=log_folder(out.absolute().name),
         store=None if args.no_cache else Store(args.cache or cache_folder() / "steps"),
+        cluster=args.cluster,
     )
 
 

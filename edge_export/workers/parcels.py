@@ -1,0 +1,73 @@
+"""Files as plain bytes, to travel between machines that share no disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+Parcel = dict[str, bytes]
+"""The contents of a folder's files by their relative paths; of a single file, by the empty path."""
+
+LIMIT_BYTES = 2 << 30
+
+
+class TooLarge(ValueError):
+    """A file or folder holds more than is sent."""
+
+
+def pack(path: Path) -> Parcel | None:
+    """The file or folder at `path`; None when there is nothing. Folders without a file in them are left out.
+
+    Raises:
+        OSError: It can't be read.
+        TooLarge: It holds more than `LIMIT_BYTES`.
+    """
+    if not path.exists():
+        return None
+    files = {"": path} if path.is_file() else {p.relative_to(path).as_posix(): p for p in sorted(path.rglob("*"))}
+    files = {name: file for name, file in files.items() if file.is_file()}
+    size = sum(file.stat().st_size for file in files.values())
+    if size > LIMIT_BYTES:
+        raise TooLarge(f"{path} holds {size / 2**30:.1f} GiB, more than the {LIMIT_BYTES >> 30} GiB that are sent")
+    return {name: file.read_bytes() for name, file in files.items()}
+
+
+def unpack(parcel: Parcel, path: Path) -> None:
+    """Write what `pack` gave to `path`, over what is there.
+
+    Raises:
+        ValueError: A name in it leads out of `path`; nothing is written then.
+    """
+    if parcel.keys() == {""}:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(parcel[""])
+        return
+    _require_inside(parcel)
+    path.mkdir(parents=True, exist_ok=True)
+    for name, content in parcel.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+
+
+def remove(names: Iterable[str], path: Path) -> None:
+    """Remove the files `names` from the folder at `path`; ValueError as for `unpack`."""
+    _require_inside(names := list(names))
+    for name in names:
+        (path / name).unlink(missing_ok=True)
+
+
+def digest_of(parcel: Parcel) -> str:
+    """SHA-256 of all that `unpack` would write."""
+    digest = hashlib.sha256()
+    for name, content in sorted(parcel.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _require_inside(names: Iterable[str]) -> None:
+    for name in names:
+        parts = PurePosixPath(name).parts
+        if not parts or parts[0] == "/" or ".." in parts:
+            raise ValueError(f"{name!r} is no file of a folder")
