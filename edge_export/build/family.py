@@ -61,8 +61,7 @@ def _workers(request: Request) -> Workers:
     """The workers of this machine, or of the cluster that is asked for."""
     if request.cluster is not None:
         return ClusterPool(request.cluster, request.jobs)
-    jobs = request.jobs or os.cpu_count() or 1
-    return Pool(jobs, memory_limit_bytes=_memory_share(jobs))
+    return Pool(request.jobs or os.cpu_count() or 1)
 
 
 def _build_with(pool: Workers, request: Request, progress: Progress) -> Built:
@@ -134,8 +133,3 @@ def _build_members(site: Site, family: Family, names: dict[str, str]) -> tuple[M
 
 def _checkpoint_sha256(mother: MotherSource) -> str | None:
     return None if mother.weights is None else file_sha256(mother.weights)
-
-
-def _memory_share(jobs: int) -> int:
-    """What each worker may hold: its share of this machine's memory, in bytes."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 0.9 / jobs)
