@@ -21,7 +21,7 @@ from edge_export.formats.tflite_boundary import moved, permutation, set_boundary
 from edge_export.formats.tflite_calibration import read_samples
 from edge_export.formats.tflite_floats import stayed_float
 from edge_export.formats.tflite_fp16 import halve
-from edge_export.formats.tflite_int8 import quantise
+from edge_export.formats.tflite_int8 import MOST_OF_FLOAT32, quantise
 from edge_export.formats.tflite_tensorflow import BY_TENSORFLOW, ROUTES, NotConverted, read_converted
 from edge_export.mothers.protocol import IOSpec, TensorSpec
 
@@ -138,8 +138,13 @@ def _in_precision(
     """The file in another precision, and what stayed float32 in it."""
     if precision == "fp32":
         return float32, ()
-    content = halve(float32) if precision == "fp16" else quantise(float32, SIGNATURE, scheme, samples)
-    return content, stayed_float(content)
+    if precision == "fp16":
+        content = halve(float32)
+        return content, stayed_float(content)
+    content = quantise(float32, SIGNATURE, scheme, samples)
+    share = len(content) / len(float32)
+    large = (f"it takes {share:.2f} of the float32 file's bytes, not at most {MOST_OF_FLOAT32}",)
+    return content, stayed_float(content) + (large if share > MOST_OF_FLOAT32 else ())
 
 
 def _open(content: bytes, io: IOSpec) -> Any:
