@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, metavar="F", help=".safetensors or .pt (default: the mother's own)")
     parser.add_argument("--members", metavar="LIST", help="configurations, such as 0.25,0.5,1.0")
     parser.add_argument("--precision", metavar="LIST", help="such as fp32,fp16,int8 (default: what the target says)")
-    parser.add_argument("--goldens", type=Path, metavar="DIR", help="folder of recorded inputs: images, sound or .safetensors")
+    parser.add_argument(
+        "--goldens", type=Path, metavar="DIR", help="folder of recorded inputs: images, sound or .safetensors"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="the bundle's folder (default: dist/TARGET)")
     parser.add_argument("--jobs", type=int, metavar="N", help="converters at work at once (default: one per core)")
     parser.add_argument("--cluster", metavar="ADDRESS", help="have the workers of this Dask scheduler do the work")

@@ -53,9 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.inspection import INSPECTORS
 
     if args.bundle.suffix in INSPECTORS and args.bisect:
-        raise RequestError(
-            f"{args.bundle} is one file: --bisect needs the bundle that it stands in"
-        )
+        raise RequestError(f"{args.bundle} is one file: --bisect needs the bundle that it stands in")
     if args.bundle.suffix in INSPECTORS:
         return verify_alone.run(args)
     if not args.bisect and (args.member or args.artifact):
