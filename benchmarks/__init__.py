@@ -1,0 +1,1 @@
+"""Side-by-side measurements against other exporters; see README.md. Never part of the tests."""
