@@ -2,10 +2,11 @@
 
     mother@configuration ─> extracted ─> calibrated ─> approximated ─> each baking rule ─> baked ─> exported
 
-The reference is the mother itself, run at the configuration. Where statistics are recalibrated, a copy of the mother
-is calibrated at that configuration by the elastic path, on the same batches, and becomes the reference from there on:
-so statistics of another width, or of another layer, can't pass. Where the options ask for an approximation, that copy
-is approximated in the same way, what it costs is measured, and it becomes the reference: so constant gates of another
+The reference is the mother itself, run at the configuration. Where statistics are recalibrated, she is a copy that is
+calibrated at that configuration by the elastic path; the member is extracted from her, and then calibrated by its own
+path on the same batches: so statistics of another width, or of another layer, can't pass, and what is wrong with the
+weights is not hidden by statistics that saturate the network. Where the options ask for an approximation, the copy is
+approximated in the same way and becomes the reference, and what that costs is measured: so constant gates of another
 width can't pass. What streams is driven call by call.
 
 The network after each baking rule is compared on the beginning of the goldens alone, `RULE_SAMPLES` of them or
@@ -122,17 +123,20 @@ def prepare_member(
             on_stage(name, network, reference_mother, config)
 
     reference_mother = copy.deepcopy(cast("nn.Module", mother)).eval()
-    member = extract(mother, config)
+    averaged = 0
+    if not _has_statistics(mother, config):
+        averaged = calibrate(reference_mother, recordings.batches, config, max_batches)
+    member = extract(cast("Mother", reference_mother), config)
     baker, options = baker_of(member), options or {}
     baker.check(member, options)
     reference = run_batched(reference_mother, goldens, config)
     prove("extracted", member, reference, run_batched(member, goldens))
 
-    averaged = 0
-    if batch_norms(member) and not _has_statistics(mother, config):
-        averaged = calibrate(member, recordings.batches, max_batches=max_batches)
-        calibrate(reference_mother, recordings.batches, config, max_batches)
-        reference = run_batched(reference_mother, goldens, config)
+    if averaged and batch_norms(member):
+        try:
+            calibrate(member, recordings.batches, max_batches=max_batches)
+        except RequestError as error:
+            raise RequestError(first_departure(stages) or str(error)) from error
         prove("calibrated", member, reference, run_batched(member, goldens))
 
     metric = _metric(reference_mother, recordings, config)

@@ -29,12 +29,11 @@ def wrong_separator():
 
 
 def _off(mother, layer):
-    exact = mother.extract
+    class Faulty(type(mother)):
+        def extract(self, config):
+            member = super().extract(config)
+            member.get_submodule(layer).running_mean[1] += 0.1
+            return member
 
-    def extract(config):
-        member = exact(config)
-        member.get_submodule(layer).running_mean[1] += 0.1
-        return member
-
-    mother.extract = extract
+    mother.__class__ = Faulty  # a copy of hers extracts from itself
     return mother
