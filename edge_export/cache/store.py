@@ -16,6 +16,7 @@ import re
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -69,24 +70,23 @@ class Store:
             path.unlink(missing_ok=True)
             return None
 
-    def put(self, key: str, record: Mapping[str, Any], files: Mapping[str, Path]) -> Entry:
-        """Keep what a step gave: `record` (JSON), and each of `files`, a file or a folder, by its relative path."""
-        digests: dict[str, str] = {}
+    def put(self, key: str, record: Mapping[str, Any], files: Mapping[str, Path]) -> None:
+        """Keep what a step gave: `record` (JSON), and each of `files`, a file or a folder, by its relative path.
+
+        A full disk, or somebody who prunes meanwhile, fails nothing: what is not kept is made again.
+        """
+        inner = {name: path for name, path in files.items() if path.is_file()}
         for name, path in files.items():
-            if path.is_dir():
-                inner = sorted(p for p in path.rglob("*") if p.is_file())
-                digests |= {f"{name}/{p.relative_to(path).as_posix()}": self._keep(p) for p in inner}
-            else:
-                digests[name] = self._keep(path)
-        entry = Entry(dict(record), digests)
-        content = json.dumps({"record": entry.record, "files": digests}, allow_nan=False).encode()
-        handle, beside = tempfile.mkstemp(dir=self.folder / "tmp")
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-        target = self._entry(key)
-        target.parent.mkdir(exist_ok=True)
-        Path(beside).replace(target)
-        return entry
+            inner |= {f"{name}/{p.relative_to(path).as_posix()}": p for p in sorted(path.rglob("*")) if p.is_file()}
+        with suppress(OSError):
+            kept = {name: self._keep(path) for name, path in inner.items()}
+            content = json.dumps({"record": dict(record), "files": kept}, allow_nan=False).encode()
+            handle, beside = tempfile.mkstemp(dir=self.folder / "tmp")
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+            target = self._entry(key)
+            target.parent.mkdir(exist_ok=True)
+            Path(beside).replace(target)
 
     def restore(self, entry: Entry, folder: Path) -> None:
         """Copy the files of `entry` into `folder`.
@@ -136,9 +136,9 @@ class Size:
 
 def size_of(store: Store) -> Size:
     """How many entries and files a store holds, and their bytes on disk."""
-    entries = [p for p in (store.folder / "entries").rglob("*.json") if p.is_file()]
-    blobs = [p for p in (store.folder / "blobs").rglob("*") if p.is_file()]
-    return Size(len(entries), len(blobs), sum(p.stat().st_size for p in [*entries, *blobs]))
+    entries = _files(store.folder / "entries")
+    blobs = _files(store.folder / "blobs")
+    return Size(len(entries), len(blobs), sum(stat.st_size for stat in (entries | blobs).values()))
 
 
 def prune(store: Store, unused_for_s: float) -> Size:
@@ -151,19 +151,29 @@ def prune(store: Store, unused_for_s: float) -> Size:
     """
     before, oldest = size_of(store), time.time() - unused_for_s
     used: set[str] = set()
-    for path in (store.folder / "entries").rglob("*.json"):
+    for path, stat in _files(store.folder / "entries").items():
         try:
-            if path.stat().st_mtime > oldest:
+            if stat.st_mtime > oldest:
                 used.update(_read(path).files.values())
                 continue
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass
         path.unlink(missing_ok=True)
-    for rest in [*(store.folder / "blobs").rglob("*"), *(store.folder / "tmp").iterdir()]:
-        if rest.is_file() and rest.name not in used and rest.stat().st_mtime <= oldest:
-            rest.unlink(missing_ok=True)
+    for path, stat in (_files(store.folder / "blobs") | _files(store.folder / "tmp")).items():
+        if path.name not in used and stat.st_mtime <= oldest:
+            path.unlink(missing_ok=True)
     after = size_of(store)
     return Size(before.entries - after.entries, before.files - after.files, before.bytes - after.bytes)
+
+
+def _files(folder: Path) -> dict[Path, os.stat_result]:
+    """Every file below `folder`; others may be removing some."""
+    found = {}
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            if not path.is_dir():
+                found[path] = path.stat()
+    return found
 
 
 def _copy_hashed(source: Path, target: Any) -> str:
