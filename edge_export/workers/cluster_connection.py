@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from typing import TYPE_CHECKING, Any
@@ -32,10 +33,13 @@ def connect(address: str) -> Client:
         raise RequestError("--cluster needs a package more: pip install edge_export[cluster]") from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it would print, our errors say in one line
     try:
+        # First by itself: a client would wait forever for the answer of another kind of server.
+        asyncio.run(asyncio.wait_for(_require_scheduler(address), TIMEOUT_S))
         client = Client(address, timeout=TIMEOUT_S, set_as_default=False, name="edge_export")
-    except (OSError, TimeoutError, ValueError) as error:
+    except Exception as error:  # what such a server says may be misread in any way
         raise RequestError(
-            f"--cluster {address}: no Dask scheduler answered within {TIMEOUT_S:g} s: "
+            f"--cluster {address}: no Dask scheduler answered within {TIMEOUT_S:g} s "
+            f"({type(error).__name__}: {one_line(error, 100)}): "
             "start one with `dask scheduler`, or correct the address"
         ) from error
     try:
@@ -44,6 +48,16 @@ def connect(address: str) -> Client:
         client.close()
         raise
     return client
+
+
+async def _require_scheduler(address: str) -> None:
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    async with rpc(address, connection_args=Security().get_connection_args("client")) as server:
+        kind = (await server.identity())["type"]
+    if kind != "Scheduler":
+        raise ValueError(f"it is a {kind}")
 
 
 def _require_workers(client: Client, address: str) -> None:
