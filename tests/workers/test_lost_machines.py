@@ -1,0 +1,90 @@
+"""Machines of a cluster die: their tasks go to others; when none is left, the build ends and says so."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dask_cluster import DaskCluster, living, until
+from distributed import Client
+
+from edge_export.mothers.catalog import CATALOG
+from edge_export.workers import WorkerError, cluster
+from edge_export.workers.cluster import ClusterLost, ClusterPool
+
+pytestmark = pytest.mark.slow
+
+
+def open_digits(pool: ClusterPool, workdir: Path) -> Future[dict[str, Any]]:
+    """A task that reads a file and writes several; it takes some seconds, because PyTorch is imported."""
+    workdir.mkdir()
+    args = {
+        "mother": "digits",
+        "checkpoint": str(CATALOG["digits"].checkpoint_path),
+        "goldens": None,
+        "folder": str(workdir),
+        "members": "0.25",
+        "workdir": str(workdir),
+    }
+    return pool.submit("open", args, kind="mother", timeout_s=300, log=workdir / "log")
+
+
+def test_a_task_goes_to_another_worker_and_so_do_its_files(tmp_path: Path) -> None:
+    """The first worker dies with the only copy of the file that the task reads."""
+    with DaskCluster(tmp_path) as dask:
+        first = dask.start_worker()
+        with ClusterPool(dask.address) as pool:
+            future = open_digits(pool, tmp_path / "opened")
+            until(first.converters, "a task at work")
+            with Client(dask.address, set_as_default=False) as client:
+                assert any(keys for keys in client.has_what().values())
+            converters = first.converters()
+            dask.start_worker()
+            first.kill()
+            assert list(future.result()["members"]) == ["0.25"]
+            assert (tmp_path / "opened" / "inputs.safetensors").stat().st_size > 0
+        until(lambda: not living(converters), "the end of what the dead worker had started")
+
+
+def test_a_task_that_takes_its_worker_down_each_time_fails_alone(tmp_path: Path) -> None:
+    with DaskCluster(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0") as dask:
+        worker = dask.start_worker()
+        with ClusterPool(dask.address) as pool:
+            killing = open_digits(pool, tmp_path / "killing")
+            until(worker.converters, "a task at work")
+            worker.kill()
+            with pytest.raises(WorkerError, match="KilledWorker") as raised:
+                killing.result()
+            assert raised.value.reason == "crash"
+            dask.start_worker()
+            assert open_digits(pool, tmp_path / "next").result()["metric"] == "top1"
+
+
+def test_without_any_worker_left_it_waits_a_while_and_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE_S", 2.0)
+    monkeypatch.setattr(cluster, "_POLL_S", 0.2)
+    with DaskCluster(tmp_path) as dask:
+        worker = dask.start_worker()
+        with ClusterPool(dask.address) as pool:
+            future = open_digits(pool, tmp_path / "opened")
+            until(worker.converters, "a task at work")
+            worker.kill()
+            with pytest.raises(ClusterLost, match="has had no workers for 2 s"):
+                future.result()
+
+
+def test_a_lost_scheduler_ends_everything(tmp_path: Path) -> None:
+    with DaskCluster(tmp_path) as dask:
+        worker = dask.start_worker()
+        with ClusterPool(dask.address) as pool:
+            future = open_digits(pool, tmp_path / "opened")
+            until(worker.converters, "a task at work")
+            dask.scheduler.kill()
+            with pytest.raises(ClusterLost, match="was lost"):
+                future.result()
+            with pytest.raises(ClusterLost, match="was lost"):
+                open_digits(pool, tmp_path / "again").result()
