@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 
 AROUND = 4
 """Rows that are shown before and behind the first that departs; `--json` has all."""
+VERDICTS = {True: "departs", False: "agrees", None: "not seen"}
+STATES = {True: "failed", False: "passed", None: "unverified"}
 
 
 def run(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | None, note: str) -> int:
-    """Look inside the members and artifacts that `args` choose; 1 if anything departs."""
+    """Look inside the members and artifacts that `args` choose; 1 if anything departs, or can't be run."""
     from edge_export.cache import log_folder
     from edge_export.cache.owned import owned_folder
+    from edge_export.cli.progress import shown_progress
     from edge_export.errors import RequestError
     from edge_export.verify.bisect.order import bisect_artifact, bisect_member
     from edge_export.workers import Pool
@@ -38,25 +42,36 @@ def run(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | None, n
     chosen = _chosen(bundle, args.member, args.artifact)
     logs = log_folder(f"bisect-{bundle.root.absolute().name}")
     found: dict[str, list[Bisection]] = {}
-    with owned_folder(Path(tempfile.gettempdir()), "edge_export-") as work, Pool(os.cpu_count() or 1) as pool:
+    labels = list(dict.fromkeys(artifact.label for _, artifacts in chosen for artifact in artifacts))
+    with (
+        owned_folder(Path(tempfile.gettempdir()), "edge_export-") as work,
+        Pool(os.cpu_count() or 1) as pool,
+        shown_progress(labels) as progress,
+    ):
         for member, artifacts in chosen:
-            workdir, log = work / member.name, logs / f"{member.name}.log"
-            found[member.name] = bisect_member(pool, mother, _member(bundle, member, artifacts), workdir, log)
+            name, workdir, log = member.name, work / member.name, logs / f"{member.name}.log"
+            progress(name, "member", "look inside its stages")
+            found[name] = bisect_member(pool, mother, _member(bundle, member, artifacts), workdir, log)
+            progress(name, "member", "failed" if any(each.departs for each in found[name]) else "proven")
             for artifact in artifacts:
-                found[member.name] += bisect_artifact(pool, _file(bundle, member, artifact), workdir, log)
-    departs = any(each.departs for bisections in found.values() for each in bisections)
+                told = partial(progress, name, artifact.label)
+                told("look inside")
+                inside = bisect_artifact(pool, _file(bundle, member, artifact), workdir, log, told)
+                told(STATES[inside[-1].departs])
+                found[name] += inside
+    passed = all(each.departs is False for bisections in found.values() for each in bisections)
     if args.json:
         members: list[dict[str, Any]] = [
             {"name": name, "bisections": [asdict(each) for each in bisections]} for name, bisections in found.items()
         ]
-        print(json.dumps({"bundle": str(args.bundle), "passed": not departs, "members": members}, allow_nan=False))
+        print(json.dumps({"bundle": str(args.bundle), "passed": passed, "members": members}, allow_nan=False))
     else:
         from edge_export.cli import tables
 
         for name, bisections in found.items():
             for each in bisections:
                 _print(tables.console(), name, each)
-    return 1 if departs else 0
+    return 0 if passed else 1
 
 
 def _chosen(bundle: Bundle, member: str | None, label: str | None) -> list[tuple[Member, list[Artifact]]]:
@@ -110,7 +125,7 @@ def _print(console: Console, member: str, found: Bisection) -> None:
     from edge_export.cli import tables
 
     names = [row.name for row in found.rows]
-    head = f"{member} {found.what}: {'departs' if found.departs else 'agrees'}"
+    head = f"{member} {found.what}: {VERDICTS[found.departs]}"
     if found.worst:
         worst = found.rows[names.index(found.worst)]
         head += f"; {_named(worst)} adds most to the error, SNR {_decibels(worst)} dB"

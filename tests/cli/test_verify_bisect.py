@@ -87,3 +87,14 @@ def test_wrong_requests(edge_export, small_bundle, arguments, says):
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_cut_short_is_not_seen(edge_export, small_bundle, tmp_path):
+    copy = tmp_path / "bundle"
+    shutil.copytree(small_bundle, copy)
+    (path,) = (copy / "members" / "w0.25").glob("*.tflite")
+    path.write_bytes(path.read_bytes()[:2000])
+    done = edge_export("verify", copy, "--bisect", "--artifact", "tflite-builtin-fp32")
+    assert done.returncode == 1
+    assert "tflite-builtin-fp32: not seen; it can't be looked into" in done.stdout
+    assert "Traceback" not in done.stderr

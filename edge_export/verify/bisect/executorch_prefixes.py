@@ -7,6 +7,7 @@ one node after another, by binary search: once a value departs, what is read beh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from edge_export.workers import Pool, WorkerError
 FORMAT = "executorch"
 KIND = "bisect"
 TIMEOUT_S = 600.0
+Told = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,24 @@ class Lowering:
     workdir: Path
 
 
-def bisect_executorch(pool: Pool, what: str, path: Path, lowering: Lowering, log: Path) -> Bisection:
+def bisect_executorch(
+    pool: Pool, what: str, path: Path, lowering: Lowering, log: Path, told: Told = lambda _: None
+) -> Bisection:
     """Find the first node of the program in `path` whose lowering departs, or the weights that were changed in it.
+
+    Args:
+        told: Told what begins, since lowering takes long.
 
     Raises:
         WorkerError: The program can't be cut, or not be lowered as a whole.
     """
-    search = Search(pool, lowering, log)
+    search = Search(pool, lowering, log, told)
     whole = lowering.workdir / "whole"
     cuts = search.ask("bisect_cut", {"after": None, "workdir": search.folder(whole)})["cuts"]
     shipped = search.run(path, lowering.io, whole)
     if search.agrees(shipped):
         return Bisection(what, False, (), note=f"SNR {shipped.snr_db:.1f} dB; a delegate shows nothing inside")
+    told("lower it again")
     fresh = search.lower(lowering.program, lowering.io, whole)
     lowered = search.run(fresh, lowering.io, whole)
     if search.agrees(lowered):
@@ -103,6 +111,7 @@ class Search:
     pool: Pool
     lowering: Lowering
     log: Path
+    told: Told
 
     def folder(self, path: Path) -> str:
         path.mkdir(parents=True, exist_ok=True)
@@ -155,6 +164,7 @@ class Search:
 
     def probe(self, cut: dict[str, str]) -> Row:
         """Lower and run the program up to a node; it has no counterpart where that can't be lowered by itself."""
+        self.told(f"lower up to {cut['name']}")
         folder = self.lowering.workdir / cut["name"]
         try:
             answer = self.ask("bisect_cut", {"after": cut["name"], "workdir": self.folder(folder)})

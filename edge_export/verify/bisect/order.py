@@ -14,7 +14,7 @@ from edge_export.formats.order import compile_in_worker
 from edge_export.mothers.io_json import io_to_json
 from edge_export.verify.artifact import File
 from edge_export.verify.bisect.executorch_prefixes import FORMAT as EXECUTORCH
-from edge_export.verify.bisect.executorch_prefixes import Lowering, bisect_executorch
+from edge_export.verify.bisect.executorch_prefixes import Lowering, Told, bisect_executorch
 from edge_export.verify.bisect.files import INSIDE
 from edge_export.verify.bisect.stages import SAMPLES
 from edge_export.verify.bisect.values import Bisection
@@ -77,22 +77,28 @@ def bisect_member(pool: Pool, source: MotherSource, member: MemberRequest, workd
     return _BISECTIONS.validate_python(order(pool, "bisect_stages", source, args, workdir, log)["stages"])
 
 
-def bisect_artifact(pool: Pool, asked: FileRequest, workdir: Path, log: Path) -> list[Bisection]:
+def bisect_artifact(
+    pool: Pool, asked: FileRequest, workdir: Path, log: Path, told: Told = lambda _: None
+) -> list[Bisection]:
     """Look inside a file and, if it departs, inside what the way to it passes through.
 
     Args:
         workdir: Where `bisect_member` left its files.
+        told: Told what begins, where that takes long.
     """
     try:
         if asked.file.format == EXECUTORCH:
-            return [_executorch(pool, asked, workdir, log)]
+            return [_executorch(pool, asked, workdir, log, told)]
         found = _inside(pool, asked.label, asked.file, asked.tolerance, workdir, log)
-        return _passed_through(pool, asked, found, workdir, log) if found.departs else [found]
+        if not found.departs:
+            return [found]
+        told("compile it again")
+        return _passed_through(pool, asked, found, workdir, log)
     except WorkerError as error:
-        return [Bisection(asked.label, True, (), note=f"it can't be looked into: {error}")]
+        return [Bisection(asked.label, None, (), note=f"it can't be looked into: {error}")]
 
 
-def _executorch(pool: Pool, asked: FileRequest, workdir: Path, log: Path) -> Bisection:
+def _executorch(pool: Pool, asked: FileRequest, workdir: Path, log: Path, told: Told) -> Bisection:
     lowering = Lowering(
         program=workdir / PROGRAM,
         io=asked.file.member_io,
@@ -103,7 +109,7 @@ def _executorch(pool: Pool, asked: FileRequest, workdir: Path, log: Path) -> Bis
         snr_db=asked.tolerance.snr_db,
         workdir=workdir / asked.label,
     )
-    return bisect_executorch(pool, asked.label, asked.file.path, lowering, log)
+    return bisect_executorch(pool, asked.label, asked.file.path, lowering, log, told)
 
 
 def _passed_through(pool: Pool, asked: FileRequest, found: Bisection, workdir: Path, log: Path) -> list[Bisection]:

@@ -58,7 +58,7 @@ class Bisection:
 
     Attributes:
         what: The stage's name, or the artifact's label.
-        departs: Whether an output departs by more than the tolerance.
+        departs: Whether an output departs by more than the tolerance; None where nothing could be run.
         rows: Every value that was compared, in the order of execution.
         first: The name of the first value that departs; empty when none does, or none could be seen.
         worst: Where no output departs, the name of the value that adds most to the relative error.
@@ -66,7 +66,7 @@ class Bisection:
     """
 
     what: str
-    departs: bool
+    departs: bool | None
     rows: tuple[Row, ...]
     first: str = ""
     worst: str = ""

@@ -43,9 +43,9 @@ def changed_weights(args: dict[str, Any]) -> dict[str, Any]:
 
 
 def _orders(tensor: Tensor) -> Iterator[bytes]:
-    """The bytes of a weight as PyTorch has it, with its input channels last, and with its output channels last too."""
-    yield tensor.contiguous().numpy().tobytes()
-    if tensor.dim() > 1:
-        yield tensor.movedim(1, -1).contiguous().numpy().tobytes()
-        yield tensor.movedim(1, -1).movedim(0, -1).contiguous().numpy().tobytes()
-        yield tensor.movedim(0, -1).contiguous().numpy().tobytes()
+    """The bytes of a weight, as float32 and float16: as PyTorch has it, with input or output channels last, or both."""
+    for weight in (tensor, tensor.half()):
+        orders = [weight]
+        if weight.dim() > 1:
+            orders += [weight.movedim(1, -1), weight.movedim(0, -1), weight.movedim(1, -1).movedim(0, -1)]
+        yield from (order.contiguous().numpy().tobytes() for order in orders)
