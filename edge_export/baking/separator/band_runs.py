@@ -4,7 +4,8 @@
 
 Bands are narrow below and wide above. One operator a band costs more than its few products; one matrix for all of them
 is mostly zeros. Runs that minimise products + OPERATOR per run are found by dynamic programming. As matrices, they also
-write and read bins in any order: here, that of `transform.py`. A run ends at an even bin: its columns are its own.
+write and read bins in any order: here, that of `transform.py`. A run ends where a column of it does: its bins are its
+own, and stand together.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from edge_export.baking.separator.transform import columns
+from edge_export.baking.separator.transform import bin_order, radix
 
 NAME = "band_runs"
-OPERATOR = 16384
+OPERATOR = 6144
 """What the operators of one run (a slice, a matrix, a view) cost, in multiply-accumulates."""
 
 
@@ -26,41 +27,40 @@ class Run:
     Attributes:
         bands: (first bin, last bin + 1) of each.
         first: The number of its first band.
-        start, stop: Its columns of a spectrum, of either parity.
+        bins: The bins that it has, in the order of a spectrum.
+        start, stop: Its places in a spectrum.
     """
 
     bands: tuple[tuple[int, int], ...]
     first: int
+    bins: tuple[int, ...]
     start: int
-    stop: int
 
     @property
-    def columns(self) -> int:
-        return self.stop - self.start
+    def stop(self) -> int:
+        return self.start + len(self.bins)
 
-    def column(self, frequency_bin: int) -> tuple[int, int]:
-        """(parity, column within the run) of a bin."""
-        return frequency_bin % 2, frequency_bin // 2 - self.start
+    def places(self, band: tuple[int, int]) -> list[int]:
+        """Where each bin of one of its bands is, within the run."""
+        where = {frequency_bin: place for place, frequency_bin in enumerate(self.bins)}
+        return [where[k] for k in range(*band)]
 
 
-def runs(edges: tuple[int, ...], n_fft: int, per_column: int, per_band: int) -> tuple[Run, ...]:
+def runs(edges: tuple[int, ...], n_fft: int, per_bin: int, per_band: int, frames: int) -> tuple[Run, ...]:
     """The cheapest runs of the bands between `edges`.
 
     Args:
         edges: First bin of each band, and the number of bins.
-        per_column, per_band: Numbers of a matrix's rows (or columns) for each column of the spectrum and for each band.
+        per_bin, per_band: Numbers of a matrix's rows (or columns) for each bin and for each band.
+        frames: How many rows each matrix is multiplied with.
     """
-    count = len(edges) - 1
-    ends = [k for k in range(count + 1) if k == count or edges[k] % 2 == 0]
-    column = [edges[k] // 2 if k < count else columns(n_fft) for k in range(count + 1)]
+    count, products = len(edges) - 1, frames * per_bin * per_band
+    ends = [k for k in range(1, count + 1) if k == count or edges[k] % radix(n_fft) == 0]
     best: dict[int, tuple[int, tuple[tuple[int, int], ...]]] = {0: (0, ())}
-    for end in ends[1:]:
+    for end in ends:
         best[end] = min(
-            (
-                cost + per_column * (column[end] - column[start]) * per_band * (end - start) + OPERATOR,
-                (*cut, (start, end)),
-            )
+            (cost + products * (edges[end] - edges[start]) * (end - start) + OPERATOR, (*cut, (start, end)))
             for start, (cost, cut) in best.items()
         )
-    bands = tuple(pairwise(edges))
-    return tuple(Run(bands[i:j], i, column[i], column[j]) for i, j in best[count][1])
+    bands, order = tuple(pairwise(edges)), bin_order(n_fft)
+    return tuple(Run(bands[i:j], i, tuple(order[edges[i] : edges[j]]), edges[i]) for i, j in best[count][1])

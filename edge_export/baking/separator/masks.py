@@ -4,7 +4,7 @@
     [value ; gate]_run = diag(V_i … V_j) [hidden_i … hidden_j] + c        rows in `transform.py`'s order of bins
     mask = value · sigmoid(gate)                           GLU
 
-Rows of the second matrix: (value|gate, mask, channel, parity, re|im, column); columns without a bin are zero rows.
+Rows of the second matrix: (value|gate, mask, channel, re|im, bin).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ NAME = "masks"
 
 
 class StreamedMasks(nn.Module):
-    """Features to complex masks; made from a mother's `MaskEstimation` with batch norm."""
+    """Features to complex masks; made from a mother's `MaskEstimation` with batch norm, for calls of so many frames."""
 
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, estimation: MaskEstimation, settings: BandSplitSettings) -> None:
+    def __init__(self, estimation: MaskEstimation, settings: BandSplitSettings, frames: int) -> None:
         super().__init__()
         s = settings
         assert estimation.norm is not None
@@ -38,13 +38,13 @@ class StreamedMasks(nn.Module):
         fixed(self, "weight", torch.stack([a.weight.T for a in first]))
         fixed(self, "bias", torch.stack([a.bias for a in first])[:, None])
         self.bands, self.hidden = len(first), s.mask_hidden
-        self.rows = 4 * s.masks * s.channels
-        found = runs(s.edges, s.n_fft, 2 * self.rows, s.mask_hidden)
+        self.rows = 2 * s.masks * s.channels
+        found = runs(s.edges, s.n_fft, 2 * self.rows, s.mask_hidden, frames)
         self.cuts = [(run.first * s.mask_hidden, (run.first + len(run.bands)) * s.mask_hidden) for run in found]
         self.linears = nn.ModuleList(_run_linear(run, second, s.masks * s.channels) for run in found)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        """`(frames × bands, features)` to `(frames, masks × channels × parity × re|im, columns)`."""
+        """`(frames × bands, features)` to `(frames, masks × channels × re|im, bins)`."""
         hidden = torch.tanh(torch.bmm(swap(x.view(frames, self.bands, -1)), self.weight) + self.bias)
         flat = swap(hidden).reshape(frames, self.bands * self.hidden)
         parts = [
@@ -57,22 +57,19 @@ class StreamedMasks(nn.Module):
 
 def _run_linear(run: Run, second: list[Affine], planes: int) -> nn.Linear:
     hidden = second[0].weight.shape[1]
-    weight = second[0].weight.new_zeros(2, planes, 2, 2, run.columns, len(run.bands), hidden)
-    bias = second[0].weight.new_zeros(2, planes, 2, 2, run.columns)
-    for offset, (low, high) in enumerate(run.bands):
-        source = second[run.first + offset]
-        rows, biases = (t.view(2, planes, 2, high - low, *t.shape[1:]) for t in source)
-        for k in range(low, high):
-            parity, column = run.column(k)
-            weight[:, :, parity, :, column, offset] = rows[:, :, :, k - low]
-            bias[:, :, parity, :, column] = biases[:, :, :, k - low]
-    return linear(weight.flatten(5).flatten(0, 4), bias.flatten())
+    weight = second[0].weight.new_zeros(4 * planes, len(run.bins), len(run.bands), hidden)
+    bias = second[0].weight.new_zeros(4 * planes, len(run.bins))
+    for offset, band in enumerate(run.bands):
+        source, places = second[run.first + offset], run.places(band)
+        weight[:, places, offset] = source.weight.view(4 * planes, -1, hidden)
+        bias[:, places] = source.bias.view(4 * planes, -1)
+    return linear(weight.flatten(2).flatten(0, 1), bias.flatten())
 
 
 def apply_mask(mask: Tensor, spectrum: Tensor) -> Tensor:
-    """Complex product of two `(rows, 2, 2, columns)`."""
-    real, imaginary = spectrum[:, :, :1], spectrum[:, :, 1:]
-    mask_real, mask_imaginary = mask[:, :, :1], mask[:, :, 1:]
+    """Complex product of two `(rows, 2, bins)`."""
+    real, imaginary = spectrum[:, :1], spectrum[:, 1:]
+    mask_real, mask_imaginary = mask[:, :1], mask[:, 1:]
     return torch.cat(
-        [mask_real * real - mask_imaginary * imaginary, mask_real * imaginary + mask_imaginary * real], dim=2
+        [mask_real * real - mask_imaginary * imaginary, mask_real * imaginary + mask_imaginary * real], dim=1
     )

@@ -54,9 +54,9 @@ class StreamingSeparator(nn.Module):
         s = self.settings = network.settings
         self.frames, self.bands = frames, len(s.edges) - 1
         self.analysis = FrameAnalysis(s.n_fft, s.window)
-        self.split = StreamedBandSplit(network.split, s)
+        self.split = StreamedBandSplit(network.split, s, frames)
         self.layers = nn.ModuleList(StreamingLayer(layer, self.bands) for layer in network.layers)  # type: ignore[arg-type]
-        self.masks = StreamedMasks(network.mask, s)
+        self.masks = StreamedMasks(network.mask, s, frames)
         self.synthesis = FrameSynthesis(s.n_fft, s.hop, s.window)
         width = len(network.layers[0].time.branches)  # type: ignore[union-attr, arg-type]
         self.cells = (width, self.bands, s.hidden)
@@ -116,7 +116,7 @@ class StreamingSeparator(nn.Module):
     def _waveforms(self, masks: Tensor, spectrum: Tensor, overlap: Tensor) -> tuple[list[Tensor], Tensor]:
         """The stems that have a mask, `(channels, frames × hop)` each, and the next overlap."""
         s = self.settings
-        rows = 4 * s.channels
+        rows = 2 * s.channels
         masked = []
         for index in range(s.masks):
             mask = part(masks, 1, index * rows, (index + 1) * rows)

@@ -1,6 +1,6 @@
 """Pieces of a streaming step in the places of a separator's own: they take and give what those do, whole recordings.
 
-The step keeps a spectrum's even and odd bins apart (`transform.py`), frames and bands in one axis, and its state
+The step has a spectrum's bins in an order of its own (`transform.py`), frames and bands in one axis, and its state
 outside; here are the views between. To its recurrence over time, a batch of recordings is more bands.
 """
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_export.baking.separator.step import StreamingSeparator
+from edge_export.baking.separator.transform import bin_order
 from edge_export.mothers.band_recurrence import ParallelRecurrence, Recurrence
 from edge_export.mothers.dft import Analysis, Synthesis
 from edge_export.mothers.tac import gated_mean
@@ -55,8 +56,8 @@ class FramedAnalysis(nn.Module):
         """`(batch, channels, samples)` to `(batch, channels, 2, frames, bins)`."""
         frames = self.analysis.frames(audio)
         batch, channels, count, n_fft = frames.shape
-        columns = self.baked(frames.transpose(1, 2).reshape(-1, n_fft))
-        return _to_bins(columns).view(batch, count, channels, 2, -1).permute(0, 2, 3, 1, 4)
+        ordered = self.baked(frames.transpose(1, 2).reshape(-1, n_fft))
+        return _to_bins(ordered).view(batch, count, channels, 2, -1).permute(0, 2, 3, 1, 4)
 
 
 class FramedSynthesis(nn.Module):
@@ -69,7 +70,7 @@ class FramedSynthesis(nn.Module):
     def forward(self, spectrum: Tensor, samples: int) -> Tensor:
         """`(…, 2, frames, bins)` to `(…, samples)`."""
         rows = spectrum.transpose(-2, -3)
-        frames: Tensor = self.baked(_to_columns(rows.flatten(0, -3))).view(*rows.shape[:-2], -1)
+        frames: Tensor = self.baked(_in_order(rows.flatten(0, -3))).view(*rows.shape[:-2], -1)
         return self.synthesis.overlap_add(frames, samples)
 
 
@@ -83,8 +84,8 @@ class BandSplitByRuns(nn.Module):
     def forward(self, spectrum: Tensor) -> Tensor:
         """`(batch, channels, 2, frames, bins)` to `(batch, frames, bands, features)`."""
         batch, frames = spectrum.shape[0], spectrum.shape[3]
-        columns = _to_columns(spectrum.permute(0, 3, 1, 2, 4).flatten(0, 2))
-        features: Tensor = self.baked(columns, batch * frames)
+        ordered = _in_order(spectrum.permute(0, 3, 1, 2, 4).flatten(0, 2))
+        features: Tensor = self.baked(ordered, batch * frames)
         return features.view(batch, frames, self.bands, -1)
 
 
@@ -99,17 +100,17 @@ class MasksByRuns(nn.Module):
         """`(batch, frames, bands, features)` to `(batch, masks, channels, 2, frames, bins)`."""
         batch, frames = x.shape[:2]
         rows: Tensor = self.baked(x.flatten(0, 2), batch * frames)
-        columns = rows.reshape(batch * frames * self.masks * self.channels, 2, 2, -1)
-        return _to_bins(columns).view(batch, frames, self.masks, self.channels, 2, -1).permute(0, 2, 3, 4, 1, 5)
+        return _to_bins(rows).view(batch, frames, self.masks, self.channels, 2, -1).permute(0, 2, 3, 4, 1, 5)
 
 
-def _to_bins(columns: Tensor) -> Tensor:
-    """`(rows, parity, re|im, columns)`, the step's order, to `(rows, re|im, bins)`."""
-    bins = columns.permute(0, 2, 3, 1).flatten(2)
-    return bins[..., :-1]  # the last odd column has no bin
+def _to_bins(ordered: Tensor) -> Tensor:
+    """A spectrum `(…, bins)` in the step's order to one in that of frequency."""
+    order = bin_order(2 * ordered.shape[-1] - 2)
+    bins = torch.empty_like(ordered)
+    bins[..., order] = ordered
+    return bins
 
 
-def _to_columns(bins: Tensor) -> Tensor:
+def _in_order(bins: Tensor) -> Tensor:
     """The inverse of `_to_bins`."""
-    pairs: Tensor = nn.functional.pad(bins, (0, 1)).unflatten(-1, (-1, 2))
-    return pairs.permute(0, 3, 1, 2).contiguous()
+    return bins[..., bin_order(2 * bins.shape[-1] - 2)]

@@ -103,7 +103,8 @@ def test_the_operators_that_remain(member):
     kinds = {type(m) for m in baked.module.modules()}
     assert not kinds & {nn.LSTM, nn.BatchNorm1d, nn.PReLU, nn.GLU}
     # In each layer: one for the step in time; over 4 bands the inputs, all steps but the first, the order. The masks.
-    assert left["bmm"] == 2 * (1 + 1 + 3 + 1) + 1
+    # Two for each transform.
+    assert left["bmm"] == 2 * (1 + 1 + 3 + 1) + 1 + 4
     assert baked.refused == ()
 
 

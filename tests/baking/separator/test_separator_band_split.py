@@ -14,6 +14,6 @@ def test_features_are_the_mother_s(member, kind, close):
     samples = torch.randn(1, kind.channels, frames, kind.n_fft) * 0.1
     spectrum = FrameAnalysis(kind.n_fft, kind.window)(samples.transpose(1, 2).reshape(-1, kind.n_fft))
     with torch.no_grad():
-        features = StreamedBandSplit(network.split, kind)(spectrum, frames)
+        features = StreamedBandSplit(network.split, kind, frames)(spectrum, frames)
         expected = network.split(network.analysis.transform(samples))[0].flatten(1)
     assert close(features, expected)
