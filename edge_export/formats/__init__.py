@@ -33,7 +33,7 @@ FORMATS: dict[str, Format] = {
         module="edge_export.formats.executorch",
         suffix=".pte",
         backends=("xnnpack",),
-        precisions={"fp32": ()},
+        precisions={"fp32": (), "fp16": (), "int8": ("static_per_tensor", "static", "dynamic", "weight_only")},
         description="ExecuTorch program, CPU by XNNPACK (Android, iOS, Linux)",
     ),
     "coreml": Format(

@@ -1,20 +1,20 @@
 """A member as an ExecuTorch program (`.pte`), lowered to XNNPACK.
 
-Inputs and outputs have no names in the file: they are the member's, in its order, with its shapes.
+Inputs and outputs have no names in the file: they are the member's, in its order, with its shapes, float32 in every
+precision. What the precisions do to the network stands in `executorch_half.py` and `executorch_int8.py`, which lists
+the schemes of int8.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.program import load_program
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-
-if TYPE_CHECKING:
-    from torch.export import ExportedProgram
 
 # ExecuTorch's numbers of scalar types (its schema's ScalarType).
 DTYPES = {0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16", 6: "float32", 11: "bool"}
@@ -31,31 +31,32 @@ def compile(
     """Lower `program` to XNNPACK and save it as `.pte` in `workdir`.
 
     Raises:
-        ValueError: The options are unknown, or the file does not have the inputs and outputs of `io`.
+        ValueError: The options are unknown, the scheme lacks its calibration inputs, or the file does not have the
+            inputs and outputs of `io`.
     """
-    reject_options(options, {"backend": ("xnnpack",)})
-    exported = _PRECISIONS[precision](load_program(program, io))
+    from edge_export.formats.executorch_delegate import lower
+
+    schemes = FORMATS["executorch"].precisions[precision]
+    scheme = str(options.get("scheme", schemes[0])) if schemes else ""
+    reject_options(options, {"backend": ("xnnpack",), "scheme": schemes or (scheme,)})
+    exported, notes = load_program(program, io), tuple[str, ...]()
+    if precision == "fp16":
+        from edge_export.formats.executorch_half import halve
+
+        exported, notes = halve(exported, io)
+    elif precision == "int8":
+        from edge_export.formats.executorch_int8 import quantise
+
+        exported, notes = quantise(exported, io, scheme, calibration)
+    content = lower(exported)
+    if precision != "fp32":
+        from edge_export.formats.executorch_compact import compact
+
+        content = compact(content)
     path = workdir / f"executorch-xnnpack-{precision}.pte"
-    path.write_bytes(_lower(exported))
+    path.write_bytes(content)
     _reopen(path, io)
-    return Compiled(path, io, versions("executorch", "torch"))
-
-
-def _lower(exported: ExportedProgram) -> bytes:
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.exir import to_edge_transform_and_lower
-
-    edge = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()])
-    buffer: bytes = edge.to_executorch().buffer
-    return buffer
-
-
-def _as_it_is(exported: ExportedProgram) -> ExportedProgram:
-    return exported
-
-
-# What a precision does to the exported program before it is lowered.
-_PRECISIONS = {"fp32": _as_it_is}
+    return Compiled(path, io, versions("executorch", "torch", *(["torchao"] if scheme else [])), notes)
 
 
 def _reopen(path: Path, io: IOSpec) -> None:

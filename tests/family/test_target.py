@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_export.errors import RequestError
-from edge_export.family.target import read_target, target_names
+from edge_export.family.target import at_precisions, read_target, target_names
 
 GOOD = """
 name = "board"
@@ -66,3 +66,26 @@ def test_unknown_targets():
         read_target("toaster")
     with pytest.raises(RequestError, match="can't be read"):
         read_target("nowhere.toml")
+
+
+def test_precisions_that_are_asked_for():
+    android = read_target("android")
+    labels = [plan.label for plan in at_precisions(android, ["fp32", "int8"]).artifacts]
+    assert labels == [
+        *("executorch-xnnpack-fp32", "tflite-builtin-fp32"),
+        *("executorch-xnnpack-int8", "tflite-builtin-int8"),
+    ]
+    with pytest.raises(RequestError, match="--precision int3: target android has fp32"):
+        at_precisions(android, ["fp32", "int3"])
+
+
+def test_schemes_are_tried_in_the_order_of_the_target_or_of_the_format(tmp_path):
+    ios = at_precisions(read_target("ios"), ["int8"])
+    coreml = next(plan for plan in ios.artifacts if plan.format == "coreml")
+    assert coreml.every_scheme == ("linear8",)
+    assert coreml.model_copy(update={"schemes": ("palette4", "linear8")}).every_scheme == ("palette4", "linear8")
+    assert next(plan for plan in read_target("ios").artifacts).every_scheme == ("",)
+    path = tmp_path / "board.toml"
+    path.write_text(GOOD.replace('precision = "fp32"', 'precision = "fp32"\nschemes = ["static"]'))
+    with pytest.raises(RequestError, match="executorch-xnnpack-fp32 has no scheme 'static', only none"):
+        read_target(str(path))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
+from edge_export.formats import FORMATS
 from edge_export.mothers.catalog import open_mother
 from edge_export.mothers.io_json import io_from_json, io_to_json
 from edge_export.mothers.protocol import IOSpec, Mother, Recordings
@@ -104,7 +105,7 @@ def share(member: str, format_name: str, precision: str, scheme: str = "") -> fl
 def run(member: str, done: dict[str, Any], folder: Path, *, stage: str = "") -> dict[str, np.ndarray]:
     """The outputs of an artifact, or of a stage on the way to it, on `inputs`, in the member's layouts."""
     save_file(inputs(member), folder / "inputs.safetensors")
-    format_name = stage or ("coreml" if done["path"].endswith(".mlpackage") else "tflite")
+    format_name = stage or next(name for name, each in FORMATS.items() if done["path"].endswith(each.suffix))
     args = {
         "format": format_name,
         "path": done["stages"][stage] if stage else done["path"],
