@@ -75,6 +75,8 @@ ARTIFACTS: dict[tuple[str, Problem], str] = {
         "fp16",
         "extremes",
     ): "values may exceed float16's 65504 on such input: limit it before the network, or build as fp32",
+    ("int8", "wrong"): "too coarse for this network, whose errors add up where state is fed back, or converted wrongly:"
+    " take a milder scheme; verify --bisect names the first operator that departs",
     ("int8", "imprecise"): _SCHEME,
     ("int8", "metric"): _SCHEME,
     ("int8", "extremes"): "such inputs were not among those that the quantiser observed: add their like to the"
