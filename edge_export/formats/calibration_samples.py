@@ -1,4 +1,4 @@
-"""Calibration inputs of a member as calls of its `.tflite` file."""
+"""Calibration inputs of a member as calls of its file, for quantisers."""
 
 from __future__ import annotations
 
