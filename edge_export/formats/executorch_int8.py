@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import torch
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
+from edge_export.formats.calibration_samples import read_samples
 from edge_export.formats.executorch_notes import describe
 from edge_export.formats.executorch_quantiser import Quantiser, dynamic_config, static_config
 from edge_export.formats.executorch_weights import quantise_linear_weights, quantise_stacked_matrices
-from edge_export.formats.calibration_samples import read_samples
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_export.formats import FORMATS
+from edge_export.formats.calibration_samples import read_samples
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.garbage import set_aside
 from edge_export.formats.program import load_program
 from edge_export.formats.tflite_boundary import moved, permutation, set_boundary
-from edge_export.formats.calibration_samples import read_samples
 from edge_export.formats.tflite_floats import stayed_float
 from edge_export.formats.tflite_fp16 import halve
 from edge_export.formats.tflite_int8 import MOST_OF_FLOAT32, quantise
