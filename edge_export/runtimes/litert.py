@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,14 +27,25 @@ def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
     """Load the file in `path` to run on `threads` threads.
 
     Raises:
-        ValueError: LiteRT refuses the file, or its inputs and outputs are not those of `io`. A broken file may also
-            crash this process: load it in a worker.
+        ValueError: The file is truncated or damaged, LiteRT refuses it, or its inputs and outputs are not those of
+            `io`. A broken file may also crash this process: load it in a worker.
         RuntimeError: An operator cannot be prepared.
     """
     from ai_edge_litert.interpreter import Interpreter
 
+    _check_offsets(path)
     interpreter = Interpreter(str(path), num_threads=threads)
     return run_signature(interpreter, io)
+
+
+def _check_offsets(path: Path) -> None:
+    """ValueError where an offset in the file leads out of it: LiteRT follows it, and gives whatever stands there."""
+    from ai_edge_litert.schema_py_generated import ModelT
+
+    try:
+        ModelT.InitFromPackedBuf(bytearray(path.read_bytes()), 0)
+    except (struct.error, ValueError, IndexError, TypeError, OverflowError) as error:
+        raise ValueError(f"{path.name} is truncated or damaged: {error}") from None
 
 
 def run_signature(interpreter: Any, io: IOSpec) -> Run:
