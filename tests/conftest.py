@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from faults_tally import lines
 
 from edge_export.errors import RequestError
 from edge_export.workers.environment_setup import set_up
@@ -57,3 +58,10 @@ def tensorflow_environment():
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"TensorFlow's environment is missing: {error}")
+
+
+def pytest_terminal_summary(terminalreporter):
+    tally = list(lines(report for reports in terminalreporter.stats.values() for report in reports))
+    if tally:
+        terminalreporter.section("faults that were planted, and what caught them")
+        terminalreporter.write("\n".join([*tally, ""]))
