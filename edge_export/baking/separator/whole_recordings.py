@@ -113,4 +113,4 @@ def _to_bins(ordered: Tensor) -> Tensor:
 
 def _in_order(bins: Tensor) -> Tensor:
     """The inverse of `_to_bins`."""
-    return bins[..., bin_order(2 * bins.shape[-1] - 2)]
+    return bins[..., bin_order(2 * bins.shape[-1] - 2)].contiguous()
