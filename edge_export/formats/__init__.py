@@ -28,6 +28,10 @@ class Format:
     on_request: tuple[str, ...] = ()
 
 
+MOST_OF_FLOAT32 = {"fp16": 0.55, "int8": 0.35}
+"""What a file may have of the float32 file's bytes: weights take a half or a quarter of theirs; the rest is graph and
+scales. A file with more is told of, and a scheme that has a smaller one beside it is refused."""
+
 FORMATS: dict[str, Format] = {
     "executorch": Format(
         module="edge_export.formats.executorch",

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-MOST_OF_FLOAT32 = 0.35
-"""What a package may have of the float32 package's bytes, as for other formats."""
+from edge_export.formats import MOST_OF_FLOAT32
+
 _SMALLEST = 200
 """Weights of up to so many values stay float16: what describes a compressed one takes as much."""
 _PALETTE_BITS = {"palette6": 6, "palette4": 4}
@@ -42,7 +42,7 @@ def most_bytes(model: Any) -> int:
     are padded, which makes this up to 7 % too much for the smallest networks.
     """
     weights = sum(file.stat().st_size for file in Path(model.weights_dir).iterdir()) if model.weights_dir else 0
-    return int(0.93 * MOST_OF_FLOAT32 * (model.get_spec().ByteSize() + 2 * weights))
+    return int(0.93 * MOST_OF_FLOAT32["int8"] * (model.get_spec().ByteSize() + 2 * weights))
 
 
 def stayed_float(spec: Any) -> tuple[str, ...]:

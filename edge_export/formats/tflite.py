@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_export.formats import FORMATS
+from edge_export.formats import FORMATS, MOST_OF_FLOAT32
 from edge_export.formats.calibration_samples import read_samples
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.garbage import set_aside
@@ -21,7 +21,7 @@ from edge_export.formats.program import load_program
 from edge_export.formats.tflite_boundary import moved, permutation, set_boundary
 from edge_export.formats.tflite_floats import stayed_float
 from edge_export.formats.tflite_fp16 import halve
-from edge_export.formats.tflite_int8 import MOST_OF_FLOAT32, quantise
+from edge_export.formats.tflite_int8 import quantise
 from edge_export.formats.tflite_tensorflow import BY_TENSORFLOW, ROUTES, NotConverted, read_converted
 from edge_export.mothers.protocol import IOSpec, TensorSpec
 
@@ -142,9 +142,9 @@ def _in_precision(
         content = halve(float32)
         return content, stayed_float(content)
     content = quantise(float32, SIGNATURE, scheme, samples)
-    share = len(content) / len(float32)
-    large = (f"it takes {share:.2f} of the float32 file's bytes, not at most {MOST_OF_FLOAT32}",)
-    return content, stayed_float(content) + (large if share > MOST_OF_FLOAT32 else ())
+    share, most = len(content) / len(float32), MOST_OF_FLOAT32["int8"]
+    large = (f"it takes {share:.2f} of the float32 file's bytes, not at most {most}",)
+    return content, stayed_float(content) + (large if share > most else ())
 
 
 def _open(content: bytes, io: IOSpec) -> Any:

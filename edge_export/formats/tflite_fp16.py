@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from edge_export.formats import MOST_OF_FLOAT32
 from edge_export.formats.tflite_compact import compact
 
-MOST_OF_FLOAT32 = 0.55
-"""What a file may have of the float32 file's bytes with the names of its inner tensors; it loses them otherwise."""
 _LARGEST = 65504.0
 """Of float16. A constant with a larger value stays float32."""
 
 
 def halve(float32: bytes) -> bytes:
-    """The file `float32`, with its constants as float16."""
+    """The file `float32`, with its constants as float16; without the names of its inner tensors where it is large."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(bytearray(float32), 0)
@@ -47,7 +46,7 @@ def halve(float32: bytes) -> bytes:
     for index, values in halved.items():
         model.buffers[index].data = values
     content = compact(model)
-    return content if len(content) <= MOST_OF_FLOAT32 * len(float32) else compact(model, names=False)
+    return content if len(content) <= MOST_OF_FLOAT32["fp16"] * len(float32) else compact(model, names=False)
 
 
 def _halve_buffer(buffers: Any, index: int, halved: dict[int, Any]) -> bool:

@@ -12,13 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from edge_export.formats import MOST_OF_FLOAT32
 from edge_export.formats.tflite_compact import compact
 
 if TYPE_CHECKING:
     from ai_edge_quantizer.quantizer import Quantizer
-
-MOST_OF_FLOAT32 = 0.35
-"""What a file may have of the float32 file's bytes: weights take a quarter of theirs; the rest is graph and scales."""
 
 # Operators that stay float32 in a static file: what is below half a step of its scale becomes a zero to divide by.
 _NEVER_STATIC = ("DIV", "SQRT", "RSQRT")
@@ -35,7 +33,7 @@ Sample = dict[str, Any]
 def quantise(float32: bytes, signature: str, scheme: str, samples: Sequence[Sample]) -> bytes:
     """The file `float32`, quantised by `scheme`.
 
-    Weights have a scale per channel, and tensors their names. Where the file would take more than `MOST_OF_FLOAT32`, it
+    Weights have a scale per channel, and tensors their names. Where the file would take more than MOST_OF_FLOAT32, it
     loses the names first; then weights have one scale each.
 
     Args:
@@ -43,20 +41,20 @@ def quantise(float32: bytes, signature: str, scheme: str, samples: Sequence[Samp
         samples: What a static file's ranges are observed on; others take none.
 
     Raises:
-        ValueError: A static file would take more than `MOST_OF_FLOAT32` either way. Others are handed back: they are
+        ValueError: A static file would take more than that either way. Others are handed back: they are
             as small as it gets.
     """
-    content = b""
+    content, most = b"", MOST_OF_FLOAT32["int8"]
     for granularity in _GRANULARITIES:
         model = _quantised(float32, signature, scheme, samples, granularity)
         for names in (True, False):
             content = compact(model, names=names)
-            if len(content) <= MOST_OF_FLOAT32 * len(float32):
+            if len(content) <= most * len(float32):
                 return content
     if scheme == "static":
         raise ValueError(
             f"scheme static would take {len(content)} bytes, {len(content) / len(float32):.2f} of float32, not at most "
-            f"{MOST_OF_FLOAT32}: the ranges of its activations outweigh so few weights; take dynamic or weight_only"
+            f"{most}: the ranges of its activations outweigh so few weights; take dynamic or weight_only"
         )
     return content
 

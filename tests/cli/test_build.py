@@ -206,3 +206,14 @@ def test_goldens_from_a_folder(edge_export):
     done = edge_export(*arguments, "--goldens", folder, "--out", "b")
     assert done.returncode == 2
     assert "b.safetensors: x is float32 (3, 7), not float32 ('count', 6)" in done.stderr
+
+
+@pytest.mark.slow
+def test_files_that_are_large_for_their_precision_are_told(edge_export):
+    done = edge_export(
+        "build", "--target", "android", "--mother", "digits", "--members", "0.25", "--precision", "fp32,int8"
+    )
+    assert done.returncode == 0, done.stderr
+    told = done.stdout + done.stderr
+    assert "w0.25/executorch-xnnpack-int8 takes 0.37: not at most 0.35 of the float32 file's bytes" in told
+    assert "tflite-builtin-int8 takes" not in told
