@@ -6,13 +6,13 @@ than fail here.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from edge_export.cache.owned import scratch_folder
 from edge_export.errors import one_line
 from edge_export.formats import FORMATS, tflite_tensorflow
 from edge_export.formats.compiled import Compiled
@@ -65,8 +65,7 @@ def checkup(jobs: int, logs: Path, told: Callable[[str], None]) -> list[Check]:
         jobs: Workers at work at once.
         told: Is told what is being tried.
     """
-    with tempfile.TemporaryDirectory(prefix="edge_export-") as folder, Pool(jobs) as pool:
-        scratch = Path(folder)
+    with scratch_folder() as scratch, Pool(jobs) as pool:
         bench = _Bench(pool, scratch, _network(scratch), logs, told)
         checks = [check for name in FORMATS for check in _try_format(name, bench)]
         return [*checks, _try_tensorflow(bench)]

@@ -13,7 +13,7 @@ from edge_export.build.artifacts import Made, make
 from edge_export.build.members import Family, Prepared, bundle_recorded, open_mother, prepare
 from edge_export.build.site import Progress, Request, Site
 from edge_export.cache.keys import TOOLS, key_of
-from edge_export.cache.owned import owned_folder, remove_abandoned
+from edge_export.cache.owned import SCRATCH, remove_abandoned, scratch_folder
 from edge_export.errors import RequestError
 from edge_export.family.bundle import check_output, finish_interrupted, staging, write_records
 from edge_export.family.finished import keep_bundle, take_finished
@@ -24,8 +24,6 @@ from edge_export.runtimes import RUNTIMES, why_unavailable
 from edge_export.verify.order import MotherSource
 from edge_export.workers import Pool, Workers
 from edge_export.workers.cluster import ClusterLost, ClusterPool
-
-SCRATCH = "edge_export-"
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def _build_with(pool: Workers, request: Request, progress: Progress) -> Built:
     if request.store is not None and key is not None and (found := take_finished(request.store, key, request.out)):
         bundle, changed = found
         return Built(bundle.manifest, bundle.numerics, {}, changed)
-    with owned_folder(Path(tempfile.gettempdir()), SCRATCH) as scratch:
+    with scratch_folder() as scratch:
         site = Site(request, scratch, pool, progress, {})
         opened = open_mother(site)
         with staging(request.out) as staged:

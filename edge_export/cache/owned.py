@@ -7,8 +7,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+
+SCRATCH = "edge_export-"
+"""What names of scratch folders begin with. Anything of that name that nobody owns is removed: own it."""
+
+
+def scratch_folder() -> AbstractContextManager[Path]:
+    """An owned folder among the system's temporary files."""
+    return owned_folder(Path(tempfile.gettempdir()), SCRATCH)
 
 
 @contextmanager

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ STATES = {True: "failed", False: "passed", None: "unverified"}
 def run(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | None, note: str) -> int:
     """Look inside the members and artifacts that `args` choose; 1 if anything departs, or can't be run."""
     from edge_export.cache import log_folder
-    from edge_export.cache.owned import owned_folder
+    from edge_export.cache.owned import scratch_folder
     from edge_export.cli.progress import shown_progress
     from edge_export.errors import RequestError
     from edge_export.verify.bisect.order import bisect_artifact, bisect_member
@@ -44,7 +42,7 @@ def run(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | None, n
     found: dict[str, list[Bisection]] = {}
     labels = list(dict.fromkeys(artifact.label for _, artifacts in chosen for artifact in artifacts))
     with (
-        owned_folder(Path(tempfile.gettempdir()), "edge_export-") as work,
+        scratch_folder() as work,
         Pool(os.cpu_count() or 1) as pool,
         shown_progress(labels) as progress,
     ):

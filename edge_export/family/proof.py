@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from edge_export.cache.owned import owned_folder
+from edge_export.cache.owned import scratch_folder
 from edge_export.errors import RequestError
 from edge_export.family.bundle import Bundle
 from edge_export.family.judgement import judge_stages, not_run, run_everywhere, worst
@@ -53,7 +52,7 @@ def prove_bundle(bundle: Bundle, mother: MotherSource | None, jobs: int, logs: P
     members = bundle.manifest.members
     recorded = _recorded(bundle)
     with (
-        owned_folder(Path(tempfile.gettempdir()), "edge_export-") as work,
+        scratch_folder() as work,
         ThreadPoolExecutor(max_workers=jobs) as preparers,
         ThreadPoolExecutor(max_workers=2 * jobs) as provers,
         Pool(jobs) as pool,

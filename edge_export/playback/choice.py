@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import wait
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from edge_export.cache.owned import scratch_folder
 from edge_export.errors import RequestError, one_line
 from edge_export.family.bundle import Bundle
 from edge_export.family.manifest import Artifact, Member
@@ -94,8 +94,7 @@ def run_choice(
     """
     member, artifact = choice.member, choice.artifact
     assert artifact.io is not None
-    with TemporaryDirectory(prefix="edge_export-") as scratch, Pool(1) as pool:
-        folder = Path(scratch)
+    with scratch_folder() as folder, Pool(1) as pool:
         given, given_back, progress = folder / "inputs.safetensors", folder / "outputs.safetensors", folder / "calls"
         save_arrays(given, inputs)
         arguments = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_export.cache.owned import scratch_folder
 from edge_export.errors import RequestError, one_line
 from edge_export.mothers.catalog import factory_of
 from edge_export.mothers.io_json import io_to_json
@@ -60,8 +60,8 @@ def verify_alone(path: Path, against: str, inputs: Path, tolerance: Tolerance, l
     samples = load_arrays(inputs)
     order = _parameters(module, samples, inputs)
     reference = _reference(module, [samples[name] for name in order], against)
-    with tempfile.TemporaryDirectory(prefix="edge_export-") as scratch, Pool(1) as pool:
-        outputs_path = Path(scratch) / "outputs.safetensors"
+    with scratch_folder() as scratch, Pool(1) as pool:
+        outputs_path = scratch / "outputs.safetensors"
         try:
             found = pool.submit(
                 "inspect", {"path": str(path.absolute())}, kind=KIND, timeout_s=TIMEOUT_S, log=log

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from edge_export.cache.owned import owned_folder, remove_abandoned
+from edge_export.cache.owned import SCRATCH, owned_folder, remove_abandoned, scratch_folder
 
 OWNER = """
 import sys, time
@@ -45,3 +45,13 @@ def test_other_folders_and_links_are_left_alone(tmp_path):
     (tmp_path / "work-file").touch()
     remove_abandoned(tmp_path, "work-")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mine", "work-file", "work-link"]
+
+
+def test_a_scratch_folder_outlives_what_others_remove(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f"{SCRATCH}left").mkdir()
+    with scratch_folder() as folder:
+        command = "import sys; from pathlib import Path; from edge_export.cache.owned import SCRATCH, remove_abandoned;"
+        sweep = [sys.executable, "-c", f"{command} remove_abandoned(Path(sys.argv[1]), SCRATCH)", str(tmp_path)]
+        subprocess.run(sweep, check=True)
+        assert list(tmp_path.iterdir()) == [folder]
