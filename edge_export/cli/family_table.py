@@ -58,7 +58,7 @@ def _numbers(run: ArtifactRun) -> list[str]:
         tables.snr(run.agreement),
         tables.max_abs(run.agreement),
         tables.metric(metric),
-        "-" if metric is None else f"{metric.mother - metric.artifact:.2f}",
+        "-" if metric is None else f"{round(metric.mother - metric.artifact, 2) + 0.0:.2f}",  # never -0.00
     ]
 
 
