@@ -13,8 +13,6 @@ in every scheme and compute in float32 (`executorch_weights.py`). Inputs and out
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,6 +22,7 @@ from edge_export.formats.calibration_samples import read_samples
 from edge_export.formats.executorch_notes import describe
 from edge_export.formats.executorch_quantiser import Quantiser, dynamic_config, static_config
 from edge_export.formats.executorch_weights import quantise_linear_weights, quantise_stacked_matrices
+from edge_export.mothers.threads import cpu_threads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +50,7 @@ def quantise(
     model = exported.module(check_guards=False)
     blank = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in io.inputs)
     calls = [tuple(torch.from_numpy(sample[spec.name]) for spec in io.inputs) for sample in samples]
-    with torch.no_grad(), _one_thread():
+    with torch.no_grad(), cpu_threads(1):
         if scheme == "weight_only":
             quantise_linear_weights(model)
         else:
@@ -70,17 +69,6 @@ def _quantiser(scheme: str, io: IOSpec) -> Quantiser:
         return Quantiser(dynamic, dynamic)
     static = static_config(per_channel=scheme == "static")
     return Quantiser(static, dynamic_config() if io.feedback else static)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums, and with them the observed ranges, come out the same on any machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _drop_unused(model: GraphModule) -> None:

@@ -14,9 +14,10 @@ from torch.nn import functional
 
 from edge_export.members.calibrate import calibrate
 from edge_export.mothers.protocol import Config
+from edge_export.mothers.threads import cpu_threads
 from edge_export.training.data.labelled_images import LabelledImages
 from edge_export.training.distillation import accumulate_gradients
-from edge_export.training.loop import Task, cpu_threads
+from edge_export.training.loop import Task
 from edge_export.training.sandwich import sandwich
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from edge_export.errors import RequestError, one_line
 from edge_export.mothers.checkpoint import write_atomically
+from edge_export.mothers.threads import cpu_threads
 
 Settings = Mapping[str, str | int | float]
 
@@ -152,17 +153,6 @@ def _resume(task: Task, settings: Settings, path: Path) -> list[float]:
             f"training state {path}: does not fit the network ({one_line(error, 120)}); delete it to start anew"
         ) from error
     return losses
-
-
-@contextlib.contextmanager
-def cpu_threads(count: int | None) -> Iterator[None]:
-    """Inside, torch uses `count` CPU threads; None: as many as before."""
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(count or before)
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

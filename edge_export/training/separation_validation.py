@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from edge_export.members.calibrate import calibrate
+from edge_export.mothers.threads import cpu_threads
 from edge_export.training.data.musdb import SOURCES, ChunkPlan, Track, draw_batch, find_tracks, mix_stems, read_source
-from edge_export.training.loop import cpu_threads
 from edge_export.training.losses import si_sdr
 from edge_export.training.separation import THREADS
 

@@ -16,8 +16,7 @@ The network after each baking rule is compared on the beginning of the goldens a
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -30,6 +29,7 @@ from edge_export.errors import RequestError
 from edge_export.members.calibrate import batch_norms, calibrate
 from edge_export.members.complexity import Complexity, complexity
 from edge_export.members.extract import extract, forward
+from edge_export.mothers.threads import cpu_threads
 from edge_export.verify.goldens import named
 from edge_export.verify.metrics import TASK_METRICS, Agreement, Array, agreement, worst_of
 from edge_export.verify.results import Approximation, Stage
@@ -81,18 +81,7 @@ class PreparedMember:
         return first_departure(self.stages)
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one thread: the workers have the other cores, and sums come out the same on any machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@one_thread()
+@cpu_threads(1)
 def prepare_member(
     mother: Mother,
     config: Config,
