@@ -4,8 +4,8 @@
 
 Bands are narrow below and wide above. One operator a band costs more than its few products; one matrix for all of them
 is mostly zeros. Runs that minimise products + OPERATOR per run are found by dynamic programming. As matrices, they also
-write and read bins in any order: here, that of `transform.py`. A run ends where a column of it does: its bins are its
-own, and stand together.
+write and read bins in any order: here, that of `transform.py`. A run ends where its bins stand together: at a column's
+end, or in its first half, where bins are in the order of frequency.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def runs(edges: tuple[int, ...], n_fft: int, per_bin: int, per_band: int, frames
         frames: How many rows each matrix is multiplied with.
     """
     count, products = len(edges) - 1, frames * per_bin * per_band
-    ends = [k for k in range(1, count + 1) if k == count or edges[k] % radix(n_fft) == 0]
+    column = radix(n_fft)
+    ends = [k for k in range(1, count + 1) if k == count or edges[k] % column <= column // 2]
     best: dict[int, tuple[int, tuple[tuple[int, int], ...]]] = {0: (0, ())}
     for end in ends:
         best[end] = min(

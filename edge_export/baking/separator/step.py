@@ -29,10 +29,10 @@ FEEDBACK = ("state", "next_state")
 class StreamingLayer(nn.Module):
     """One residual layer: recurrence over time, then over bands, each with its gated sum."""
 
-    def __init__(self, layer: ResidualLayer, bands: int) -> None:
+    def __init__(self, layer: ResidualLayer, bands: int, frames: int) -> None:
         super().__init__()
-        self.time, self.time_sum = TimeRecurrence(layer.time), fold_gates(layer.time)
-        self.band, self.band_sum = BandRecurrence(layer.band, bands), fold_gates(layer.band)
+        self.time, self.time_sum = TimeRecurrence(layer.time, bands), fold_gates(layer.time)
+        self.band, self.band_sum = BandRecurrence(layer.band, bands, frames), fold_gates(layer.band)
 
     def forward(self, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`(frames × bands, N)` and the state of the recurrence over time to the same."""
@@ -55,7 +55,7 @@ class StreamingSeparator(nn.Module):
         self.frames, self.bands = frames, len(s.edges) - 1
         self.analysis = FrameAnalysis(s.n_fft, s.window)
         self.split = StreamedBandSplit(network.split, s, frames)
-        self.layers = nn.ModuleList(StreamingLayer(layer, self.bands) for layer in network.layers)  # type: ignore[arg-type]
+        self.layers = nn.ModuleList(StreamingLayer(layer, self.bands, frames) for layer in network.layers)  # type: ignore[arg-type]
         self.masks = StreamedMasks(network.mask, s, frames)
         self.synthesis = FrameSynthesis(s.n_fft, s.hop, s.window)
         width = len(network.layers[0].time.branches)  # type: ignore[union-attr, arg-type]

@@ -56,7 +56,7 @@ def test_a_wrong_recurrence_is_noticed(member):
     baked = bake(network, ())
     audio = torch.randn(1, 1, SAMPLES) * 0.1
     with torch.no_grad():
-        baked.module.layers[1].time.weight_h *= 0.9
+        baked.module.layers[1].time.from_h[0].weight *= 0.9
         reference = network(audio)
     (stems,) = stream_module(baked.module, baked.io, (audio,))
     assert snr_db(reference, stems) < 90
@@ -102,9 +102,9 @@ def test_the_operators_that_remain(member):
     assert set(left) - VIEWS == PLAIN
     kinds = {type(m) for m in baked.module.modules()}
     assert not kinds & {nn.LSTM, nn.BatchNorm1d, nn.PReLU, nn.GLU}
-    # In each layer: one for the step in time; over 4 bands the inputs, all steps but the first, the order. The masks.
+    # In each layer: two for the step in time; over 4 bands the inputs, all steps but the first, the order. The masks.
     # Two for each transform.
-    assert left["bmm"] == 2 * (1 + 1 + 3 + 1) + 1 + 4
+    assert left["bmm"] == 2 * (2 + 1 + 3 + 1) + 1 + 4
     assert baked.refused == ()
 
 

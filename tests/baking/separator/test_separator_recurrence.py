@@ -19,7 +19,7 @@ def lstm_outputs(parallel, sequences):
 def test_time_goes_on_where_the_last_call_stopped(width, member, close):
     parallel = member(width=width).layers[0].time
     x = torch.randn(5, 4, 8)  # frames, bands, features
-    merged = TimeRecurrence(parallel)
+    merged = TimeRecurrence(parallel, 4)
     hidden = cell = torch.zeros(width, 4, 12)
     outputs = []
     with torch.no_grad():
@@ -36,6 +36,6 @@ def test_both_sweeps_over_bands(frames, width, member, close):
     parallel = member(width=width).layers[0].band
     x = torch.randn(frames, 6, 8)
     with torch.no_grad():
-        swept = BandRecurrence(parallel, 6)(x.flatten(0, 1))
+        swept = BandRecurrence(parallel, 6, frames)(x.flatten(0, 1))
         expected = lstm_outputs(parallel, x)
     assert close(swept.view(frames, 6, -1), expected)
