@@ -8,17 +8,17 @@ Here
 - matrices of all sub-modules and directions are stacked: one `bmm` a step;
 - where a step has more than one row, i f o and g come from a `bmm` each, so that neither is cut out of the other's;
   with one row, a second operator costs more than the cut;
-- Wx x + b is computed for several steps at once, for so many rows of x that it is still in the core's cache when it is
-  read;
+- Wx x + b is computed for all steps at once, before the first;
 - in the recurrence over bands, h and c are zero before the first step, which needs neither Wh nor f.
 
 The sweep backwards over bands is a sweep forwards over bands in reversed order. Order is changed by products with
-0/1 matrices, which are exact: [I ; J] gives both orders at once, diag(I, J) restores them.
+0/1 matrices, which are exact: [I ; J] gives both orders at once, diag(I, J) restores them. With many rows, where such a
+product costs more than to cut each step in two, steps are joined in both orders instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +29,6 @@ from edge_export.baking.separator.fold_batchnorm import Affine, fold
 from edge_export.mothers.band_recurrence import ParallelRecurrence, Recurrence
 
 NAME = "merge_recurrences"
-_CACHED_ROWS = 48
-"""Of x, at once: a multiple of what kernels take together (6 or 8; 7 wastes one in 49)."""
 
 
 class TimeRecurrence(nn.Module):
@@ -49,12 +47,8 @@ class TimeRecurrence(nn.Module):
     def forward(self, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`(frames × bands, N)`, twice `(width, bands, H)` to `(frames × bands, width × H)` and the new state."""
         rows, bands = x.shape[0], hidden.shape[1]
-
-        def project(first: int, stop: int) -> list[Tensor]:
-            some = part(x, 0, first * bands, stop * bands)
-            return [swap(layer(some).view(len(some), self.width, -1)) for layer in self.from_x]
-
-        steps, cell = _recur(project, self.from_h, rows // bands, bands, (hidden, cell))
+        projected = [swap(layer(x).view(rows, self.width, -1)) for layer in self.from_x]
+        steps, cell = _recur(projected, self.from_h, bands, (hidden, cell))
         return swap(join(steps, 1)).reshape(rows, -1), steps[-1], cell
 
 
@@ -75,7 +69,7 @@ class BandRecurrence(nn.Module):
         )
         self.from_h = nn.ModuleList(Stacked(torch.stack([w[cut].T for w in from_h])) for cut in cuts)
         same = torch.eye(bands, dtype=torch.float64)
-        constant(self, "orders", torch.cat([same, same.flip(0)] * self.width))
+        constant(self, "orders", torch.cat([same] * self.width + [same.flip(0)] * self.width))
         constant(self, "restore", torch.stack([same, same.flip(0)]))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,15 +77,15 @@ class BandRecurrence(nn.Module):
         width, bands, frames = self.width, self.bands, x.shape[0] // self.bands
         by_band = F.linear(x.view(frames, bands, -1).permute(0, 2, 1), self.orders)
         ordered = by_band.view(frames, -1, 2 * width, bands).permute(2, 3, 0, 1).reshape(2 * width, bands * frames, -1)
-
-        def project(first: int, stop: int) -> list[Tensor]:
-            some = part(ordered, 1, first * frames, stop * frames)
-            return [layer(some) for layer in self.from_x]
-
-        steps, _ = _recur(project, self.from_h, bands, frames, None)
-        swept = join(steps, 1).view(width, 2, bands, frames, -1).permute(1, 0, 3, 4, 2)
-        restored = torch.bmm(swept.reshape(2, -1, bands), self.restore)
-        return restored.view(2, width, frames, -1, bands).permute(2, 4, 1, 0, 3).reshape(frames * bands, -1)
+        steps, _ = _recur([layer(ordered) for layer in self.from_x], self.from_h, frames, None)
+        if frames == 1:
+            swept = join(steps, 1).view(2, width, bands, -1).permute(0, 1, 3, 2)
+            restored = torch.bmm(swept.reshape(2, -1, bands), self.restore)
+            return restored.view(2, width, -1, bands).permute(3, 1, 0, 2).reshape(bands, -1)
+        forwards = join([part(step, 0, 0, width) for step in steps], 1)
+        backwards = join([part(step, 0, width, 2 * width) for step in reversed(steps)], 1)
+        swept = torch.cat([forwards, backwards]).view(2, width, bands, frames, -1)
+        return swept.permute(3, 2, 1, 0, 4).reshape(frames * bands, -1)
 
 
 class Stacked(nn.Module):
@@ -114,24 +108,17 @@ class Stacked(nn.Module):
 
 
 def _recur(
-    project: Callable[[int, int], list[Tensor]],
-    from_h: Iterable[nn.Module],
-    count: int,
-    rows: int,
-    state: tuple[Tensor, Tensor] | None,
+    projected: Sequence[Tensor], from_h: Iterable[nn.Module], rows: int, state: tuple[Tensor, Tensor] | None
 ) -> tuple[list[Tensor], Tensor]:
-    """The hidden features `(stack, rows, H)` after each of `count` steps, and the cells after the last.
+    """The hidden features `(stack, rows, H)` after each step, and the cells after the last.
 
     Args:
-        project: Wx x + b of the steps from the first number to before the second, `(stack, steps × rows, …)`.
+        projected: Wx x + b of all steps, `(stack, steps × rows, …)`.
         state: Hidden and cell before; None for zeros.
     """
-    hidden, cell = (None, None) if state is None else state
-    together, steps = max(1, _CACHED_ROWS // rows), []
-    for step in range(count):
-        if step % together == 0:
-            projected = project(step, min(step + together, count))
-        first = step % together * rows
+    hidden, cell = state or (None, None)
+    steps = []
+    for first in range(0, projected[0].shape[1], rows):
         z = [part(whole, 1, first, first + rows) for whole in projected]
         if hidden is not None:
             z = [of_x + layer(hidden) for of_x, layer in zip(z, from_h, strict=True)]
@@ -162,12 +149,12 @@ def _cuts(rows: int, size: int) -> tuple[slice, ...]:
 
 
 def _folded(parallel: ParallelRecurrence, suffixes: tuple[str, ...]) -> tuple[list[Affine], list[Tensor]]:
-    """The matrices on x and on h of all sub-modules, each direction next to the other."""
+    """The matrices on x and on h of all sub-modules, one direction after the other."""
     assert isinstance(parallel.norm, nn.BatchNorm1d)
     inputs, hidden = [], []
-    for branch in parallel.branches:
-        assert isinstance(branch, Recurrence)
-        for suffix in suffixes:
+    for suffix in suffixes:
+        for branch in parallel.branches:
+            assert isinstance(branch, Recurrence)
             from_x, from_h = _matrices(branch.lstm, suffix)
             inputs.append(fold(parallel.norm, from_x))
             hidden.append(from_h)
