@@ -8,7 +8,7 @@ Here
 - matrices of all sub-modules and directions are stacked: one `bmm` a step;
 - where a step has more than one row, i f o and g come from a `bmm` each, so that neither is cut out of the other's;
   with one row, a second operator costs more than the cut;
-- Wx x + b is computed for all steps at once, before the first;
+- Wx x + b is computed for all steps at once, before the first; over bands as [Wx b/2] [x ; 2], with no sum of its own;
 - in the recurrence over bands, h and c are zero before the first step, which needs neither Wh nor f.
 
 The sweep backwards over bands is a sweep forwards over bands in reversed order. Order is changed by products with
@@ -29,6 +29,8 @@ from edge_export.baking.separator.fold_batchnorm import Affine, fold
 from edge_export.mothers.band_recurrence import ParallelRecurrence, Recurrence
 
 NAME = "merge_recurrences"
+_BESIDE_X = 2.0
+"""With 1, biases would be the largest numbers of many columns, and set the step of int8 weights."""
 
 
 class TimeRecurrence(nn.Module):
@@ -55,6 +57,7 @@ class TimeRecurrence(nn.Module):
 class BandRecurrence(nn.Module):
     """Both sweeps over the bands of each frame; made for calls of so many frames."""
 
+    beside_x: Tensor
     orders: Tensor
     restore: Tensor
 
@@ -63,11 +66,10 @@ class BandRecurrence(nn.Module):
         self.width, self.bands = len(parallel.branches), bands
         from_x, from_h = _folded(parallel, ("", "_reverse"))
         cuts = _cuts(frames, from_h[0].shape[1])
-        self.from_x = nn.ModuleList(
-            Stacked(torch.stack([a.weight[cut].T for a in from_x]), torch.stack([a.bias[cut] for a in from_x]))
-            for cut in cuts
-        )
+        both = [torch.cat([a.weight, a.bias[:, None] / _BESIDE_X], dim=1) for a in from_x]
+        self.from_x = nn.ModuleList(Stacked(torch.stack([w[cut].T for w in both])) for cut in cuts)
         self.from_h = nn.ModuleList(Stacked(torch.stack([w[cut].T for w in from_h])) for cut in cuts)
+        constant(self, "beside_x", torch.full((frames * bands, 1), _BESIDE_X))
         same = torch.eye(bands, dtype=torch.float64)
         constant(self, "orders", torch.cat([same] * self.width + [same.flip(0)] * self.width))
         constant(self, "restore", torch.stack([same, same.flip(0)]))
@@ -75,7 +77,9 @@ class BandRecurrence(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`(frames × bands, N)` to `(frames × bands, width × 2H)`."""
         width, bands, frames = self.width, self.bands, x.shape[0] // self.bands
-        by_band = F.linear(x.view(frames, bands, -1).permute(0, 2, 1), self.orders)
+        beside_x = self.beside_x if len(x) == len(self.beside_x) else self.beside_x[:1].expand(len(x), 1)
+        with_bias = torch.cat([x, beside_x], dim=1).view(frames, bands, -1)
+        by_band = F.linear(with_bias.permute(0, 2, 1), self.orders)
         ordered = by_band.view(frames, -1, 2 * width, bands).permute(2, 3, 0, 1).reshape(2 * width, bands * frames, -1)
         steps, _ = _recur([layer(ordered) for layer in self.from_x], self.from_h, frames, None)
         if frames == 1:
@@ -89,22 +93,17 @@ class BandRecurrence(nn.Module):
 
 
 class Stacked(nn.Module):
-    """x W + b of all sub-modules and directions at once: `(stack, rows, in)` to `(stack, rows, out)`."""
+    """x W of all sub-modules and directions at once: `(stack, rows, in)` to `(stack, rows, out)`."""
 
     weight: Tensor
-    bias: Tensor
 
-    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
+    def __init__(self, weight: Tensor) -> None:
         super().__init__()
         fixed(self, "weight", weight)
-        self.has_bias = bias is not None
-        if bias is not None:
-            fixed(self, "bias", bias[:, None])
 
     def forward(self, x: Tensor) -> Tensor:
         """One product of matrices."""
-        product = torch.bmm(x, self.weight)
-        return product + self.bias if self.has_bias else product
+        return torch.bmm(x, self.weight)
 
 
 def _recur(
