@@ -93,22 +93,49 @@ class Waiting:
         return json.loads(line) if line else {"failed": f"the runtime died with code {self._process.wait()}"}
 
 
-def measure(
-    case: str, files: dict[str, Path | None], folder: Path, rounds: int, seconds: float, core: int, limit: float
-) -> dict[str, Timed]:
-    """Each contestant's times for a case, round after round in turn; the first round is thrown away.
+@dataclass(frozen=True)
+class Plan:
+    """How to measure.
 
-    `limit` is for loading, in seconds: torch.compile compiles then.
+    Attributes:
+        sittings: How often all contestants start anew: where its memory happens to lie makes a process some per cent
+            faster or slower for as long as it lives.
+        rounds: In each sitting, all of them in turn; one more comes first and is thrown away.
+        seconds: Of each burst of calls.
+        core: That all are pinned to.
+        limit: Seconds for loading; torch.compile compiles then.
     """
+
+    sittings: int
+    rounds: int
+    seconds: float
+    core: int
+    limit: float
+
+
+def measure(case: str, files: dict[str, Path | None], folder: Path, plan: Plan) -> dict[str, Timed]:
+    """Each contestant's times for a case; whoever failed in one sitting has none."""
+    total = {contestant: Timed() for contestant in files}
+    for _ in range(plan.sittings):
+        running = {contestant: path for contestant, path in files.items() if not total[contestant].failed}
+        for contestant, timed in _sitting(case, running, folder, plan).items():
+            whole = total[contestant]
+            whole.cpu_us += timed.cpu_us
+            whole.wall_us += timed.wall_us
+            whole.snr_db, whole.failed = timed.snr_db, timed.failed
+    return total
+
+
+def _sitting(case: str, files: dict[str, Path | None], folder: Path, plan: Plan) -> dict[str, Timed]:
     waiting: dict[str, Waiting] = {}
     try:
         for contestant, path in files.items():
-            waiting[contestant] = Waiting(case, contestant, folder, path, core)
+            waiting[contestant] = Waiting(case, contestant, folder, path, plan.core)
         for each in waiting.values():
-            each.get_ready(limit)
-        for _ in range(rounds + 1):
+            each.get_ready(plan.limit)
+        for _ in range(plan.rounds + 1):
             for each in waiting.values():
-                each.burst(seconds)
+                each.burst(plan.seconds)
     finally:
         for each in waiting.values():
             each.stop()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from benchmarks.measuring import Plan
     from benchmarks.results import CaseResult
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +32,8 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--cases", default="*", metavar="PATTERNS", help="comma-separated; see --list (default: all)")
     p.add_argument("--contestants", default="*", metavar="PATTERNS", help="comma-separated; see --list (default: all)")
-    p.add_argument("--rounds", type=int, default=7, help="how often each is measured, in turn (default: 7)")
+    p.add_argument("--sittings", type=int, default=3, help="how often all start anew (default: 3)")
+    p.add_argument("--rounds", type=int, default=3, help="how often each is measured in a sitting (default: 3)")
     p.add_argument("--seconds", type=float, default=0.3, help="for how long each time (default: 0.3)")
     p.add_argument("--core", type=int, default=0, help="the core that all are pinned to (default: 0)")
     p.add_argument(
@@ -54,6 +56,7 @@ def main() -> int:
     from benchmarks.cases import CASES
     from benchmarks.contestants import CONTESTANTS
     from benchmarks.machine import measure_machine
+    from benchmarks.measuring import Plan
     from benchmarks.picture import svg_of
     from benchmarks.results import Run
     from benchmarks.tables import text_of
@@ -62,14 +65,16 @@ def main() -> int:
         print("cases:", *CASES, "contestants:", *CONTESTANTS, sep="\n  ")
         return 0
     cases, contestants = _chosen(arguments.cases, CASES), _chosen(arguments.contestants, CONTESTANTS)
-    if not cases or not contestants or arguments.rounds < 1:
-        print("nothing to measure: see --list, and give at least one round", file=sys.stderr)
+    if not cases or not contestants or min(arguments.rounds, arguments.sittings) < 1:
+        print("nothing to measure: see --list, and give at least one sitting and round", file=sys.stderr)
         return 2
-    results = [_measure(name, contestants, arguments) for name in cases]
+    plan = Plan(arguments.sittings, arguments.rounds, arguments.seconds, arguments.core, arguments.convert_limit)
+    results = [_measure(name, contestants, arguments, plan) for name in cases]
     run = Run(
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         machine=measure_machine(arguments.core),
         versions={name: metadata.version(name) for name in PACKAGES},
+        sittings=arguments.sittings,
         rounds=arguments.rounds,
         seconds=arguments.seconds,
         cases=results,
@@ -88,24 +93,24 @@ def _chosen(patterns: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if any(fnmatchcase(name, p.strip()) for p in patterns.split(","))]
 
 
-def _measure(name: str, contestants: list[str], arguments: argparse.Namespace) -> CaseResult:
+def _measure(name: str, contestants: list[str], arguments: argparse.Namespace, plan: Plan) -> CaseResult:
     from benchmarks.cases import CASES, build
     from benchmarks.contestants import CONTESTANTS
     from benchmarks.conversion import convert
     from benchmarks.measuring import measure
     from benchmarks.results import CaseResult, Result
 
-    cache, limit = arguments.cache.resolve(), arguments.convert_limit
+    cache = arguments.cache.resolve()
     folder = cache / name
     folder.mkdir(parents=True, exist_ok=True)
     case, built = CASES[name], build(CASES[name], folder)
     conversions = {}
     for contestant in contestants:
         print(f"{name}: converting {contestant}", file=sys.stderr, flush=True)
-        conversions[contestant] = convert(name, contestant, cache, limit, arguments.litert_torch)
+        conversions[contestant] = convert(name, contestant, cache, plan.limit, arguments.litert_torch)
     print(f"{name}: measuring", file=sys.stderr, flush=True)
     files = {c: done.path for c, done in conversions.items() if not done.failed}
-    timed = measure(name, files, folder, arguments.rounds, arguments.seconds, arguments.core, limit)
+    timed = measure(name, files, folder, plan)
     results = {}
     for contestant, done in conversions.items():
         entry, times = CONTESTANTS[contestant], timed.get(contestant)

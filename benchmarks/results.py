@@ -116,6 +116,7 @@ class Run:
     date: str
     machine: Machine
     versions: dict[str, str]
+    sittings: int
     rounds: int
     seconds: float
     cases: list[CaseResult]

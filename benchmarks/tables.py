@@ -23,7 +23,8 @@ def text_of(run: Run) -> str:
     """Everything that was measured, and which goals are met."""
     m = run.machine
     lines = [
-        f"{run.date}, {m.cpu}, {m.system}, one core, one thread, {run.rounds} rounds of {run.seconds} s each in turn",
+        f"{run.date}, {m.cpu}, {m.system}, one core, one thread; {run.sittings} sittings of {run.rounds} rounds, "
+        f"{run.seconds} s each in turn",
         f"a core's best: {m.gflops:.0f} GFLOP/s (matrix product, float32), {m.memory_gb_s:.0f} GB/s from memory, "
         f"{m.cache_gb_s:.0f} GB/s from cache",
         ", ".join(f"{name} {version}" for name, version in run.versions.items()),
@@ -78,7 +79,15 @@ def _times_ours(result: Result, case: CaseResult) -> str:
 
 def _goals(goals: Sequence[Goal]) -> Iterator[str]:
     yield "goals (ratio of times: median, lowest … highest round)"
-    verdicts = {True: "met", False: "not met", None: "nothing to compare with"}
     for goal in goals:
-        measured = "-" if goal.measured is None else "{:.3g} ({:.3g} … {:.3g})".format(*goal.measured)
-        yield f"  {goal.case:22} {verdicts[goal.met]:8} {measured:24} limit {goal.limit:<5g} {goal.text}"
+        measured = "-" if goal.measured is None else "{:.3f} ({:.3f} … {:.3f})".format(*goal.measured)
+        yield f"  {goal.case:22} {_verdict(goal):13} {measured:24} limit {goal.limit:<5g} {goal.text}"
+
+
+def _verdict(goal: Goal) -> str:
+    if goal.measured is None:
+        return "nothing there"
+    _, lowest, highest = goal.measured
+    if goal.met:
+        return "met"
+    return "in the spread" if lowest <= goal.limit <= highest else "not met"
