@@ -16,17 +16,18 @@ from edge_export.mothers.catalog import open_mother
 from edge_export.mothers.io_json import io_to_json
 
 SHIPPED = [
-    *(("digits", width) for width in ("0.25", "0.5", "0.75", "1.0")),
-    *(("separator", member) for member in ("d1w1", "d2w2", "d3w3", "d4w4")),
+    *(("digits", width, {}) for width in ("0.25", "0.5", "0.75", "1.0")),
+    *(("separator", member, {}) for member in ("d1w1", "d2w2", "d3w3", "d4w4")),
+    ("separator", "d1w1", {"frames_per_call": 16}),  # is baked in another form
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "member"), SHIPPED)
-def test_one_delegate(name: str, member: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "member", "options"), SHIPPED)
+def test_one_delegate(name: str, member: str, options: dict[str, object], tmp_path: Path) -> None:
     mother = open_mother(name)
     config = mother.space.parse(member)
-    baked = bake(extract(mother, config), mother.example_inputs(config))
+    baked = bake(extract(mother, config), mother.example_inputs(config), options)
     io = baked.io or mother.io
     torch.export.save(export_program(baked.module, example_inputs(io)), tmp_path / "program.pt2")
     args = {
