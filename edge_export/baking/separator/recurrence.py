@@ -7,7 +7,7 @@ Here
 - the rows stand in the order i f o g: one sigmoid and one tanh serve all sub-modules and directions of a step;
 - matrices of all sub-modules and directions are stacked: one `bmm` a step;
 - where a step has more than one row, i f o and g come from a `bmm` each, so that neither is cut out of the other's;
-  with one row, a second operator costs more than the cut;
+  with one row, a second operator costs more than the cut, and a cut more than the sigmoid of g, which nobody reads;
 - Wx x + b is computed for all steps at once, before the first; over bands as [Wx b/2] [x ; 2], with no sum of its own;
 - in the recurrence over bands, h and c are zero before the first step, which needs neither Wh nor f.
 
@@ -135,11 +135,11 @@ def lstm_step(z: Sequence[Tensor], cell: Tensor | None) -> tuple[Tensor, Tensor]
         cell: What they were before; None for zeros.
     """
     size = sum(each.shape[-1] for each in z) // 4
-    gates, candidate = z if len(z) == 2 else (z[0][..., : 3 * size], z[0][..., 3 * size :])
+    gates, candidate = z if len(z) == 2 else (z[0], z[0][..., 3 * size :])
     gates, candidate = torch.sigmoid(gates), torch.tanh(candidate)
     added = gates[..., :size] * candidate
     cell = added if cell is None else gates[..., size : 2 * size] * cell + added
-    return gates[..., 2 * size :] * torch.tanh(cell), cell
+    return gates[..., 2 * size : 3 * size] * torch.tanh(cell), cell
 
 
 def _cuts(rows: int, size: int) -> tuple[slice, ...]:
