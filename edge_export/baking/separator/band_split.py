@@ -52,7 +52,7 @@ def compress(spectrum: Tensor) -> Tensor:
     """`(rows, 2, bins)` to `(rows, 3, bins)`: real, imaginary and magnitude over the magnitude's root."""
     real, imaginary = spectrum[:, :1], spectrum[:, 1:]
     root = torch.sqrt(torch.sqrt(real * real + imaginary * imaginary + COMPRESSION_FLOOR))
-    return torch.cat([real / root, imaginary / root, root], dim=1)
+    return torch.cat([spectrum / root, root], dim=1)
 
 
 def _run_linear(run: Run, folded: list[Affine], channels: int, parts: int) -> nn.Linear:

@@ -44,6 +44,11 @@ def part(x: Tensor, dim: int, start: int, stop: int) -> Tensor:
     return x[(slice(None),) * dim + (slice(start, stop),)]
 
 
+def rows_of(column: Tensor, rows: int) -> Tensor:
+    """A constant `(made for, 1)` of equal numbers as `(rows, 1)`: whole recordings have more rows than a step."""
+    return column if len(column) == rows else column[:1].expand(rows, 1)
+
+
 def swap(x: Tensor) -> Tensor:
     """`(a, b, c)` to `(b, a, c)`; only a view when one of the two is 1."""
     a, b, c = x.shape

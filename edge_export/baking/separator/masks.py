@@ -66,10 +66,11 @@ def _run_linear(run: Run, second: list[Affine], planes: int) -> nn.Linear:
     return linear(weight.flatten(2).flatten(0, 1), bias.flatten())
 
 
-def apply_mask(mask: Tensor, spectrum: Tensor) -> Tensor:
-    """Complex product of two `(rows, 2, bins)`."""
-    real, imaginary = spectrum[:, :1], spectrum[:, 1:]
-    mask_real, mask_imaginary = mask[:, :1], mask[:, 1:]
-    return torch.cat(
-        [mask_real * real - mask_imaginary * imaginary, mask_real * imaginary + mask_imaginary * real], dim=1
-    )
+def quarter_turn(spectrum: Tensor) -> Tensor:
+    """i X, of `(rows, 2, bins)`: what the imaginary part of a mask is multiplied with."""
+    return torch.cat([-spectrum[:, 1:], spectrum[:, :1]], dim=1)
+
+
+def apply_mask(mask: Tensor, spectrum: Tensor, turned: Tensor) -> Tensor:
+    """Complex product of two `(rows, 2, bins)`; `turned` is the spectrum's `quarter_turn`."""
+    return mask[:, :1] * spectrum + mask[:, 1:] * turned

@@ -12,8 +12,8 @@ Here
 - in the recurrence over bands, h and c are zero before the first step, which needs neither Wh nor f.
 
 The sweep backwards over bands is a sweep forwards over bands in reversed order. Order is changed by products with
-0/1 matrices, which are exact: [I ; J] gives both orders at once, diag(I, J) restores them. With many rows, where such a
-product costs more than to cut each step in two, steps are joined in both orders instead.
+0/1 matrices, which are exact: [I ; J] x gives both orders at once, diag(I, J) restores them. With many rows, where such
+a product costs more than to cut each step in two, steps are joined in both orders instead.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from edge_export.baking.separator.constants import constant, fixed, join, linear, part, swap
+from edge_export.baking.separator.constants import constant, fixed, join, linear, part, rows_of, swap
 from edge_export.baking.separator.fold_batchnorm import Affine, fold
 from edge_export.mothers.band_recurrence import ParallelRecurrence, Recurrence
 
@@ -71,21 +70,20 @@ class BandRecurrence(nn.Module):
         self.from_h = nn.ModuleList(Stacked(torch.stack([w[cut].T for w in from_h])) for cut in cuts)
         constant(self, "beside_x", torch.full((frames * bands, 1), _BESIDE_X))
         same = torch.eye(bands, dtype=torch.float64)
-        constant(self, "orders", torch.cat([same] * self.width + [same.flip(0)] * self.width))
-        constant(self, "restore", torch.stack([same, same.flip(0)]))
+        orders = [same] * self.width + [same.flip(0)] * self.width
+        constant(self, "orders", torch.cat(orders)[None])
+        constant(self, "restore", torch.stack(orders))
 
     def forward(self, x: Tensor) -> Tensor:
         """`(frames × bands, N)` to `(frames × bands, width × 2H)`."""
         width, bands, frames = self.width, self.bands, x.shape[0] // self.bands
-        beside_x = self.beside_x if len(x) == len(self.beside_x) else self.beside_x[:1].expand(len(x), 1)
-        with_bias = torch.cat([x, beside_x], dim=1).view(frames, bands, -1)
-        by_band = F.linear(with_bias.permute(0, 2, 1), self.orders)
-        ordered = by_band.view(frames, -1, 2 * width, bands).permute(2, 3, 0, 1).reshape(2 * width, bands * frames, -1)
+        with_bias = torch.cat([x, rows_of(self.beside_x, len(x))], dim=1)
+        by_band = swap(with_bias.view(frames, bands, -1)).reshape(1, bands, -1)
+        ordered = torch.bmm(self.orders, by_band).view(2 * width, bands * frames, -1)
         steps, _ = _recur([layer(ordered) for layer in self.from_x], self.from_h, frames, None)
         if frames == 1:
-            swept = join(steps, 1).view(2, width, bands, -1).permute(0, 1, 3, 2)
-            restored = torch.bmm(swept.reshape(2, -1, bands), self.restore)
-            return restored.view(2, width, -1, bands).permute(3, 1, 0, 2).reshape(bands, -1)
+            restored = torch.bmm(self.restore, join(steps, 1)).view(2, width, bands, -1)
+            return restored.permute(2, 1, 0, 3).reshape(bands, -1)
         forwards = join([part(step, 0, 0, width) for step in steps], 1)
         backwards = join([part(step, 0, width, 2 * width) for step in reversed(steps)], 1)
         swept = torch.cat([forwards, backwards]).view(2, width, bands, frames, -1)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from edge_export.baking.separator.band_split import StreamedBandSplit
 from edge_export.baking.separator.constants import join, part, shaped
 from edge_export.baking.separator.gated_sum import fold_gates
-from edge_export.baking.separator.masks import StreamedMasks, apply_mask
+from edge_export.baking.separator.masks import StreamedMasks, apply_mask, quarter_turn
 from edge_export.baking.separator.recurrence import BandRecurrence, TimeRecurrence
 from edge_export.baking.separator.transform import FrameAnalysis, FrameSynthesis
 from edge_export.mothers.band_recurrence import ResidualLayer
@@ -53,7 +53,7 @@ class StreamingSeparator(nn.Module):
         super().__init__()
         s = self.settings = network.settings
         self.frames, self.bands = frames, len(s.edges) - 1
-        self.analysis = FrameAnalysis(s.n_fft, s.window)
+        self.analysis = FrameAnalysis(s.n_fft, s.window, frames * s.channels)
         self.split = StreamedBandSplit(network.split, s, frames)
         self.layers = nn.ModuleList(StreamingLayer(layer, self.bands, frames) for layer in network.layers)  # type: ignore[arg-type]
         self.masks = StreamedMasks(network.mask, s, frames)
@@ -117,10 +117,10 @@ class StreamingSeparator(nn.Module):
         """The stems that have a mask, `(channels, frames × hop)` each, and the next overlap."""
         s = self.settings
         rows = 2 * s.channels
-        masked = []
+        masked, turned = [], quarter_turn(spectrum)
         for index in range(s.masks):
             mask = part(masks, 1, index * rows, (index + 1) * rows)
-            masked.append(apply_mask(mask.reshape(spectrum.shape), spectrum))
+            masked.append(apply_mask(mask.reshape(spectrum.shape), spectrum, turned))
         frames = self.synthesis(join(masked, 0)).view(s.masks, self.frames, s.channels, s.n_fft)
         blocks = []
         for f in range(self.frames):

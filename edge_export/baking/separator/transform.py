@@ -24,16 +24,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edge_export.baking.separator.constants import constant, swap
+from edge_export.baking.separator.constants import constant, rows_of, swap
 from edge_export.mothers.dft import analysis_window, synthesis_window
 
 NAME = "streamed_transform"
 
 
 def radix(n_fft: int) -> int:
-    """R: the largest power of two for which R² ≤ n_fft/2 and 2R divides n_fft, at least 2."""
+    """R: the largest power of two for which R² ≤ 2 n_fft, where products are fewest, and 2R divides n_fft."""
     r = 2
-    while (2 * r) ** 2 <= n_fft // 2 and n_fft % (4 * r) == 0:
+    while (2 * r) ** 2 <= 2 * n_fft and n_fft % (4 * r) == 0:
         r *= 2
     return r
 
@@ -69,21 +69,21 @@ def two_matrices(n_fft: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 class FrameAnalysis(nn.Module):
-    """Frames to spectra; the arguments are those of `mothers.dft.Analysis`."""
+    """Frames to spectra, so many in a call; the other arguments are those of `mothers.dft.Analysis`."""
 
     window: Tensor
     blocks: Tensor
     groups: Tensor
     zero: Tensor
 
-    def __init__(self, n_fft: int, window: str) -> None:
+    def __init__(self, n_fft: int, window: str, rows: int) -> None:
         super().__init__()
         self.radix, self.bins = radix(n_fft), n_fft // 2 + 1
         blocks, groups = (torch.from_numpy(m) for m in two_matrices(n_fft))
         constant(self, "window", torch.from_numpy(analysis_window(window, n_fft)))
         constant(self, "blocks", blocks[None])
         constant(self, "groups", groups)
-        constant(self, "zero", torch.zeros(1))
+        constant(self, "zero", torch.zeros(rows, 1))
 
     def forward(self, frames: Tensor) -> Tensor:
         """`(rows, n_fft)` to `(rows, 2, n_fft/2 + 1)`."""
@@ -92,7 +92,7 @@ class FrameAnalysis(nn.Module):
         by_group = torch.bmm(self.blocks, by_block).view(r // 2, 2, rows, -1)
         packed = torch.bmm(_merged(by_group), self.groups)
         columns = packed.view(r // 2, rows, 2, 2, -1).permute(1, 2, 4, 3, 0).reshape(rows, -1)
-        zero = columns[:, :1] * self.zero
+        zero = rows_of(self.zero, rows)
         # Packed: real parts but the last, the last bin, imaginary parts from the second on.
         parts = [columns[:, : self.bins], zero, columns[:, self.bins :], zero]
         return torch.cat(parts, dim=1).view(rows, 2, self.bins)

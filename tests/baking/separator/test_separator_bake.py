@@ -82,7 +82,7 @@ def test_an_impulse_comes_out_after_the_stated_latency(member):
 
 
 PLAIN = {
-    *("linear", "bmm", "add", "sub", "mul", "div", "sqrt", "sigmoid", "tanh", "leaky_relu"),
+    *("linear", "bmm", "add", "sub", "neg", "mul", "div", "sqrt", "sigmoid", "tanh", "leaky_relu"),
     *("cat", "slice", "permute"),
 }
 VIEWS = {"view", "_unsafe_view", "clone"}
@@ -102,9 +102,9 @@ def test_the_operators_that_remain(member):
     assert set(left) - VIEWS == PLAIN
     kinds = {type(m) for m in baked.module.modules()}
     assert not kinds & {nn.LSTM, nn.BatchNorm1d, nn.PReLU, nn.GLU}
-    # In each layer: two for the step in time; over 4 bands the inputs, all steps but the first, the order. The masks.
-    # Two for each transform.
-    assert left["bmm"] == 2 * (2 + 1 + 3 + 1) + 1 + 4
+    # In each layer: two for the step in time; over 4 bands both orders, the inputs, all steps but the first, the order.
+    # The masks. Two for each transform.
+    assert left["bmm"] == 2 * (2 + 2 + 3 + 1) + 1 + 4
     assert baked.refused == ()
 
 

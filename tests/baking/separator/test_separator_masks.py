@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from edge_export.baking.separator.masks import StreamedMasks, apply_mask
+from edge_export.baking.separator.masks import StreamedMasks, apply_mask, quarter_turn
 from edge_export.baking.separator.transform import bin_order
 
 
@@ -20,6 +20,6 @@ def test_masks_are_the_mother_s(member, kind, close):
 
 def test_products_are_complex():
     a, b = torch.randn(2, 3, 2, 5)
-    product = apply_mask(a, b)
+    product = apply_mask(a, b, quarter_turn(b))
     expected = torch.complex(a[:, 0], a[:, 1]) * torch.complex(b[:, 0], b[:, 1])
     assert torch.allclose(product, torch.stack([expected.real, expected.imag], dim=1), atol=1e-6)
