@@ -18,6 +18,7 @@ from edge_export.baking import (
     fold_batchnorm_into_next,
     fold_batchnorm_into_previous,
     fold_scale_into_previous,
+    merge_linear,
     remove_identity,
 )
 from edge_export.baking.rule import Applied, Baked, OnRule, Outcome, Refused, Rule
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 # Identities first, since they stand between layers that fold; previous before next, since it has fewer conditions.
+# Layers are merged when no norm stands between them any more.
 RULES: tuple[tuple[str, Rule], ...] = (
     (remove_identity.NAME, remove_identity.apply),
     (fold_scale_into_previous.NAME, fold_scale_into_previous.apply),
     (fold_batchnorm_into_previous.NAME, fold_batchnorm_into_previous.apply),
     (fold_batchnorm_into_next.NAME, fold_batchnorm_into_next.apply),
+    (merge_linear.NAME, merge_linear.apply),
 )
 
 

@@ -5,6 +5,7 @@ delegate and in the program. Here
 
     weights and biases   → stand in the delegate's payload, where its format has a place for them; equal ones once
     equal tables, shapes → written once, referred to from everywhere
+    nodes                → in fewer words (`executorch_shorten.py`)
     debug handles and descriptions of Python's containers → left out: no runtime computes with them
 
 All else keeps its bits: the payload is read and written by ExecuTorch's own schema. Only what XNNPACK packs when it
@@ -20,6 +21,7 @@ from typing import Any
 from executorch.backends.xnnpack.serialization.xnnpack_graph_serialize import CONSTANT_TENSOR_ALIGNMENT, XNNHeader
 from executorch.exir._serialize._program import deserialize_pte_binary, serialize_pte_binary
 
+from edge_export.formats.executorch_shorten import shorten
 from edge_export.formats.flatbuffer_schema import FlatBufferSchema
 from edge_export.formats.flatbuffer_sharing import SharingBuilder
 
@@ -50,8 +52,7 @@ def _compact_payload(payload: bytes, named: Any) -> tuple[bytes, list[str]]:
     header = XNNHeader.from_bytes(payload[: XNNHeader.EXPECTED_LENGTH])
     start = header.flatbuffer_offset
     graph = schema.read(payload[start : start + header.flatbuffer_size])
-    for node in graph["xnodes"]:
-        node.pop("debug_handle", None)
+    shorten(graph)
     packed, left = _packed_constants(graph), list[str]()
     weights, places = b"", dict[str, int]()
     for index, entry in enumerate(graph["constant_data"]):

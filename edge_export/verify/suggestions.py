@@ -25,6 +25,8 @@ STAGES: dict[str, str] = {
     " subclass with a forward of its own?",
     "fold_batchnorm_into_next": "the layer behind a BatchNorm is not what the fold takes it for: does it pad, is it"
     " shared, or a subclass with a forward of its own?",
+    "merge_linear": "two layers in a row are not the matrices that their product takes them for: is one a subclass with"
+    " a forward of its own?",
     "fold_batchnorm": "a BatchNorm was not folded right into the LSTM or linear layer behind it: look for a variance"
     " near zero, and compare fold_batchnorm.py with the norm that the mother uses",
     "merge_recurrences": "the batched LSTM departs from nn.LSTM: compare the order of its gates, directions and"

@@ -18,8 +18,8 @@ class FunctionalDropout(nn.Module):
 
 
 def test_layers(baking, layer_types):
-    member = nn.Sequential(nn.Identity(), nn.Linear(4, 4), nn.Dropout(0.5), nn.Identity(), nn.Linear(4, 2))
-    assert layer_types(baking(member.eval(), torch.randn(2, 4))) == ["Linear", "Linear"]
+    member = nn.Sequential(nn.Identity(), nn.Linear(4, 4), nn.Dropout(0.5), nn.Identity(), nn.ReLU())
+    assert layer_types(baking(member.eval(), torch.randn(2, 4))) == ["Linear", "ReLU"]
 
 
 def test_function(baking):

@@ -44,7 +44,7 @@ def member_io(member: str) -> IOSpec:
 
 
 @cache
-def _program(member: str) -> Path:
+def program(member: str) -> Path:
     if member != DIGITS:
         return members.program(member)
     path = members.folder() / "digits.pt2"
@@ -74,7 +74,7 @@ def compile_now(
     args = {
         "format": format_name,
         "precision": precision,
-        "program": str(_program(member)),
+        "program": str(program(member)),
         "io": io_to_json(member_io(member)),
         "workdir": str(workdir),
         "options": {"scheme": scheme} if scheme else {},

@@ -38,11 +38,11 @@ class Member(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.before, self.norm, self.drop = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout()
-        self.next_norm, self.after = nn.BatchNorm1d(4), nn.Linear(4, 5)
+        self.next_norm, self.after, self.last = nn.BatchNorm1d(4), nn.Linear(4, 5), nn.Linear(5, 5)
 
     def forward(self, x):
         x = self.norm(self.before(x) * 0.5) * 2
-        return self.after(self.next_norm(self.drop(x.relu()).mean((2, 3))))
+        return self.last(self.after(self.next_norm(self.drop(x.relu()).mean((2, 3)))))
 
 
 class EveryRule(nn.Module):
@@ -72,7 +72,7 @@ def prepared_cnn() -> PreparedMember:
 
 CNN_STAGES = [
     *("remove_identity", "fold_scale_into_previous", "fold_batchnorm_into_previous", "fold_batchnorm_into_next"),
-    "fold_scale_into_previous 2",
+    *("merge_linear", "fold_scale_into_previous 2"),
 ]
 
 

@@ -1,0 +1,69 @@
+"""Linear ∘ Linear → Linear, 1 × 1 Conv ∘ 1 × 1 Conv → Conv, where one layer takes no more products than the two.
+
+y  = W₂ (W₁ x + b₁) + b₂
+W' = W₂ W₁,  b' = W₂ b₁ + b₂
+
+A bottleneck is such a pair when it has no activation, as between two inverted residuals. It pays while it is narrower
+than what it connects, which in the narrowest members of a slimmable network it is not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from edge_export.baking.rule import Applied, Outcome, bypass, calls, layer_at
+
+if TYPE_CHECKING:
+    from torch import fx
+
+NAME = "merge_linear"
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def apply(graph_module: fx.GraphModule) -> list[Outcome]:
+    """Merge every such layer into the one that alone reads it."""
+    outcomes: list[Outcome] = []
+    for node in list(graph_module.graph.nodes):
+        first: Any = layer_at(graph_module, node)
+        if not _is_matrix(first) or len(node.users) != 1 or calls(graph_module, node) > 1:
+            continue
+        after = next(iter(node.users))
+        second: Any = layer_at(graph_module, after)
+        if type(second) is not type(first) or not _is_matrix(second) or calls(graph_module, after) > 1:
+            continue
+        (middle, inputs), outputs = first.weight.shape[:2], len(second.weight)
+        if _stride(first) > 1 or inputs * outputs > middle * (inputs + outputs):
+            continue
+        _merge(first, second)
+        bypass(graph_module, node)
+        outcomes.append(Applied(NAME, str(node.target)))
+    return outcomes
+
+
+def _is_matrix(layer: Any) -> bool:
+    """Whether `layer` multiplies the features at each place with the same matrix."""
+    if not isinstance(layer, _CONVOLUTIONS):
+        return isinstance(layer, nn.Linear)
+    return set(layer.kernel_size) == {1} and layer.groups == 1 and (layer.padding == "valid" or not any(layer.padding))
+
+
+def _stride(layer: Any) -> int:
+    return 1 if isinstance(layer, nn.Linear) else max(layer.stride)
+
+
+def _merge(first: Any, second: Any) -> None:
+    """Make `second` compute what it does behind `first`."""
+    inner, outer = first.weight.flatten(1), second.weight.flatten(1)
+    ones = second.weight.shape[2:]
+    bias = second.bias
+    if first.bias is not None:
+        shift = outer @ first.bias
+        bias = shift if bias is None else bias + shift
+    second.weight = nn.Parameter((outer @ inner).reshape(len(outer), -1, *ones).detach(), requires_grad=False)
+    second.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
+    if isinstance(second, nn.Linear):
+        second.in_features = inner.shape[1]
+    else:
+        second.in_channels = inner.shape[1]

@@ -1,0 +1,103 @@
+"""An XNNPACK delegate's graph in fewer words, the same numbers coming out.
+
+    1 × 1 convolution of int8                         → fully connected layer: the same product, without a geometry
+    mean over a picture, its axes kept, moved, viewed → the mean without them
+    scales of biases, sizes of constants, debug handles → left out: no runtime reads them. A bias has the scale of its
+                                                          input times that of its weights, whatever is written
+
+A graph is what `FlatBufferSchema` reads: nodes and values are (tag, fields), and a field that is 0 is missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+Graph = dict[str, Any]
+Fields = dict[str, Any]
+
+# Tags of the schema's unions, its scalar types and a flag of XNNPACK's.
+_FULLY_CONNECTED, _TRANSPOSE, _CONVOLUTION, _MEAN, _RESHAPE = 2, 5, 7, 19, 20
+_ONE_SCALE = 2
+_INT8, _INT32_BIAS = 3, 5
+_KEEP_AXES = 64
+_CHANNELS_FIRST = [0, 3, 1, 2]
+
+
+def shorten(graph: Graph) -> None:
+    """Change `graph` in place."""
+    for node in graph["xnodes"]:
+        node.pop("debug_handle", None)
+    for constant in graph["constant_data"]:
+        constant.pop("size", None)
+    for _, value in (each["xvalue_union"] for each in graph["xvalues"]):
+        tag, _ = value.get("quant_params", (0, {}))
+        if tag == _ONE_SCALE and _tensor(value).get("datatype") == _INT32_BIAS:
+            value["quant_params"] = tag, {"scale": 1.0}
+    _connect_fully(graph)
+    _drop_kept_axes(graph)
+
+
+def _connect_fully(graph: Graph) -> None:
+    tensors, readers = _tensors(graph), _readers(graph)
+    for node in graph["xnodes"]:
+        tag, fields = node["xnode_union"]
+        if tag != _CONVOLUTION or tensors[fields.get("input1_id", 0)].get("datatype") != _INT8:
+            continue
+        stays = [
+            fields.get(f"subsampling_{axis}", 0) == fields.get(f"kernel_{axis}") == 1 for axis in ("height", "width")
+        ]
+        padded = any(fields.get(f"padding_{side}", 0) for side in ("top", "right", "bottom", "left"))
+        if not all(stays) or padded or fields.get("groups") != 1 or readers[fields["filter_id"]] > 1:
+            continue
+        kept = {name: fields[name] for name in ("input1_id", "filter_id", "bias_id", "output_id") if name in fields}
+        node["xnode_union"] = _FULLY_CONNECTED, kept
+        weight = tensors[fields["filter_id"]]
+        weight["num_dims"], weight["dims"] = 2, [weight["dims"][0], weight["dims"][3]]
+
+
+def _drop_kept_axes(graph: Graph) -> None:
+    tensors, readers = _tensors(graph), _readers(graph)
+    by_input = {fields.get("input_id", 0): (tag, fields) for tag, fields in _nodes(graph)}
+    dropped: list[Fields] = []
+    for tag, mean in _nodes(graph):
+        if tag != _MEAN or mean.get("flags") != _KEEP_AXES:
+            continue
+        batch, _, _, channels = tensors[mean["output_id"]]["dims"]
+        moved, move = by_input.get(mean["output_id"], (0, {}))
+        viewed, view = by_input.get(move.get("output_id", -1), (0, {}))
+        alone = readers[mean["output_id"]] == readers[move.get("output_id", -1)] == 1
+        as_expected = (moved, move.get("perm"), viewed, view.get("new_shape"))
+        if alone and as_expected == (_TRANSPOSE, _CHANNELS_FIRST, _RESHAPE, [batch, channels]):
+            dropped += [move, view]
+            unread = {mean["output_id"], move["output_id"]}
+            mean["output_id"] = view["output_id"]
+            del mean["flags"]
+            graph["xvalues"] = [
+                v for v in graph["xvalues"] if _tensor(v["xvalue_union"][1]).get("id_out", 0) not in unread
+            ]
+    graph["xnodes"] = [n for n in graph["xnodes"] if not any(n["xnode_union"][1] is fields for fields in dropped)]
+
+
+def _nodes(graph: Graph) -> list[tuple[int, Fields]]:
+    return [node["xnode_union"] for node in graph["xnodes"]]
+
+
+def _tensor(value: Fields) -> Fields:
+    """The tensor of a value, quantised or not."""
+    tensor: Fields = value.get("tensor_value", value)
+    return tensor
+
+
+def _tensors(graph: Graph) -> dict[int, Fields]:
+    """Each value's tensor by its number."""
+    tensors = [_tensor(each["xvalue_union"][1]) for each in graph["xvalues"]]
+    return {tensor.get("id_out", 0): tensor for tensor in tensors}
+
+
+def _readers(graph: Graph) -> Counter[int]:
+    """How many nodes read each value; the graph's outputs are read from outside."""
+    read: Counter[int] = Counter(graph.get("output_ids", []))
+    for _, fields in _nodes(graph):
+        read.update(number for name, number in fields.items() if name.endswith("_id") and name != "output_id")
+    return read

@@ -1,0 +1,76 @@
+"""Two matrices in a row become one where that takes no more products."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+
+def convolutions(*widths, **options):
+    return nn.Sequential(*(nn.Conv2d(a, b, 1, **options) for a, b in pairwise(widths)))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_what_is_narrow_already(bias, baking, layer_types):
+    baked = baking(convolutions(4, 4, 16, bias=bias).eval(), torch.randn(1, 4, 5, 5))
+    assert layer_types(baked) == ["Conv2d"]
+    (layer,) = [m for m in baked.module.modules() if isinstance(m, nn.Conv2d)]
+    assert (layer.in_channels, layer.out_channels, layer.bias is not None) == (4, 16, bias)
+
+
+def test_only_one_of_them_has_a_bias(baking, layer_types):
+    for biases in ((True, False), (False, True)):
+        pair = nn.Sequential(*(nn.Linear(4, 4, bias=b) for b in biases))
+        assert layer_types(baking(pair.eval(), torch.randn(3, 4))) == ["Linear"]
+
+
+def test_a_chain(baking, layer_types):
+    assert layer_types(baking(convolutions(3, 5, 6, 2).eval(), torch.randn(1, 3, 4, 4))) == ["Conv2d"]
+
+
+def test_norms_are_folded_before(baking, layer_types, randomised):
+    pair = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4), nn.Conv2d(4, 8, 1, stride=2), nn.BatchNorm2d(8))
+    assert layer_types(baking(randomised(pair), torch.randn(1, 4, 6, 6))) == ["Conv2d"]
+
+
+class Twice(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+
+
+class ReadTwice(Twice):
+    def forward(self, x):
+        y = self.first(x)
+        return y + self.second(y)
+
+
+class CalledTwice(Twice):
+    def forward(self, x):
+        return self.second(self.second(self.first(x)))
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        convolutions(8, 2, 8),  # a bottleneck: 32 products, not 64
+        nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 1)),
+        nn.Sequential(nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 3)),
+        nn.Sequential(nn.Conv2d(8, 8, 1, padding=1), nn.Conv2d(8, 8, 1)),
+        nn.Sequential(nn.Conv2d(8, 8, 1, stride=2), nn.Conv2d(8, 8, 1)),
+        nn.Sequential(nn.Conv2d(8, 8, 1, groups=2), nn.Conv2d(8, 8, 1)),
+        nn.Sequential(nn.Conv2d(8, 8, 1), nn.ConvTranspose2d(8, 8, 1)),
+        nn.Sequential(nn.Conv2d(8, 8, 1), nn.Linear(8, 8)),
+    ],
+)
+def test_what_stays_two(member, baking, layer_types):
+    before = len([m for m in member.modules() if not list(m.children())])
+    assert len(layer_types(baking(member.eval(), torch.randn(1, 8, 8, 8)))) == before
+
+
+@pytest.mark.parametrize("member", [ReadTwice(), CalledTwice()])
+def test_shared_layers_and_values_stay(member, baking, layer_types):
+    assert layer_types(baking(member.eval(), torch.randn(2, 4))) == ["Linear", "Linear"]
