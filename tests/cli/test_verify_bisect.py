@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-LAYER, NODE = "features.3.body.0", "conv2d_6"  # a 1 x 1 convolution: the same bytes in every format
+LAYER, NODE = "features.3.body.0", "conv2d_5"  # a 1 x 1 convolution: the same bytes in every format
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,8 @@ def first_of(stage: dict) -> dict:
 
 def test_a_healthy_member_agrees_everywhere(tmp_path):
     stages = stages_of(tmp_path, "digits", "0.25")
-    assert list(stages) == ["extracted", "calibrated", "fold_batchnorm_into_previous", "baked", "exported"]
+    rules = ["fold_batchnorm_into_previous", "merge_linear"]
+    assert list(stages) == ["extracted", "calibrated", *rules, "baked", "exported"]
     assert not any(stage["departs"] or stage["first"] for stage in stages.values())
     rows = stages["exported"]["rows"]
     assert {row["state"] for row in rows} == {"agrees"}
