@@ -5,8 +5,8 @@ delegate and in the program. Here
 
     weights and biases   → stand in the delegate's payload, where its format has a place for them; equal ones once
     equal tables, shapes → written once, referred to from everywhere
-    nodes                → in fewer words (`executorch_shorten.py`)
-    debug handles and descriptions of Python's containers → left out: no runtime computes with them
+    nodes and values     → in fewer words (`executorch_shorten.py`)
+    descriptions of Python's containers → left out: no runtime computes with them
 
 All else keeps its bits: the payload is read and written by ExecuTorch's own schema. Only what XNNPACK packs when it
 loads can be in a payload, which is gone afterwards; constants that it computes with stay in their segments.
@@ -21,7 +21,7 @@ from typing import Any
 from executorch.backends.xnnpack.serialization.xnnpack_graph_serialize import CONSTANT_TENSOR_ALIGNMENT, XNNHeader
 from executorch.exir._serialize._program import deserialize_pte_binary, serialize_pte_binary
 
-from edge_export.formats.executorch_shorten import shorten
+from edge_export.formats.executorch_shorten import shorten, tensor_of
 from edge_export.formats.flatbuffer_schema import FlatBufferSchema
 from edge_export.formats.flatbuffer_sharing import SharingBuilder
 
@@ -88,7 +88,7 @@ def _packed_constants(graph: dict[str, Any]) -> set[int]:
                 computed_with.add(value)
     numbers = set[int]()
     for _, value in (entry["xvalue_union"] for entry in graph["xvalues"]):
-        tensor = value.get("tensor_value", value)
+        tensor = tensor_of(value)
         if tensor.get("id_out", 0) in packed - computed_with:
             _, scales = value.get("quant_params", (0, {}))
             numbers |= {tensor.get("constant_buffer_idx", 0), scales.get("scale_buffer_idx", 0)}

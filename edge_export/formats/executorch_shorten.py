@@ -2,8 +2,11 @@
 
     1 × 1 convolution of int8                         → fully connected layer: the same product, without a geometry
     mean over a picture, its axes kept, moved, viewed → the mean without them
-    scales of biases, sizes of constants, debug handles → left out: no runtime reads them. A bias has the scale of its
-                                                          input times that of its weights, whatever is written
+    scales of biases, debug handles                   → left out: a bias has the scale of its input times that of its
+                                                        weights, whatever is written
+    sizes of constants                                → left out: ExecuTorch 1.4.1 does not read them; later ones check
+                                                        that a constant ends inside of the file, and without a size
+                                                        only that it begins there. A manifest's sha256 sees more
 
 A graph is what `FlatBufferSchema` reads: nodes and values are (tag, fields), and a field that is 0 is missing.
 """
@@ -32,7 +35,7 @@ def shorten(graph: Graph) -> None:
         constant.pop("size", None)
     for _, value in (each["xvalue_union"] for each in graph["xvalues"]):
         tag, _ = value.get("quant_params", (0, {}))
-        if tag == _ONE_SCALE and _tensor(value).get("datatype") == _INT32_BIAS:
+        if tag == _ONE_SCALE and tensor_of(value).get("datatype") == _INT32_BIAS:
             value["quant_params"] = tag, {"scale": 1.0}
     _connect_fully(graph)
     _drop_kept_axes(graph)
@@ -44,11 +47,9 @@ def _connect_fully(graph: Graph) -> None:
         tag, fields = node["xnode_union"]
         if tag != _CONVOLUTION or tensors[fields.get("input1_id", 0)].get("datatype") != _INT8:
             continue
-        stays = [
-            fields.get(f"subsampling_{axis}", 0) == fields.get(f"kernel_{axis}") == 1 for axis in ("height", "width")
-        ]
+        ones = [fields.get(f"{name}_{axis}") for name in ("kernel", "subsampling") for axis in ("height", "width")]
         padded = any(fields.get(f"padding_{side}", 0) for side in ("top", "right", "bottom", "left"))
-        if not all(stays) or padded or fields.get("groups") != 1 or readers[fields["filter_id"]] > 1:
+        if {*ones, fields.get("groups")} != {1} or padded or readers[fields["filter_id"]] > 1:
             continue
         kept = {name: fields[name] for name in ("input1_id", "filter_id", "bias_id", "output_id") if name in fields}
         node["xnode_union"] = _FULLY_CONNECTED, kept
@@ -59,31 +60,30 @@ def _connect_fully(graph: Graph) -> None:
 def _drop_kept_axes(graph: Graph) -> None:
     tensors, readers = _tensors(graph), _readers(graph)
     by_input = {fields.get("input_id", 0): (tag, fields) for tag, fields in _nodes(graph)}
-    dropped: list[Fields] = []
+    nodes, values = set[int](), set[int]()
     for tag, mean in _nodes(graph):
         if tag != _MEAN or mean.get("flags") != _KEEP_AXES:
             continue
         batch, _, _, channels = tensors[mean["output_id"]]["dims"]
         moved, move = by_input.get(mean["output_id"], (0, {}))
         viewed, view = by_input.get(move.get("output_id", -1), (0, {}))
-        alone = readers[mean["output_id"]] == readers[move.get("output_id", -1)] == 1
-        as_expected = (moved, move.get("perm"), viewed, view.get("new_shape"))
-        if alone and as_expected == (_TRANSPOSE, _CHANNELS_FIRST, _RESHAPE, [batch, channels]):
-            dropped += [move, view]
-            unread = {mean["output_id"], move["output_id"]}
+        found = (moved, move.get("perm"), viewed, view.get("new_shape"))
+        if found != (_TRANSPOSE, _CHANNELS_FIRST, _RESHAPE, [batch, channels]):
+            continue
+        if readers[mean["output_id"]] == readers[move["output_id"]] == 1:
+            nodes |= {id(move), id(view)}
+            values |= {mean["output_id"], move["output_id"]}
             mean["output_id"] = view["output_id"]
             del mean["flags"]
-            graph["xvalues"] = [
-                v for v in graph["xvalues"] if _tensor(v["xvalue_union"][1]).get("id_out", 0) not in unread
-            ]
-    graph["xnodes"] = [n for n in graph["xnodes"] if not any(n["xnode_union"][1] is fields for fields in dropped)]
+    graph["xnodes"] = [n for n in graph["xnodes"] if id(n["xnode_union"][1]) not in nodes]
+    graph["xvalues"] = [v for v in graph["xvalues"] if tensor_of(v["xvalue_union"][1]).get("id_out", 0) not in values]
 
 
 def _nodes(graph: Graph) -> list[tuple[int, Fields]]:
     return [node["xnode_union"] for node in graph["xnodes"]]
 
 
-def _tensor(value: Fields) -> Fields:
+def tensor_of(value: Fields) -> Fields:
     """The tensor of a value, quantised or not."""
     tensor: Fields = value.get("tensor_value", value)
     return tensor
@@ -91,7 +91,7 @@ def _tensor(value: Fields) -> Fields:
 
 def _tensors(graph: Graph) -> dict[int, Fields]:
     """Each value's tensor by its number."""
-    tensors = [_tensor(each["xvalue_union"][1]) for each in graph["xvalues"]]
+    tensors = [tensor_of(each["xvalue_union"][1]) for each in graph["xvalues"]]
     return {tensor.get("id_out", 0): tensor for tensor in tensors}
 
 
