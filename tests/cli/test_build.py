@@ -93,9 +93,9 @@ def truncate(path: Path) -> None:
 
 
 def flip_a_weight(path: Path) -> None:
-    """The highest bit of its exponent: numbers start at multiples of four, the lowest byte first."""
+    """The highest bit of its mantissa: numbers start at multiples of four, the lowest byte first."""
     content = bytearray(path.read_bytes())
-    content[len(content) * 3 // 4 | 3] ^= 0x40
+    content[len(content) * 3 // 16 * 4 + 2] ^= 0x40
     path.write_bytes(content)
 
 
