@@ -8,7 +8,8 @@
                                                         that a constant ends inside of the file, and without a size
                                                         only that it begins there. A manifest's sha256 sees more
 
-A graph is what `FlatBufferSchema` reads: nodes and values are (tag, fields), and a field that is 0 is missing.
+A graph is what `FlatBufferSchema` reads: nodes and values are (tag, fields), and a field that is 0 is missing. Value 0
+can only be one of the first node's, as values are numbered in the order of nodes.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ def shorten(graph: Graph) -> None:
     _drop_kept_axes(graph)
 
 
+def tensor_of(value: Fields) -> Fields:
+    """The tensor of a value, quantised or not."""
+    tensor: Fields = value.get("tensor_value", value)
+    return tensor
+
+
 def _connect_fully(graph: Graph) -> None:
     tensors, readers = _tensors(graph), _readers(graph)
     for node in graph["xnodes"]:
@@ -59,20 +66,21 @@ def _connect_fully(graph: Graph) -> None:
 
 def _drop_kept_axes(graph: Graph) -> None:
     tensors, readers = _tensors(graph), _readers(graph)
-    by_input = {fields.get("input_id", 0): (tag, fields) for tag, fields in _nodes(graph)}
+    by_input = {fields.get("input_id"): (tag, fields) for tag, fields in _nodes(graph)}
     nodes, values = set[int](), set[int]()
     for tag, mean in _nodes(graph):
-        if tag != _MEAN or mean.get("flags") != _KEEP_AXES:
+        between = mean.get("output_id")
+        if tag != _MEAN or mean.get("flags") != _KEEP_AXES or not between:
             continue
-        batch, _, _, channels = tensors[mean["output_id"]]["dims"]
-        moved, move = by_input.get(mean["output_id"], (0, {}))
-        viewed, view = by_input.get(move.get("output_id", -1), (0, {}))
+        batch, _, _, channels = tensors[between]["dims"]
+        moved, move = by_input.get(between, (0, {}))
+        viewed, view = by_input.get(move.get("output_id"), (0, {}))
         found = (moved, move.get("perm"), viewed, view.get("new_shape"))
         if found != (_TRANSPOSE, _CHANNELS_FIRST, _RESHAPE, [batch, channels]):
             continue
-        if readers[mean["output_id"]] == readers[move["output_id"]] == 1:
+        if readers[between] == readers[move["output_id"]] == 1:
             nodes |= {id(move), id(view)}
-            values |= {mean["output_id"], move["output_id"]}
+            values |= {between, move["output_id"]}
             mean["output_id"] = view["output_id"]
             del mean["flags"]
     graph["xnodes"] = [n for n in graph["xnodes"] if id(n["xnode_union"][1]) not in nodes]
@@ -81,12 +89,6 @@ def _drop_kept_axes(graph: Graph) -> None:
 
 def _nodes(graph: Graph) -> list[tuple[int, Fields]]:
     return [node["xnode_union"] for node in graph["xnodes"]]
-
-
-def tensor_of(value: Fields) -> Fields:
-    """The tensor of a value, quantised or not."""
-    tensor: Fields = value.get("tensor_value", value)
-    return tensor
 
 
 def _tensors(graph: Graph) -> dict[int, Fields]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import compiled_members as members
 import executorch_members as recurrent
 import numpy as np
 import pytest
 import reduced_members as reduced
 from executorch.exir._serialize._program import deserialize_pte_binary
 
-from edge_export.formats import executorch, executorch_compact
 from edge_export.formats.executorch_compact import compact
 
 pytestmark = pytest.mark.slow
@@ -38,25 +36,3 @@ def test_constants_that_are_computed_with_outlive_the_payload(tmp_path: Path) ->
     images = recurrent.calls(seed=1)["image"]
     wanted = recurrent.streamed(original, tmp_path, images)
     assert np.array_equal(recurrent.streamed(str(tmp_path / "compact.pte"), tmp_path, images), wanted)
-
-
-@pytest.mark.parametrize("scheme", ["static", "static_per_tensor"])
-def test_int8_nodes_in_fewer_words_compute_the_same(scheme: str, tmp_path: Path, monkeypatch) -> None:
-    done = reduced.compiled(reduced.DIGITS, "executorch", "int8", scheme)
-    monkeypatch.setattr(executorch_compact, "shorten", lambda graph: None)
-    program, observed = reduced.program(reduced.DIGITS), reduced.calibration(reduced.DIGITS)
-    long = executorch.compile(
-        program, reduced.member_io(reduced.DIGITS), "int8", {"scheme": scheme}, tmp_path, observed
-    ).path
-    before, after = operators(long), operators(Path(done["path"]))
-    assert after["FullyConnected"] - before["FullyConnected"] == before["Conv2d"] - after.get("Conv2d", 0) > 5
-    assert (before["StaticTranspose"], before["StaticReshape"]) == (2, 1)
-    assert (after["StaticTranspose"], after.get("StaticReshape", 0)) == (1, 0)
-    assert Path(done["path"]).stat().st_size < long.stat().st_size - 900
-    wanted = reduced.run(reduced.DIGITS, done | {"path": str(long)}, tmp_path)["logits"]
-    assert np.array_equal(reduced.run(reduced.DIGITS, done, tmp_path)["logits"], wanted)
-
-
-def operators(path: Path) -> dict[str, int]:
-    (delegate,) = members.ask("inspect", {"path": str(path)}, "inspect")["delegates"]
-    return delegate["operators"]  # type: ignore[no-any-return]
