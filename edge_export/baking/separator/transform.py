@@ -69,7 +69,7 @@ def two_matrices(n_fft: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 class FrameAnalysis(nn.Module):
-    """Frames to spectra, so many in a call; the other arguments are those of `mothers.dft.Analysis`."""
+    """Frames to spectra, `rows` of them in a step; the other arguments are those of `mothers.dft.Analysis`."""
 
     window: Tensor
     blocks: Tensor
