@@ -15,19 +15,19 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.plain_separator import INPUTS, OUTPUTS, PlainSeparator
 from edge_export.baking.bake import bake, baker_of, example_inputs
+from edge_export.data.excerpts import open_excerpts
 from edge_export.members.calibrate import calibrate
 from edge_export.members.extract import extract
-from edge_export.mothers.band_split_cost import macs_per_frame
-from edge_export.mothers.band_split_network import BandSplitNetwork
+from edge_export.mothers.band_split.cost import macs_per_frame
+from edge_export.mothers.band_split.network import BandSplitNetwork
 from edge_export.mothers.catalog import build_untrained, open_mother
 from edge_export.mothers.protocol import IOSpec
-from edge_export.training.data.excerpts import open_excerpts
-from edge_export.verify.metrics import agreement
-from edge_export.verify.recordings import recordings_of
+from edge_export.pipeline.recordings import recordings_of
+from edge_export.spec.agreement import agreement
 
 CALLS = 12
 """How many calls of real audio come before the one that is measured, so that its state is a real one."""
-LEAST_SNR_DB = 90.0
+MIN_SNR_DB = 90.0
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _streams(baked: nn.Module, io: IOSpec, plain: PlainSeparator) -> tuple[Netwo
 
 def _require_same(ours: Tensor, plain: Tensor) -> None:
     snr = agreement(plain.numpy(), ours.numpy()).snr_db
-    if snr < LEAST_SNR_DB:
+    if snr < MIN_SNR_DB:
         raise ValueError(f"the baked and the plain network differ: {snr:.1f} dB")
 
 

@@ -25,7 +25,7 @@ from typing import Any, TextIO
 from benchmarks.conversion import ROOT
 from edge_export.errors import one_line
 
-LEAST_SNR_DB = 80.0
+MIN_SNR_DB = 80.0
 """A file whose outputs are further than this from the network's is not measured."""
 SAMPLE_SECONDS = 0.001
 """Calls are timed together until they have taken this long; clocks are too coarse for one."""
@@ -160,7 +160,7 @@ def _serve(case: str, contestant: str, folder: Path, path: Path, core: int, answ
     from benchmarks.cases import CASES, build
     from benchmarks.contestants import CONTESTANTS
     from benchmarks.runners import RUNNERS
-    from edge_export.verify.metrics import agreement
+    from edge_export.spec.agreement import agreement
 
     torch.set_num_threads(1)
     entry, built = CONTESTANTS[contestant], build(CASES[case], folder)
@@ -170,7 +170,7 @@ def _serve(case: str, contestant: str, folder: Path, path: Path, core: int, answ
     loaded.call()
     pairs = zip(network.outputs, loaded.outputs(), strict=True)
     snr = min(agreement(expected.numpy(), given).snr_db for expected, given in pairs)
-    answer = {"snr_db": snr} if snr >= LEAST_SNR_DB else {"failed": f"its outputs are wrong: {snr:.1f} dB"}
+    answer = {"snr_db": snr} if snr >= MIN_SNR_DB else {"failed": f"its outputs are wrong: {snr:.1f} dB"}
     answers.write(json.dumps(answer) + "\n")
     calls = _calls_in_a_sample(loaded.call)
     for line in sys.stdin:

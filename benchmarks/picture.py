@@ -40,9 +40,9 @@ def _bars(case: CaseResult, y: int) -> Iterator[str]:
             return
         times = result.median_us / ours.get(result.runtime, min(ours.values()))
         top, width = y + index * _ROW, _WIDTH / _MOST * min(times, _MOST)
-        colour = _OURS if result.ours else _THEIRS
+        color = _OURS if result.ours else _THEIRS
         yield (
             f'<text x="{_LEFT - 8}" y="{top + 11}" text-anchor="end">{escape(result.label)}</text>'
-            f'<rect x="{_LEFT}" y="{top}" width="{width:.1f}" height="{_ROW - 4}" fill="{colour}"/>'
+            f'<rect x="{_LEFT}" y="{top}" width="{width:.1f}" height="{_ROW - 4}" fill="{color}"/>'
             f'<text x="{_LEFT + width + 5:.1f}" y="{top + 11}">{result.median_us / 1000:.3g} ms</text>'
         )

@@ -14,9 +14,9 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from edge_export.mothers.band_recurrence import ParallelRecurrence, Recurrence, ResidualLayer, normalise
-from edge_export.mothers.band_split_network import BandSplitNetwork, apply_masks
-from edge_export.mothers.tac import gated_mean
+from edge_export.mothers.band_split.network import BandSplitNetwork, apply_masks
+from edge_export.mothers.band_split.recurrence import ParallelRecurrence, Recurrence, ResidualLayer, normalize
+from edge_export.mothers.band_split.tac import gated_mean
 
 INPUTS = ("audio", "context", "overlap", "hidden", "cell")
 OUTPUTS = ("stems", "next_context", "next_overlap", "next_hidden", "next_cell")
@@ -86,7 +86,7 @@ class PlainSeparator(nn.Module):
 
 def _over_time(parallel: ParallelRecurrence, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """`(frames, bands, N)` and twice `(width, bands, H)`; a band is a sequence of frames."""
-    normed = normalise(parallel.norm, x.transpose(0, 1))
+    normed = normalize(parallel.norm, x.transpose(0, 1))
     outputs, hiddens, cells = [], [], []
     for g, branch in enumerate(parallel.branches):
         assert isinstance(branch, Recurrence)
@@ -99,7 +99,7 @@ def _over_time(parallel: ParallelRecurrence, x: Tensor, hidden: Tensor, cell: Te
 
 def _over_bands(parallel: ParallelRecurrence, x: Tensor) -> Tensor:
     """`(frames, bands, N)`; a frame is a sequence of bands."""
-    normed = normalise(parallel.norm, x)
+    normed = normalize(parallel.norm, x)
     return x + _gated(parallel, [branch(normed) for branch in parallel.branches])
 
 

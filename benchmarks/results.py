@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.machine import Machine
 
-LEAST_TIMES_REAL_TIME = {"d1w1": 100.0, "d4w4": 20.0}
+MIN_TIMES_REAL_TIME = {"d1w1": 100.0, "d4w4": 20.0}
 """How many times faster than sound a separator has to be at one frame a call."""
 CONVERTERS = {"executorch": "executorch", "litert": "onnx2tf"}
 """The converter behind our own files of each runtime: separators are to take half of what it gives by itself."""
@@ -95,7 +95,7 @@ def _goals_of_a_stream(case: CaseResult, ours: Result) -> Iterator[Goal]:
     if others := [r for r in case.peers(ours.runtime) if r is not converter]:
         yield _against(case, ours, others, 1.0)
     yield _against(case, ours, case.peers("onnxruntime"), 1.0)
-    least = LEAST_TIMES_REAL_TIME.get(case.member)
+    least = MIN_TIMES_REAL_TIME.get(case.member)
     if least is not None and case.name.endswith("-1"):
         speeds = sorted(1000.0 * case.call_ms / us for us in ours.us)
         speed = (median(speeds), speeds[0], speeds[-1])

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from edge_export.cache.owned import scratch_folder
 from edge_export.errors import one_line
-from edge_export.formats import FORMATS, tflite_tensorflow
+from edge_export.files.arrays import save_arrays
+from edge_export.files.owned import scratch_folder
+from edge_export.formats import FORMATS
+from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compiled import Compiled
-from edge_export.formats.order import compile_in_worker
-from edge_export.mothers.protocol import IOSpec, TensorSpec
+from edge_export.formats.tflite import tensorflow_route
 from edge_export.runtimes import RUNTIMES, Runtime, why_unavailable
+from edge_export.spec.tensors import IOSpec, TensorSpec
+from edge_export.spec.tolerance import Tolerance
 from edge_export.verify.artifact import File, Reference, measure_artifact, why_wrong
-from edge_export.verify.goldens import save_arrays
-from edge_export.verify.tolerances import Tolerance
 from edge_export.workers import Pool, WorkerError
 from edge_export.workers.environments import ENVIRONMENTS, environment_folder, interpreter
 
@@ -32,7 +33,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "tflite": ("onnx2tf==2.6.9", "onnx==1.20.1", "onnxscript==0.6.2", "ai-edge-litert==2.1.2"),
 }
 IO = IOSpec((TensorSpec("image", (1, 3, 8, 8), layout="NCHW"),), (TensorSpec("scores", (1, 4)),))
-OWN_ROUTE: dict[str, dict[str, object]] = {"tflite": {"route": tflite_tensorflow.DIRECT}}
+OWN_ROUTE: dict[str, dict[str, object]] = {"tflite": {"route": tensorflow_route.DIRECT}}
 """Options that keep a converter from leaving its work to another."""
 SET_UP = "python -m edge_export doctor --setup"
 TOLERANCE = Tolerance(snr_db=90, max_abs_of_peak=1e-4)
@@ -154,13 +155,13 @@ def _try_runtime(format_name: str, runtime: Runtime, compiled: Compiled, bench: 
 
 def _try_tensorflow(bench: _Bench) -> Check:
     """TensorFlow's environment, by a conversion there."""
-    name, started = tflite_tensorflow.ENVIRONMENT, time.monotonic()
+    name, started = tensorflow_route.ENVIRONMENT, time.monotonic()
     if interpreter(name) is None:
         wanted = ENVIRONMENTS[name].description
         return _check("environment", name, "", started, None, "not set up", f"`{SET_UP} {name}` for {wanted}")
     bench.told(f"converting in the environment {name}")
     try:
-        compiled = bench.convert("tflite", {"route": tflite_tensorflow.BY_TENSORFLOW})
+        compiled = bench.convert("tflite", {"route": tensorflow_route.BY_TENSORFLOW})
     except WorkerError as error:
         return _check("environment", name, "", started, False, str(error), _set_up_again(name))
     version = f"tensorflow {compiled.tools['tensorflow']}"

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from edge_export.mothers.io_json import io_from_json, io_to_json
 from edge_export.mothers.protocol import IOSpec, TensorSpec
+from edge_export.spec.io_json import io_from_json, io_to_json
 from edge_export.workers import Pool
 
 

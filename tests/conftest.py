@@ -20,7 +20,7 @@ def _seeded() -> None:
     torch.manual_seed(0)
 
 
-def randomise_statistics(module: torch.nn.Module) -> torch.nn.Module:
+def randomize_statistics(module: torch.nn.Module) -> torch.nn.Module:
     """BatchNorm statistics and weights that are nothing like a fresh layer's, so that folding has something to do."""
     for layer in module.modules():
         if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm) and layer.running_mean is not None:
@@ -33,8 +33,8 @@ def randomise_statistics(module: torch.nn.Module) -> torch.nn.Module:
 
 
 @pytest.fixture
-def randomised():
-    return randomise_statistics
+def randomized():
+    return randomize_statistics
 
 
 @pytest.fixture(scope="session")

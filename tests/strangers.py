@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from edge_export.mothers.band_split import SEPARATOR, ElasticBandSplit
+from edge_export.mothers.band_split.mother import SEPARATOR, ElasticBandSplit
 from edge_export.mothers.protocol import IOSpec, Recordings, TensorSpec
 
 

@@ -10,13 +10,14 @@ from torch import nn
 
 from edge_export.baking import graph
 from edge_export.baking.rule import Baked, OnRule
-from edge_export.baking.separator import bake as separator
-from edge_export.mothers.band_split_network import BandSplitNetwork
+from edge_export.baking.streaming import bake as separator
+from edge_export.mothers.band_split.network import BandSplitNetwork
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from edge_export.mothers.protocol import Config, IOSpec
+    from edge_export.mothers.protocol import Config
+    from edge_export.spec.tensors import IOSpec
 
 Options = Mapping[str, object]
 Approximate = Callable[

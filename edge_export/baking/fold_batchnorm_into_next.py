@@ -48,7 +48,7 @@ def _fold(graph_module: fx.GraphModule, node: fx.Node, scale: Tensor, shift: Ten
 
 def _why_not(graph_module: fx.GraphModule, node: fx.Node, norm: _BatchNorm) -> str | None:
     if norm.running_mean is None:
-        return "it normalises by the statistics of each batch"
+        return "it normalizes by the statistics of each batch"
     if len(node.users) != 1:
         return f"it feeds {len(node.users)} nodes"
     after = next(iter(node.users))
@@ -62,7 +62,7 @@ def _why_not(graph_module: fx.GraphModule, node: fx.Node, norm: _BatchNorm) -> s
     if (count := calls(graph_module, node)) > 1:
         return f"it is called {count} times"
     if feature_axis(following, rank(node)) != 1:
-        return f"it normalises axis 1, {after.target} reads its features on axis {feature_axis(following, rank(node))}"
+        return f"it normalizes axis 1, {after.target} reads its features on axis {feature_axis(following, rank(node))}"
     if _pads_with_zeros(following) and scale_and_shift(norm)[1].any():
         return f"{after.target} pads with zeros after it, where the shift can't be moved into the bias"
     return None

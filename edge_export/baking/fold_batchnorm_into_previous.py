@@ -46,7 +46,7 @@ def _why_not(graph_module: fx.GraphModule, node: fx.Node, norm: _BatchNorm) -> s
     before = node.all_input_nodes[0]
     previous = layer_at(graph_module, before)
     if norm.running_mean is None:
-        return "it normalises by the statistics of each batch"
+        return "it normalizes by the statistics of each batch"
     if not isinstance(previous, AFFINE):
         return f"it follows {describe(graph_module, before)}, not a convolution or linear layer"
     if len(before.users) > 1:
@@ -57,6 +57,6 @@ def _why_not(graph_module: fx.GraphModule, node: fx.Node, norm: _BatchNorm) -> s
         return f"it is called {count} times"
     if feature_axis(previous, rank(before)) != 1:
         return (
-            f"it normalises axis 1, {before.target} writes its features on axis {feature_axis(previous, rank(before))}"
+            f"it normalizes axis 1, {before.target} writes its features on axis {feature_axis(previous, rank(before))}"
         )
     return None

@@ -14,7 +14,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 if TYPE_CHECKING:
     from torch import Tensor, fx
 
-    from edge_export.mothers.protocol import IOSpec
+    from edge_export.spec.tensors import IOSpec
 
 AFFINE = (_ConvNd, nn.Linear)
 

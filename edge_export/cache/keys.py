@@ -17,10 +17,10 @@ PACKAGE = Path(edge_export.__file__).parent
 
 # The rooms whose code decides what a step gives. A change anywhere in them makes all its entries stale.
 SOURCES: dict[str, tuple[str, ...]] = {
-    "open": ("mothers", "training/data", "verify"),
-    "prepare": ("mothers", "training/data", "members", "baking", "verify"),
-    "compile": ("formats", "workers/pins"),
-    "measure": ("runtimes", "formats", "verify", "workers/pins"),
+    "open": ("files", "spec", "mothers", "data", "pipeline"),
+    "prepare": ("files", "spec", "mothers", "data", "members", "baking", "runtimes", "verify", "pipeline"),
+    "compile": ("files", "spec", "formats", "workers/pins"),
+    "measure": ("files", "spec", "runtimes", "formats", "verify", "workers/pins"),
     "bundle": ("",),
 }
 # Beside this package: what a step's result is made with.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge_export.build import Built, Request
+    from edge_export.pipeline import Built, Request
 
 HELP = "build a verified family of members for a target"
 EXAMPLE = """\
@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_export.build import build
     from edge_export.cli.progress import shown_progress
+    from edge_export.pipeline import build
 
     started = time.monotonic()
     request = _request(args)
@@ -61,14 +61,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _request(args: argparse.Namespace) -> Request:
     """Check everything that can be checked before any work."""
-    from edge_export.build import Request
+    from edge_export.bundle.folder import check_output
     from edge_export.cache import cache_folder, log_folder
     from edge_export.cache.store import Store
     from edge_export.errors import RequestError
-    from edge_export.family.bundle import check_output
-    from edge_export.family.target import at_precisions, read_target
     from edge_export.mothers.catalog import CATALOG, check_spec
-    from edge_export.verify.order import MotherSource
+    from edge_export.pipeline import Request
+    from edge_export.pipeline.mother_source import MotherSource
+    from edge_export.pipeline.target import at_precisions, read_target
 
     if args.jobs is not None and not 1 <= args.jobs <= 1024:
         raise RequestError(f"--jobs {args.jobs} is out of range: give 1 to 1024")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge_export.cli import tables
-from edge_export.formats import MOST_OF_FLOAT32
+from edge_export.formats import MAX_OF_FLOAT32
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
 
-    from edge_export.family.manifest import Artifact, Manifest, Member
-    from edge_export.family.numerics import ArtifactRun, Numerics
+    from edge_export.bundle.manifest import Artifact, Manifest, Member
+    from edge_export.bundle.numerics import ArtifactRun, Numerics
 
 
 COLUMNS = ("member", "params", "MACs", "artifact", "scheme", "bytes", "runtime", "status", "SNR dB", "max error")
@@ -120,7 +120,7 @@ def _large(member: Member) -> Iterator[tuple[Artifact, float]]:
         float32 = sizes.get((artifact.format, artifact.backend, "fp32"))
         if float32 and artifact.file is not None:
             share = artifact.file.bytes / float32
-            if share > MOST_OF_FLOAT32.get(artifact.precision, 1.0):
+            if share > MAX_OF_FLOAT32.get(artifact.precision, 1.0):
                 yield artifact, share
 
 
@@ -133,7 +133,7 @@ def _reasons(manifest: Manifest, numerics: Numerics) -> dict[str, str]:
                 reason = f"{attempt.reason}; {artifact.scheme} was taken instead"
                 found.setdefault(reason, []).append(f"{member.name}/{artifact.label} {attempt.scheme} did not hold")
         for artifact, share in _large(member):
-            most = MOST_OF_FLOAT32[artifact.precision]
+            most = MAX_OF_FLOAT32[artifact.precision]
             reason = f"not at most {most} of the float32 file's bytes: graph outweighs weights, or some stayed float32"
             found.setdefault(reason, []).append(f"{member.name}/{artifact.label} takes {share:.2f}")
     for member, numbers in zip(manifest.members, numerics.members, strict=True):

@@ -35,10 +35,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _bundle(root: Path, as_json: bool) -> int:
+    from edge_export.bundle.folder import read_bundle
     from edge_export.cli import tables
     from edge_export.cli.family_table import as_json as members_as_json
     from edge_export.cli.family_table import print_artifacts, print_stages
-    from edge_export.family.bundle import read_bundle
 
     bundle = read_bundle(root)
     manifest = bundle.manifest

@@ -53,7 +53,7 @@ def _live_table(labels: list[str]) -> Iterator[Callable[[str, str, str], None]]:
         for column in columns:
             grid.add_column(column)
         for member in members:
-            grid.add_row(member, *(_coloured(states.get((member, c), WAITING)) for c in columns))
+            grid.add_row(member, *(_colored(states.get((member, c), WAITING)) for c in columns))
         grid.add_row("", bar)
         return grid
 
@@ -73,7 +73,7 @@ def _live_table(labels: list[str]) -> Iterator[Callable[[str, str, str], None]]:
         yield told
 
 
-def _coloured(state: str) -> str:
+def _colored(state: str) -> str:
     from rich.markup import escape
 
     style = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge_export.playback.choice import Choice
+    from edge_export.predict.choice import Choice
 
 HELP = "separate a sound file, or classify an image, with a member of a bundle"
 EXAMPLE = """\
@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from edge_export.bundle.folder import read_bundle
     from edge_export.cache import cache_folder
-    from edge_export.family.bundle import read_bundle
-    from edge_export.playback.choice import choose
+    from edge_export.predict.choice import choose
 
     choice = choose(read_bundle(args.bundle), args.member, args.format, args.precision)
     log = cache_folder() / "logs" / "run.log"
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _separate(choice: Choice, args: argparse.Namespace, log: Path) -> int:
     from edge_export.errors import RequestError
-    from edge_export.playback.separate import separate
+    from edge_export.predict.separate import separate
 
     if args.output is None:
         raise RequestError("a separator needs a folder for its stems: give OUTPUT")
@@ -83,8 +83,8 @@ def _separate(choice: Choice, args: argparse.Namespace, log: Path) -> int:
 
 
 def _classify(choice: Choice, args: argparse.Namespace, log: Path) -> int:
-    from edge_export.playback.classify import classify
-    from edge_export.playback.result_file import check_file, write_result
+    from edge_export.predict.classify import classify
+    from edge_export.predict.result_file import check_file, write_result
 
     if args.output is not None:
         check_file(args.output)

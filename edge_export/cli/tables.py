@@ -10,8 +10,8 @@ from edge_export.errors import one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edge_export.verify.metrics import Agreement
-    from edge_export.verify.results import Metric
+    from edge_export.spec.agreement import Agreement
+    from edge_export.spec.results import Metric
 
 STATUS_STYLES = {"passed": "green", "failed": "bold red", "error": "bold red", "unverified": "yellow"}
 
@@ -45,7 +45,7 @@ def count(number: int) -> str:
 
 
 def status(word: str) -> str:
-    """A status in its colour."""
+    """A status in its color."""
     style = STATUS_STYLES[word]
     return f"[{style}]{word}[/{style}]"
 

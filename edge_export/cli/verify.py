@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from edge_export.cli import verify_alone, verify_bisect
 
 if TYPE_CHECKING:
-    from edge_export.family.bundle import Bundle
-    from edge_export.verify.order import MotherSource
+    from edge_export.bundle.folder import Bundle
+    from edge_export.pipeline.mother_source import MotherSource
 
 HELP = "run every artifact of a bundle, or one compiled file, and compare it with where it came from"
 EXAMPLE = """\
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--snr-db", type=float, default=40.0, metavar="N", help="of a file: least SNR (40 suits float16, 90 float32)"
     )
-    parser.add_argument("--bisect", action="store_true", help="name the first operator or layer that departs")
+    parser.add_argument("--bisect", action="store_true", help="name the first operator or layer that diverges")
     parser.add_argument("--member", metavar="NAME", help="with --bisect: look into this member alone")
     parser.add_argument("--artifact", metavar="LABEL", help="with --bisect: look into this artifact alone")
     parser.add_argument("--strict", action="store_true", help="count what could not be verified here as a failure")
@@ -45,12 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from edge_export.bundle.folder import read_bundle
     from edge_export.cache import log_folder
     from edge_export.cli.progress import shown_progress
     from edge_export.errors import RequestError
-    from edge_export.family.bundle import read_bundle
-    from edge_export.family.proof import prove_bundle
     from edge_export.inspection import INSPECTORS
+    from edge_export.pipeline.prove import prove_bundle
 
     if args.bundle.suffix in INSPECTORS and args.bisect:
         raise RequestError(f"{args.bundle} is one file: --bisect needs the bundle that it stands in")
@@ -94,9 +94,9 @@ def _mother(args: argparse.Namespace, bundle: Bundle) -> tuple[MotherSource | No
     A manifest may name any module: only the catalog's mothers are opened by its word, others by the user's.
     """
     from edge_export.errors import RequestError
+    from edge_export.files.hashing import file_sha256
     from edge_export.mothers.catalog import CATALOG
-    from edge_export.mothers.checkpoint import file_sha256
-    from edge_export.verify.order import MotherSource
+    from edge_export.pipeline.mother_source import MotherSource
 
     entry = bundle.manifest.mother
     if args.mother is None and entry.spec not in CATALOG:

@@ -11,8 +11,8 @@ def run(args: argparse.Namespace) -> int:
     """Compare `args.bundle`, a compiled file, with the module `args.against` on `args.inputs`."""
     from edge_export.cache import log_folder
     from edge_export.errors import RequestError
-    from edge_export.verify.alone import verify_alone
-    from edge_export.verify.tolerances import Tolerance
+    from edge_export.spec.tolerance import Tolerance
+    from edge_export.verify.compare import verify_alone
 
     if args.against is None or args.inputs is None:
         raise RequestError(f"{args.bundle} is one file: say --against module:factory and --inputs FILE.safetensors")

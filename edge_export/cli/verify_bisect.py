@@ -1,4 +1,4 @@
-"""`verify BUNDLE --bisect`: the first operator or layer that departs, inside each stage and each file."""
+"""`verify BUNDLE --bisect`: the first operator or layer that diverges, inside each stage and each file."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edge_export.family.bundle import Bundle
-    from edge_export.family.manifest import Artifact, Member
-    from edge_export.verify.bisect.order import FileRequest, MemberRequest
-    from edge_export.verify.bisect.values import Bisection, Row
-    from edge_export.verify.order import MotherSource
+    from edge_export.bisect.artifact import FileRequest
+    from edge_export.bisect.values import Bisection, Row
+    from edge_export.bundle.folder import Bundle
+    from edge_export.bundle.manifest import Artifact, Member
+    from edge_export.pipeline.bisect_stages import MemberRequest
+    from edge_export.pipeline.mother_source import MotherSource
 
 AROUND = 4
-"""Rows that are shown before and behind the first that departs; `--json` has all."""
-VERDICTS = {True: "departs", False: "agrees", None: "not seen"}
+"""Rows that are shown before and behind the first that diverges; `--json` has all."""
+VERDICTS = {True: "diverges", False: "agrees", None: "not seen"}
 STATES = {True: "failed", False: "passed", None: "unverified"}
 
 
 def run(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | None, note: str) -> int:
-    """Look inside the members and artifacts that `args` choose; 1 if anything departs, or can't be run."""
+    """Look inside the members and artifacts that `args` choose; 1 if anything diverges, or can't be run."""
+    from edge_export.bisect.artifact import bisect_artifact
     from edge_export.cache import log_folder
-    from edge_export.cache.owned import scratch_folder
     from edge_export.cli.progress import shown_progress
     from edge_export.errors import RequestError
-    from edge_export.verify.bisect.order import bisect_artifact, bisect_member
+    from edge_export.files.owned import scratch_folder
+    from edge_export.pipeline.bisect_stages import bisect_member
     from edge_export.workers import Pool
 
     if mother is None:
@@ -50,14 +52,14 @@ def run(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | None, n
             name, workdir, log = member.name, work / member.name, logs / f"{member.name}.log"
             progress(name, "member", "look inside its stages")
             found[name] = bisect_member(pool, mother, _member(bundle, member, artifacts), workdir, log)
-            progress(name, "member", "failed" if any(each.departs for each in found[name]) else "proven")
+            progress(name, "member", "failed" if any(each.diverges for each in found[name]) else "proven")
             for artifact in artifacts:
                 told = partial(progress, name, artifact.label)
                 told("look inside")
                 inside = bisect_artifact(pool, _file(bundle, member, artifact), workdir, log, told)
-                told(STATES[inside[-1].departs])
+                told(STATES[inside[-1].diverges])
                 found[name] += inside
-    passed = all(each.departs is False for bisections in found.values() for each in bisections)
+    passed = all(each.diverges is False for bisections in found.values() for each in bisections)
     if args.json:
         members: list[dict[str, Any]] = [
             {"name": name, "bisections": [asdict(each) for each in bisections]} for name, bisections in found.items()
@@ -90,7 +92,7 @@ def _chosen(bundle: Bundle, member: str | None, label: str | None) -> list[tuple
 
 
 def _member(bundle: Bundle, member: Member, artifacts: list[Artifact]) -> MemberRequest:
-    from edge_export.verify.bisect.order import MemberRequest
+    from edge_export.pipeline.bisect_stages import MemberRequest
 
     return MemberRequest(
         config=member.config,
@@ -103,8 +105,8 @@ def _member(bundle: Bundle, member: Member, artifacts: list[Artifact]) -> Member
 
 
 def _file(bundle: Bundle, member: Member, artifact: Artifact) -> FileRequest:
+    from edge_export.bisect.artifact import FileRequest
     from edge_export.verify.artifact import File
-    from edge_export.verify.bisect.order import FileRequest
 
     assert artifact.file is not None
     assert artifact.io is not None
@@ -123,7 +125,7 @@ def _print(console: Console, member: str, found: Bisection) -> None:
     from edge_export.cli import tables
 
     names = [row.name for row in found.rows]
-    head = f"{member} {found.what}: {VERDICTS[found.departs]}"
+    head = f"{member} {found.what}: {VERDICTS[found.diverges]}"
     if found.worst:
         worst = found.rows[names.index(found.worst)]
         head += f"; {_named(worst)} adds most to the error, SNR {_decibels(worst)} dB"

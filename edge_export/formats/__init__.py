@@ -28,20 +28,20 @@ class Format:
     on_request: tuple[str, ...] = ()
 
 
-MOST_OF_FLOAT32 = {"fp16": 0.55, "int8": 0.35}
+MAX_OF_FLOAT32 = {"fp16": 0.55, "int8": 0.35}
 """What a file may have of the float32 file's bytes: weights take a half or a quarter of theirs; the rest is graph and
 scales. A file with more is told of, and a scheme that has a smaller one beside it is refused."""
 
 FORMATS: dict[str, Format] = {
     "executorch": Format(
-        module="edge_export.formats.executorch",
+        module="edge_export.formats.executorch.compile",
         suffix=".pte",
         backends=("xnnpack",),
         precisions={"fp32": (), "fp16": (), "int8": ("static_per_tensor", "static", "dynamic", "weight_only")},
         description="ExecuTorch program, CPU by XNNPACK (Android, iOS, Linux)",
     ),
     "coreml": Format(
-        module="edge_export.formats.coreml",
+        module="edge_export.formats.coreml.compile",
         suffix=".mlpackage",
         backends=("mlprogram",),
         precisions={"fp32": (), "fp16": (), "int8": ("palette4", "palette6", "linear8")},
@@ -49,7 +49,7 @@ FORMATS: dict[str, Format] = {
         on_request=("palette4", "palette6"),
     ),
     "tflite": Format(
-        module="edge_export.formats.tflite",
+        module="edge_export.formats.tflite.compile",
         suffix=".tflite",
         backends=("builtin",),
         precisions={"fp32": (), "fp16": (), "int8": ("static", "dynamic", "weight_only")},

@@ -1,12 +1,12 @@
-"""Calibration inputs of a member as calls of its file, for quantisers."""
+"""Calibration inputs of a member as calls of its file, for quantizers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from edge_export.formats.tflite_boundary import moved
-from edge_export.mothers.protocol import IOSpec
+from edge_export.formats.tflite.boundary import moved
+from edge_export.spec.tensors import IOSpec
 
 
 def read_samples(path: Path | None, io: IOSpec, own_io: IOSpec) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ The contract of a format module:
 `program` is a `.pt2` file (`torch.export.save`) of a baked member, `io` its inputs and outputs in order. `options` may
 name the `backend` and the precision's `scheme`; what else they may hold, a format's docstring says. `calibration` is a
 safetensors file of real inputs of that member, `(count, …)` for each input by its name, fed-back state included: what
-quantisers observe. Everything is written below `workdir`.
+quantizers observe. Everything is written below `workdir`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from edge_export.mothers.protocol import IOSpec, TensorSpec
+from edge_export.spec.tensors import IOSpec, TensorSpec
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_export.formats.compiled import require_io
-from edge_export.mothers.protocol import IOSpec, TensorSpec
+from edge_export.spec.tensors import IOSpec, TensorSpec
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
+
+
+PROGRAM, CALIBRATION = "program.pt2", "calibration.safetensors"
+"""What a member is compiled from: its exported program, and real inputs for quantizers, in the member's folder."""
 
 
 def load_program(path: Path, io: IOSpec) -> ExportedProgram:

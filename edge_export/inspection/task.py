@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_export.errors import one_line
+from edge_export.formats.contents import Contents
 from edge_export.inspection import INSPECTORS
-from edge_export.inspection.contents import Contents
 
 
 def inspect_artifact(args: dict[str, Any]) -> dict[str, Any]:

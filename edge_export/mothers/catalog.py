@@ -40,25 +40,25 @@ class CatalogEntry:
 
 CATALOG: dict[str, CatalogEntry] = {
     "digits": CatalogEntry(
-        "edge_export.mothers.us_mobilenet:digits",
-        "a small US-MobileNetV2 for handwritten digits, 32 × 32 grey, widths 0.25 to 1 (trained)",
+        "edge_export.mothers.us_mobilenet.mother:digits",
+        "a small US-MobileNetV2 for handwritten digits, 32 × 32 gray, widths 0.25 to 1 (trained)",
         checkpoint="digits.safetensors",
     ),
     "us_mobilenet_v1": CatalogEntry(
-        "edge_export.mothers.us_mobilenet:us_mobilenet_v1",
+        "edge_export.mothers.us_mobilenet.mother:us_mobilenet_v1",
         "US-MobileNet v1, 224 × 224 RGB, 1000 classes, widths 0.25 to 1 (bring a checkpoint)",
     ),
     "us_mobilenet_v2": CatalogEntry(
-        "edge_export.mothers.us_mobilenet:us_mobilenet_v2",
+        "edge_export.mothers.us_mobilenet.mother:us_mobilenet_v2",
         "US-MobileNet v2, 224 × 224 RGB, 1000 classes, widths 0.35 to 1 (bring a checkpoint)",
     ),
     "separator": CatalogEntry(
-        "edge_export.mothers.band_split:separator",
+        "edge_export.mothers.band_split.mother:separator",
         "a band-split separator of vocals and accompaniment, 16 kHz mono, streaming, depth and width 1 to 4 (trained)",
         checkpoint="separator.safetensors",
     ),
     "bsrnn": CatalogEntry(
-        "edge_export.mothers.band_split:bsrnn",
+        "edge_export.mothers.band_split.mother:bsrnn",
         "band-split RNN for vocals, 44.1 kHz stereo, 41 bands, depth 1 to 12, width 1 to 4 (bring a checkpoint)",
     ),
 }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_export.errors import RequestError, one_line
+from edge_export.files.atomic import write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -64,31 +62,6 @@ def save_checkpoint(mother: nn.Module, path: str | Path) -> None:
     path = Path(path)
     tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in mother.state_dict().items()}
     write_atomically(path, save(tensors))
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` beside `path`, then rename: neither a crash nor a full disk leaves half a file.
-
-    Raises RequestError where the folder cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise RequestError(f"cannot write {path}: {one_line(error)}; choose another place") from error
-
-
-def file_sha256(path: str | Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_safetensors(path: Path) -> Any:

@@ -31,9 +31,9 @@ class Runtime:
 
 # The first runtime of a format is the one that an artifact must pass in; others are run as well where they are there.
 RUNTIMES: dict[str, tuple[Runtime, ...]] = {
-    "executorch": (Runtime("edge_export.runtimes.executorch", "ExecuTorch"),),
+    "executorch": (Runtime("edge_export.formats.executorch.runtime", "ExecuTorch"),),
     "coreml": (
-        Runtime("edge_export.runtimes.coreml", "Core ML")
+        Runtime("edge_export.formats.coreml.runtime", "Core ML")
         if sys.platform == "darwin"
         else Runtime(
             "edge_export.runtimes.mil.runtime",
@@ -42,10 +42,10 @@ RUNTIMES: dict[str, tuple[Runtime, ...]] = {
         ),
     ),
     "tflite": (
-        Runtime("edge_export.runtimes.litert", "LiteRT"),
-        Runtime("edge_export.runtimes.tensorflow", "TensorFlow", environment="tensorflow"),
+        Runtime("edge_export.formats.tflite.litert", "LiteRT"),
+        Runtime("edge_export.formats.tflite.tensorflow", "TensorFlow", environment="tensorflow"),
     ),
-    "onnx": (Runtime("edge_export.runtimes.onnxruntime", "ONNX Runtime"),),  # on the way to an artifact
+    "onnx": (Runtime("edge_export.formats.onnx.runtime", "ONNX Runtime"),),  # on the way to an artifact
 }
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edge_export.mothers.protocol import IOSpec
-from edge_export.runtimes.arrays import Array, Run
+from edge_export.files.arrays import Array
+from edge_export.spec.arrays import Run
+from edge_export.spec.tensors import IOSpec
 
 
 def calls_for(io: IOSpec, samples: int) -> int:

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edge_export.data.labelled_images import LabelledImages
 from edge_export.members.calibrate import calibrate
 from edge_export.mothers.protocol import Config
-from edge_export.mothers.threads import cpu_threads
-from edge_export.training.data.labelled_images import LabelledImages
 from edge_export.training.distillation import accumulate_gradients
 from edge_export.training.loop import Task
 from edge_export.training.sandwich import sandwich
+from edge_export.workers.threads import cpu_threads
 
 if TYPE_CHECKING:
     from torch import nn

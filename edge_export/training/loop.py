@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from edge_export.errors import RequestError, one_line
-from edge_export.mothers.checkpoint import write_atomically
-from edge_export.mothers.threads import cpu_threads
+from edge_export.files.atomic import write_atomically
+from edge_export.workers.threads import cpu_threads
 
 Settings = Mapping[str, str | int | float]
 

@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edge_export.mothers.band_split_network import BandSplitNetwork, apply_masks
-from edge_export.training.data.musdb import ChunkPlan, draw_batch, find_tracks
+from edge_export.data.musdb import ChunkPlan, draw_batch, find_tracks
+from edge_export.mothers.band_split.network import BandSplitNetwork, apply_masks
 from edge_export.training.loop import Task
 from edge_export.training.losses import separation_loss, si_sdr
 from edge_export.training.sandwich import sandwich
 
 if TYPE_CHECKING:
-    from edge_export.mothers.band_split import DepthWidth, DepthWidthSpace, ElasticBandSplit
+    from edge_export.mothers.band_split.mother import DepthWidth, DepthWidthSpace, ElasticBandSplit
 
 THREADS = 1
 """Layers this small gain nothing from more, and the last bits should not depend on the machine."""

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edge_export.data.musdb import SOURCES, ChunkPlan, Track, draw_batch, find_tracks, mix_stems, read_source
 from edge_export.members.calibrate import calibrate
-from edge_export.mothers.threads import cpu_threads
-from edge_export.training.data.musdb import SOURCES, ChunkPlan, Track, draw_batch, find_tracks, mix_stems, read_source
 from edge_export.training.losses import si_sdr
 from edge_export.training.separation import THREADS
+from edge_export.workers.threads import cpu_threads
 
 if TYPE_CHECKING:
-    from edge_export.mothers.band_split import ElasticBandSplit
+    from edge_export.mothers.band_split.mother import ElasticBandSplit
 
 
 def read_track(track: Track, sample_rate: int, channels: int, stems: tuple[str, ...]) -> tuple[Tensor, Tensor]:

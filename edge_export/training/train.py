@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_export.data import BUILTIN, open_data, resolve
 from edge_export.errors import RequestError
+from edge_export.files.hashing import file_sha256
 from edge_export.mothers.catalog import build_untrained
-from edge_export.mothers.checkpoint import file_sha256, save_checkpoint
-from edge_export.training.data import BUILTIN, open_data, resolve
+from edge_export.mothers.checkpoint import save_checkpoint
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_export.mothers.checkpoint import file_sha256
-from edge_export.mothers.io_json import io_to_json
+from edge_export.files.arrays import Array, load_arrays, save_arrays
+from edge_export.files.hashing import file_sha256
 from edge_export.runtimes import Runtime, Unsupported
+from edge_export.spec.agreement import TASK_METRICS, Agreement, agreement, worst_of
+from edge_export.spec.io_json import io_to_json
+from edge_export.spec.recorded import TARGETS
+from edge_export.spec.results import Extreme, Measured, Metric, Stage
+from edge_export.spec.tolerance import Tolerance, why_extremes_not, why_metric_not, why_not
 from edge_export.verify.extremes import compare_extremes, peaks_of
-from edge_export.verify.goldens import TARGETS, load_arrays, save_arrays
-from edge_export.verify.metrics import TASK_METRICS, Agreement, Array, agreement, worst_of
-from edge_export.verify.results import Extreme, Measured, Metric, Stage
 from edge_export.verify.suggestions import Problem, problem_of, suggestion_for
-from edge_export.verify.tolerances import Tolerance, why_extremes_not, why_metric_not, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from edge_export.mothers.protocol import IOSpec
+    from edge_export.spec.tensors import IOSpec
     from edge_export.workers import Workers
 
 RUN_TIMEOUT_S = 600.0

@@ -1,4 +1,4 @@
-"""Inputs that no recording holds, in addition to those that are recorded: where kernels and quantisers give way."""
+"""Inputs that no recording holds, in addition to those that are recorded: where kernels and quantizers give way."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_export.verify.metrics import Array, agreement
-from edge_export.verify.results import Extreme
+from edge_export.files.arrays import Array
+from edge_export.spec.agreement import agreement
+from edge_export.spec.results import Extreme
 
 if TYPE_CHECKING:
-    from edge_export.mothers.protocol import IOSpec, Stream, TensorSpec
+    from edge_export.spec.tensors import IOSpec, Stream, TensorSpec
 
 KINDS = ("recorded", "silence", "full scale", "denormals", "click", "noise")
 """What stands at each index of the samples; the first is the beginning of a real one."""

@@ -1,14 +1,14 @@
-"""What usually makes a stage or an artifact depart from the mother, and what to do next: one sentence each."""
+"""What usually makes a stage or an artifact diverge from the mother, and what to do next: one sentence each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Literal
 
-from edge_export.verify.metrics import Agreement
-from edge_export.verify.results import Stage
+from edge_export.spec.agreement import Agreement
+from edge_export.spec.results import Stage
 
-_INSIDE = "run verify --bisect to name the first layer that departs"
+_INSIDE = "run verify --bisect to name the first layer that diverges"
 
 STAGES: dict[str, str] = {
     "recorded": "this mother gives other outputs than the one that the bundle was built from: give that checkpoint as"
@@ -29,11 +29,11 @@ STAGES: dict[str, str] = {
     " a forward of its own?",
     "fold_batchnorm": "a BatchNorm was not folded right into the LSTM or linear layer behind it: look for a variance"
     " near zero, and compare fold_batchnorm.py with the norm that the mother uses",
-    "merge_recurrences": "the batched LSTM departs from nn.LSTM: compare the order of its gates, directions and"
+    "merge_recurrences": "the batched LSTM diverges from nn.LSTM: compare the order of its gates, directions and"
     " sub-modules in recurrence.py",
-    "fold_gates": "projections, gates and mean, as matrices, depart from the mother's: compare gated_sum.py with the"
+    "fold_gates": "projections, gates and mean, as matrices, diverge from the mother's: compare gated_sum.py with the"
     " gate of mothers/tac.py",
-    "streamed_transform": "the DFT of single frames departs from the mother's: compare windows, scale and the order of"
+    "streamed_transform": "the DFT of single frames diverges from the mother's: compare windows, scale and the order of"
     " bins in transform.py with mothers/dft.py",
     "band_split": "a band reads other bins than the mother's: compare the runs of bands with the band edges",
     "masks": "a mask is made for other bins than the mother's: compare its matrices' rows with the band edges",
@@ -57,7 +57,7 @@ _SCHEME = "let fewer layers be int8 by a milder scheme, or calibrate on more rec
 ARTIFACTS: dict[tuple[str, Problem], str] = {
     ("", "not finite"): "an operator divides by zero or leaves the range of its type: run verify --bisect to name it",
     ("", "wrong"): "another computation, not rounding: a layout, an axis or an operator was converted wrongly; run"
-    " verify --bisect to name the first operator that departs",
+    " verify --bisect to name the first operator that diverges",
     ("", "imprecise"): "run verify --bisect to see at which operator it falls",
     ("", "metric"): "run verify --bisect to see at which operator it loses most",
     ("", "extremes"): "an operator leaves its range on inputs that no recording holds: run verify --bisect to name it",
@@ -78,17 +78,17 @@ ARTIFACTS: dict[tuple[str, Problem], str] = {
         "extremes",
     ): "values may exceed float16's 65504 on such input: limit it before the network, or build as fp32",
     ("int8", "wrong"): "too coarse for this network, whose errors add up where state is fed back, or converted wrongly:"
-    " take a milder scheme; verify --bisect names the first operator that departs",
+    " take a milder scheme; verify --bisect names the first operator that diverges",
     ("int8", "imprecise"): _SCHEME,
     ("int8", "metric"): _SCHEME,
-    ("int8", "extremes"): "such inputs were not among those that the quantiser observed: add their like to the"
+    ("int8", "extremes"): "such inputs were not among those that the quantizer observed: add their like to the"
     " calibration inputs, or take a milder scheme",
 }
 """By precision and problem; "" holds for each precision that has no sentence of its own."""
 
 
 def suggestion_for(stage: str, precision: str = "", problem: Problem = "wrong") -> str:
-    """What to do when `stage` departs; of a format's name, `precision` and `problem` tell more.
+    """What to do when `stage` diverges; of a format's name, `precision` and `problem` tell more.
 
     A rule that has more to do after the others has stages called "rule 2", "rule 3".
     """
@@ -98,13 +98,13 @@ def suggestion_for(stage: str, precision: str = "", problem: Problem = "wrong") 
 
 
 def problem_of(agreement: Agreement) -> Problem:
-    """What kind of departure `agreement` is, if it is one."""
+    """What kind of divergence `agreement` is, if it is one."""
     if agreement.max_abs is None:
         return "not finite"
     return "wrong" if agreement.snr_db < WRONG_BELOW_DB else "imprecise"
 
 
-def first_departure(stages: Iterable[Stage]) -> str:
-    """The first stage that departs, its measured value and what to do; empty when none does."""
+def first_divergence(stages: Iterable[Stage]) -> str:
+    """The first stage that diverges, its measured value and what to do; empty when none does."""
     bad = next((stage for stage in stages if stage.reason), None)
     return "" if bad is None else f"stage {bad.name}: {bad.reason}; {suggestion_for(bad.name)}"

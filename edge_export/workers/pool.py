@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 import edge_export
-from edge_export.cache.owned import owned_folder
+from edge_export.files.owned import owned_folder
 from edge_export.workers import environments
 from edge_export.workers.process import Worker, WorkerError
 

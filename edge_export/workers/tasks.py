@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TASKS: dict[str, str] = {
-    "open": "edge_export.verify.tasks:open_family",
-    "prepare": "edge_export.verify.tasks:prepare",
-    "compile": "edge_export.formats.task:compile_artifact",
-    "write_onnx": "edge_export.formats.tflite_tensorflow:write_onnx",
-    "convert_onnx": "edge_export.formats.tflite_tensorflow:convert_onnx",
-    "run": "edge_export.runtimes.task:run_artifact",
+    "open": "edge_export.pipeline.tasks:open_family",
+    "prepare": "edge_export.pipeline.tasks:prepare",
+    "compile": "edge_export.formats.compile_task:compile_artifact",
+    "write_onnx": "edge_export.formats.tflite.tensorflow_route:write_onnx",
+    "convert_onnx": "edge_export.formats.tflite.tensorflow_route:convert_onnx",
+    "run": "edge_export.runtimes.run:run_artifact",
     "inspect": "edge_export.inspection.task:inspect_artifact",
-    "bisect_stages": "edge_export.verify.bisect.stages:bisect_stages",
-    "bisect_file": "edge_export.verify.bisect.files:bisect_file",
-    "bisect_cut": "edge_export.verify.bisect.cut:cut_program",
-    "bisect_weights": "edge_export.verify.bisect.weights:changed_weights",
+    "bisect_stages": "edge_export.pipeline.bisect_stages:bisect_stages",
+    "bisect_file": "edge_export.bisect.files:bisect_file",
+    "bisect_cut": "edge_export.bisect.cut:cut_program",
+    "bisect_weights": "edge_export.bisect.weights:changed_weights",
 }
 
 

@@ -8,9 +8,9 @@ from torch import nn
 from edge_export.baking.bake import bake
 
 
-def test_folding_through_many_layers_rounds_once(randomised):
+def test_folding_through_many_layers_rounds_once(randomized):
     """Every weight of the baked layer is the float32 nearest to the exact one."""
-    conv, norm = nn.Conv2d(8, 8, 1), randomised(nn.BatchNorm2d(8))
+    conv, norm = nn.Conv2d(8, 8, 1), randomized(nn.BatchNorm2d(8))
     baked = bake(nn.Sequential(conv, norm).eval(), (torch.randn(1, 8, 4, 4),))
     scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
     exact = conv.weight.double() * scale.reshape(-1, 1, 1, 1)

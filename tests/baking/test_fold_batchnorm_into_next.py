@@ -19,21 +19,21 @@ from torch import nn
     ],
     ids=["plain", "strided", "grouped", "depthwise", "pointwise same", "circular"],
 )
-def test_convolution(convolution, baking, layer_types, randomised):
-    baked = baking(randomised(nn.Sequential(nn.BatchNorm2d(4), convolution)), torch.randn(2, 4, 9, 9))
+def test_convolution(convolution, baking, layer_types, randomized):
+    baked = baking(randomized(nn.Sequential(nn.BatchNorm2d(4), convolution)), torch.randn(2, 4, 9, 9))
     assert layer_types(baked) == ["Conv2d"]
 
 
-def test_linear(baking, layer_types, randomised):
-    baked = baking(randomised(nn.Sequential(nn.BatchNorm1d(5), nn.Linear(5, 7, bias=False))), torch.randn(3, 5))
+def test_linear(baking, layer_types, randomized):
+    baked = baking(randomized(nn.Sequential(nn.BatchNorm1d(5), nn.Linear(5, 7, bias=False))), torch.randn(3, 5))
     assert layer_types(baked) == ["Linear"]
 
 
-def test_both_sides(baking, layer_types, randomised):
+def test_both_sides(baking, layer_types, randomized):
     member = nn.Sequential(
         nn.BatchNorm2d(3), nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.ReLU(), nn.BatchNorm2d(5), nn.Conv2d(5, 2, 1)
     )
-    baked = baking(randomised(member), torch.randn(2, 3, 8, 8))
+    baked = baking(randomized(member), torch.randn(2, 3, 8, 8))
     assert layer_types(baked) == ["Conv2d", "ReLU", "Conv2d"]
     assert not baked.refused
 
@@ -47,14 +47,14 @@ def test_both_sides(baking, layer_types, randomised):
         (nn.ReLU(), "it feeds 1 (ReLU)"),
     ],
 )
-def test_refused_with_its_reason_and_kept(convolution, reason, baking, layer_types, randomised):
-    baked = baking(randomised(nn.Sequential(nn.BatchNorm2d(4), convolution)), torch.randn(2, 4, 9, 9))
+def test_refused_with_its_reason_and_kept(convolution, reason, baking, layer_types, randomized):
+    baked = baking(randomized(nn.Sequential(nn.BatchNorm2d(4), convolution)), torch.randn(2, 4, 9, 9))
     assert any(reason in r.reason for r in baked.refused if r.rule == "fold_batchnorm_into_next")
     assert "BatchNorm2d" in layer_types(baked)
 
 
-def test_zero_shift_folds_through_zero_padding(baking, layer_types, randomised):
-    norm = randomised(nn.BatchNorm2d(4))
+def test_zero_shift_folds_through_zero_padding(baking, layer_types, randomized):
+    norm = randomized(nn.BatchNorm2d(4))
     norm.running_mean.zero_()
     nn.init.zeros_(norm.bias)
     baked = baking(nn.Sequential(norm, nn.Conv2d(4, 6, 3, padding=1)).eval(), torch.randn(2, 4, 9, 9))

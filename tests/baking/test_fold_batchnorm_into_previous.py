@@ -20,22 +20,22 @@ CONVOLUTIONS = {
 
 
 @pytest.mark.parametrize("kind", CONVOLUTIONS)
-def test_convolution(kind, baking, layer_types, randomised):
+def test_convolution(kind, baking, layer_types, randomized):
     convolution, shape = CONVOLUTIONS[kind]
     norm = {3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}[len(shape)](6)
-    baked = baking(randomised(nn.Sequential(convolution, norm)), torch.randn(shape))
+    baked = baking(randomized(nn.Sequential(convolution, norm)), torch.randn(shape))
     assert layer_types(baked) == [type(convolution).__name__]
     assert [a.layer for a in baked.applied] == ["1"]
 
 
 @pytest.mark.parametrize("affine", [True, False])
-def test_linear(affine, baking, layer_types, randomised):
-    baked = baking(randomised(nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7, affine=affine))), torch.randn(3, 5))
+def test_linear(affine, baking, layer_types, randomized):
+    baked = baking(randomized(nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7, affine=affine))), torch.randn(3, 5))
     assert layer_types(baked) == ["Linear"]
 
 
-def test_the_member_is_left_as_it_was(baking, randomised):
-    member = randomised(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)))
+def test_the_member_is_left_as_it_was(baking, randomized):
+    member = randomized(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)))
     before = {k: v.clone() for k, v in member.state_dict().items()}
     baking(member, torch.randn(1, 3, 4, 4))
     assert all(torch.equal(v, before[k]) for k, v in member.state_dict().items())
@@ -79,12 +79,12 @@ class AfterSum(nn.Module):
         (Branching(), (1, 3, 4, 4), "conv feeds 2 nodes"),
         (Shared(), (1, 3, 4, 4), "conv is called 2 times"),
         (AfterSum(), (1, 3, 4, 4), "it follows a add, not a convolution or linear layer"),
-        (nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(4)), (2, 4, 5), "it normalises axis 1, 0 writes"),
+        (nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(4)), (2, 4, 5), "it normalizes axis 1, 0 writes"),
         (nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4)), (1, 3, 4, 4), "it follows 1 (ReLU)"),
     ],
 )
-def test_refused_with_its_reason_and_kept(member, shape, reason, baking, layer_types, randomised):
-    baked = baking(randomised(member), torch.randn(shape))
+def test_refused_with_its_reason_and_kept(member, shape, reason, baking, layer_types, randomized):
+    baked = baking(randomized(member), torch.randn(shape))
     assert any(reason in r.reason for r in baked.refused if r.rule == "fold_batchnorm_into_previous")
     assert any(name.startswith("BatchNorm") for name in layer_types(baked))
 
@@ -94,5 +94,5 @@ def test_batch_statistics_are_refused(layer_types):
 
     member = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4, track_running_stats=False)).eval()
     baked = bake(member, (torch.randn(2, 3, 4, 4),))
-    assert "it normalises by the statistics of each batch" in {r.reason for r in baked.refused}
+    assert "it normalizes by the statistics of each batch" in {r.reason for r in baked.refused}
     assert "BatchNorm2d" in layer_types(baked)

@@ -29,8 +29,8 @@ SCALES = {
 
 @pytest.mark.parametrize("kind", SCALES)
 @pytest.mark.parametrize("norm", [False, True])
-def test_constant_factor(kind, norm, baking, layer_types, randomised):
-    baked = baking(randomised(Scaled(SCALES[kind], norm)), torch.randn(1, 3, 5, 5))
+def test_constant_factor(kind, norm, baking, layer_types, randomized):
+    baked = baking(randomized(Scaled(SCALES[kind], norm)), torch.randn(1, 3, 5, 5))
     assert layer_types(baked) == ["Conv2d"]
     assert not [n for n in baked.module.graph.nodes if n.op in ("call_function", "call_method")]
 

@@ -31,9 +31,9 @@ def test_a_chain(baking, layer_types):
     assert layer_types(baking(convolutions(3, 5, 6, 2).eval(), torch.randn(1, 3, 4, 4))) == ["Conv2d"]
 
 
-def test_norms_are_folded_before(baking, layer_types, randomised):
+def test_norms_are_folded_before(baking, layer_types, randomized):
     pair = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4), nn.Conv2d(4, 8, 1, stride=2), nn.BatchNorm2d(8))
-    assert layer_types(baking(randomised(pair), torch.randn(1, 4, 6, 6))) == ["Conv2d"]
+    assert layer_types(baking(randomized(pair), torch.randn(1, 4, 6, 6))) == ["Conv2d"]
 
 
 class Twice(nn.Module):

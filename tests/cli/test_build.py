@@ -118,7 +118,7 @@ def test_a_damaged_artifact_fails_alone(damage, suffix, edge_export, small_bundl
 @pytest.mark.parametrize("damage", [truncate, flip_a_weight])
 def test_damage_is_found_even_where_the_manifest_agrees_with_it(damage, suffix, edge_export, small_bundle):
     """Whoever damages a file may also mend its hash: then the runtime and the numbers must tell."""
-    from edge_export.family.digest import sha256_of
+    from edge_export.files.hashing import sha256_of
 
     copy = edge_export.folder / "copy"
     shutil.copytree(small_bundle, copy)

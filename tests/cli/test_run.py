@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from edge_export.training.data.excerpts import SAMPLE_RATE, open_excerpts
-from edge_export.verify.metrics import si_sdr
+from edge_export.data.excerpts import SAMPLE_RATE, open_excerpts
+from edge_export.spec.agreement import si_sdr
 
 TARGET = """
 name = "board"

@@ -11,22 +11,22 @@ import numpy as np
 import torch
 
 from edge_export.baking.bake import Options
-from edge_export.family import manifest
-from edge_export.family.bundle import Bundle, describe_file
-from edge_export.family.judgement import run_everywhere, worst
-from edge_export.family.numerics import ArtifactRun
-from edge_export.family.target import at_precisions, read_target
-from edge_export.formats.order import compile_in_worker
+from edge_export.bundle import manifest
+from edge_export.bundle.folder import Bundle, describe_file
+from edge_export.bundle.numerics import ArtifactRun
+from edge_export.files.arrays import Array, load_arrays, save_arrays
+from edge_export.formats.compile import compile_in_worker
 from edge_export.mothers.catalog import open_mother
-from edge_export.mothers.io_json import io_to_json
 from edge_export.mothers.protocol import IOSpec, Mother, Recordings
+from edge_export.pipeline.calibration_inputs import calibration_inputs
+from edge_export.pipeline.member import PreparedMember, prepare_member
+from edge_export.pipeline.recordings import recordings_of
+from edge_export.pipeline.target import at_precisions, read_target
+from edge_export.spec.io_json import io_to_json
+from edge_export.spec.recorded import TARGETS, named
 from edge_export.verify.artifact import File, Reference, join_inputs, measure_artifact
-from edge_export.verify.calibration import calibration_inputs
 from edge_export.verify.extremes import extremes_of
-from edge_export.verify.goldens import TARGETS, load_arrays, named, save_arrays
-from edge_export.verify.member import PreparedMember, prepare_member
-from edge_export.verify.metrics import Array
-from edge_export.verify.recordings import recordings_of
+from edge_export.verify.verdict import run_everywhere, worst
 from edge_export.workers import Pool
 
 TARGET = {"executorch": "linux", "tflite": "linux", "coreml": "ios"}

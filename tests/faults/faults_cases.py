@@ -20,7 +20,7 @@ import numpy as np
 from faults_bases import TARGET, Base, Place, base
 from faults_excess import SPREAD_DB, excess_of_file
 
-from edge_export.family.numerics import ArtifactRun
+from edge_export.bundle.numerics import ArtifactRun
 from edge_export.verify.artifact import File
 
 Made = tuple[str, str, str, str]

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from faults_bases import Base, member_tolerance, outputs_of, prepared, recorded
 
+from edge_export.files.arrays import Array
+from edge_export.pipeline.member import PreparedMember, run_batched
+from edge_export.runtimes.torch_module import stream_module
 from edge_export.verify.artifact import File
-from edge_export.verify.member import PreparedMember, run_batched
-from edge_export.verify.metrics import Array
-from edge_export.verify.streaming import stream_module
 from edge_export.workers import WorkerError
 
 SPREAD_DB = 2.0

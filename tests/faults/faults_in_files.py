@@ -14,9 +14,9 @@ from faults_structure import swap_states, wrong_pad
 from faults_weights import change_tensor, files_of, found_in, names_of, stored
 
 from edge_export.baking.bake import bake
+from edge_export.files.arrays import Array
 from edge_export.members.calibrate import calibrate
 from edge_export.members.extract import extract
-from edge_export.verify.metrics import Array
 
 ANOTHER = {"0.25": "0.5", "0.5": "1.0", "1.0": "0.25", "d1w1": "d2w2", "d2w2": "d1w1"}
 """Another configuration of the same mother."""

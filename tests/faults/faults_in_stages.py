@@ -17,7 +17,7 @@ from faults_bases import BATCHES, mother, recorded
 from torch import nn
 
 from edge_export.baking import rule
-from edge_export.baking.separator import (
+from edge_export.baking.streaming import (
     band_split,
     fold_batchnorm,
     freeze_gates,
@@ -26,14 +26,14 @@ from edge_export.baking.separator import (
     recurrence,
     transform,
 )
-from edge_export.baking.separator.step import StreamingSeparator
+from edge_export.baking.streaming.step import StreamingSeparator
 from edge_export.members.calibrate import batch_norms, calibrate
 from edge_export.members.extract import extract
-from edge_export.mothers.mobilenet_architecture import mobilenet_v2
-from edge_export.mothers.tac import TACGate
-from edge_export.mothers.us_mobilenet import UsMobileNet
-from edge_export.mothers.width_space import Width
-from edge_export.verify import member as verification
+from edge_export.mothers.band_split.tac import TACGate
+from edge_export.mothers.us_mobilenet.architecture import mobilenet_v2
+from edge_export.mothers.us_mobilenet.mother import UsMobileNet
+from edge_export.mothers.us_mobilenet.width_space import Width
+from edge_export.pipeline import member as verification
 
 Plant = Callable[[Any, Any, pytest.MonkeyPatch, np.random.Generator], None]
 Change = Callable[[nn.Module, np.random.Generator], None]

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from faults_bases import Base
 
-from edge_export.verify.metrics import Array
+from edge_export.files.arrays import Array
 
-MOST_TIMES = 2
+MAX_TIMES = 2
 """A tensor that stands there more often is a row of zeros or the like: nobody knows which one is which."""
 
 
@@ -96,8 +96,8 @@ def _find(tensor: Array, forms: tuple[Form, ...], contents: dict[str, bytes]) ->
     for form, axes in itertools.product(forms, itertools.permutations(range(tensor.ndim))):
         wanted = form(tensor).transpose(axes).tobytes()
         for file, content in contents.items():
-            offsets = tuple(itertools.islice(_offsets(content, wanted), MOST_TIMES + 1))
-            if 1 <= len(offsets) <= MOST_TIMES:
+            offsets = tuple(itertools.islice(_offsets(content, wanted), MAX_TIMES + 1))
+            if 1 <= len(offsets) <= MAX_TIMES:
                 return Found(file, offsets, axes, form)
     return None
 

@@ -13,7 +13,7 @@ from faults_in_stages import IN_ANY, IN_DIGITS, IN_SEPARATORS, statistics_by_wid
 from faults_tally import PROPERTY
 
 from edge_export.errors import RequestError
-from edge_export.verify.member import PreparedMember
+from edge_export.pipeline.member import PreparedMember
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +37,7 @@ def test_the_first_bad_stage_is_named(name, config, kind, monkeypatch, record_pr
         found, caught_by = str(error), "stage" if str(error).startswith(f"stage {stage}: ") else "NOT CAUGHT"
     else:
         monkeypatch.undo()
-        found, caught_by = member.reason or "nothing departs", what_caught(member, stage, name, config)
+        found, caught_by = member.reason or "nothing diverges", what_caught(member, stage, name, config)
     record_property(PROPERTY, (kind, "stages", caught_by))
     assert caught_by != "NOT CAUGHT", f"{found}; the fault is in stage {stage}"
 

@@ -12,8 +12,8 @@ import torch
 from safetensors.numpy import load_file, save_file
 from torch import nn
 
-from edge_export.mothers.io_json import io_to_json
 from edge_export.mothers.protocol import IOSpec, TensorSpec
+from edge_export.spec.io_json import io_to_json
 
 STEPS = 4
 

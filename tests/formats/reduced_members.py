@@ -13,12 +13,12 @@ from safetensors.numpy import load_file, save_file
 
 from edge_export.formats import FORMATS
 from edge_export.mothers.catalog import open_mother
-from edge_export.mothers.io_json import io_from_json, io_to_json
 from edge_export.mothers.protocol import IOSpec, Mother, Recordings
-from edge_export.verify.member import PreparedMember, prepare_member
-from edge_export.verify.metrics import agreement
-from edge_export.verify.recordings import recordings_of
-from edge_export.verify.tolerances import Tolerance
+from edge_export.pipeline.member import PreparedMember, prepare_member
+from edge_export.pipeline.recordings import recordings_of
+from edge_export.spec.agreement import agreement
+from edge_export.spec.io_json import io_from_json, io_to_json
+from edge_export.spec.tolerance import Tolerance
 
 CALIBRATION_SAMPLES = 64
 DIGITS = "digits"
@@ -54,7 +54,7 @@ def program(member: str) -> Path:
 
 @cache
 def calibration(member: str) -> Path:
-    """What quantisers observe: training images of the digits, other inputs than the tests' of the rest."""
+    """What quantizers observe: training images of the digits, other inputs than the tests' of the rest."""
     path = members.folder() / f"{member}-calibration.safetensors"
     if member == DIGITS:
         _, recordings = _digits()

@@ -16,18 +16,18 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def packages(tmp_path: Path) -> tuple[Path, Path]:
     """A package as it is otherwise, and compact."""
-    from edge_export.formats.coreml_compact import compact
-    from edge_export.formats.mlpackage import normalise
+    from edge_export.formats.coreml.compact import compact
+    from edge_export.formats.coreml.normalize import normalize
 
     original = Path(reduced.compiled(reduced.DIGITS, "coreml", "fp16")["path"])
     shutil.copytree(original, tmp_path / "compact.mlpackage")
     compact(tmp_path / "compact.mlpackage", short_names=True)
-    normalise(tmp_path / "compact.mlpackage")
+    normalize(tmp_path / "compact.mlpackage")
     return original, tmp_path / "compact.mlpackage"
 
 
 def block(package: Path) -> Any:
-    from edge_export.formats.coreml import reopen
+    from edge_export.formats.coreml.compile import reopen
 
     (block,) = reopen(package).mlProgram.functions["main"].block_specializations.values()
     return block

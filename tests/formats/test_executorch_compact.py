@@ -10,7 +10,7 @@ import pytest
 import reduced_members as reduced
 from executorch.exir._serialize._program import deserialize_pte_binary
 
-from edge_export.formats.executorch_compact import compact
+from edge_export.formats.executorch.compact import compact
 
 pytestmark = pytest.mark.slow
 

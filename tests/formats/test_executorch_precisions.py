@@ -12,14 +12,14 @@ import reduced_members as reduced
 from safetensors.numpy import load_file, save_file
 
 from edge_export.formats import FORMATS
-from edge_export.inspection.contents import Contents
-from edge_export.verify.metrics import agreement, top1
+from edge_export.formats.contents import Contents
+from edge_export.spec.agreement import agreement, top1
 from edge_export.workers import WorkerError
 
 pytestmark = pytest.mark.slow
 
 SCHEMES = FORMATS["executorch"].precisions["int8"]
-MOST_OF_FLOAT32 = 0.35
+MAX_OF_FLOAT32 = 0.35
 
 
 def contents(path: str) -> Contents:
@@ -66,7 +66,7 @@ def test_errors_of_a_state_do_not_add_up(precision: str, scheme: str, least_db: 
 @pytest.mark.parametrize(
     ("member", "precision", "scheme", "most"),
     [
-        *[("streamer", "int8", scheme, MOST_OF_FLOAT32) for scheme in SCHEMES],
+        *[("streamer", "int8", scheme, MAX_OF_FLOAT32) for scheme in SCHEMES],
         ("streamer", "fp16", "", 0.52),
         (reduced.DIGITS, "int8", "static_per_tensor", 0.38),  # hardly more weights than words around them
         (reduced.DIGITS, "fp16", "", 1.0),  # weights of convolutions stay float32
@@ -107,7 +107,7 @@ def test_what_stayed_float_is_told() -> None:
     assert notes("static") == [
         boundary,
         "13 of 17 operators compute in float32",
-        "add ×4, tanh ×4: not quantised by the scheme static",
+        "add ×4, tanh ×4: not quantized by the scheme static",
         "bmm ×1: they only reorder, which float32 does exactly",
         "bmm ×4: weights are int8, arithmetic is not",
     ]

@@ -13,10 +13,11 @@ import torch
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 
-from edge_export.formats import executorch, executorch_compact
-from edge_export.formats.executorch_compact import compact
+from edge_export.formats.executorch import compact as executorch_compact
+from edge_export.formats.executorch import compile as executorch
+from edge_export.formats.executorch import runtime
+from edge_export.formats.executorch.compact import compact
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.runtimes import executorch as runtime
 
 pytestmark = pytest.mark.slow
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import flatbuffers
 import pytest
 
-from edge_export.formats.flatbuffer_schema import FlatBufferSchema
-from edge_export.formats.flatbuffer_sharing import SharingBuilder
+from edge_export.formats.executorch.flatbuffer_schema import FlatBufferSchema
+from edge_export.formats.tflite.flatbuffer_sharing import SharingBuilder
 
 TEXT = """
 enum Kind : short { none = 0, some = 3 }  // a comment; with a semicolon

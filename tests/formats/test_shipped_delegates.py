@@ -10,10 +10,10 @@ import torch
 
 from edge_export.baking.bake import bake, example_inputs
 from edge_export.baking.export import export_program
-from edge_export.inspection.contents import Contents
+from edge_export.formats.contents import Contents
 from edge_export.members.extract import extract
 from edge_export.mothers.catalog import open_mother
-from edge_export.mothers.io_json import io_to_json
+from edge_export.spec.io_json import io_to_json
 
 SHIPPED = [
     *(("digits", width, {}) for width in ("0.25", "0.5", "0.75", "1.0")),

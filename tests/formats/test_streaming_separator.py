@@ -14,14 +14,14 @@ from safetensors.numpy import load_file
 
 from edge_export.baking.bake import bake, example_inputs
 from edge_export.baking.export import export_program
-from edge_export.inspection.contents import Contents
-from edge_export.mothers.band_split import SEPARATOR, DepthWidth, ElasticBandSplit
-from edge_export.mothers.io_json import io_from_json, io_to_json
+from edge_export.data.excerpts import open_excerpts
+from edge_export.files.arrays import save_arrays
+from edge_export.formats.contents import Contents
+from edge_export.mothers.band_split.mother import SEPARATOR, DepthWidth, ElasticBandSplit
 from edge_export.mothers.protocol import IOSpec
-from edge_export.training.data.excerpts import open_excerpts
-from edge_export.verify.goldens import save_arrays
-from edge_export.verify.metrics import agreement
-from tests.conftest import randomise_statistics
+from edge_export.spec.agreement import agreement
+from edge_export.spec.io_json import io_from_json, io_to_json
+from tests.conftest import randomize_statistics
 
 SETTINGS = dataclasses.replace(SEPARATOR, features=16, hidden=16, gate_hidden=8, bands=((2000, 500), (8000, 2000)))
 SECONDS = 10
@@ -30,7 +30,7 @@ SECONDS = 10
 @cache
 def network() -> torch.nn.Module:
     torch.manual_seed(0)
-    mother = randomise_statistics(ElasticBandSplit(SETTINGS, 2, 3))
+    mother = randomize_statistics(ElasticBandSplit(SETTINGS, 2, 3))
     return mother.extract(DepthWidth(2, 3))
 
 

@@ -9,7 +9,7 @@ import pytest
 import reduced_members as reduced
 from ai_edge_litert import schema_py_generated as schema
 
-from edge_export.formats.tflite_compact import compact
+from edge_export.formats.tflite.compact import compact
 
 pytestmark = pytest.mark.slow
 

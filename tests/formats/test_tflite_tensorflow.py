@@ -13,13 +13,13 @@ import torch
 from safetensors.numpy import load_file, save_file
 from torch import nn
 
+from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compiled import Compiled
-from edge_export.formats.order import compile_in_worker
-from edge_export.inspection.tflite import inspect
-from edge_export.mothers.io_json import io_to_json
+from edge_export.formats.tflite.inspect import inspect
 from edge_export.mothers.protocol import IOSpec, TensorSpec
 from edge_export.runtimes import RUNTIMES
-from edge_export.verify.metrics import agreement
+from edge_export.spec.agreement import agreement
+from edge_export.spec.io_json import io_to_json
 from edge_export.workers import WorkerError
 
 pytestmark = pytest.mark.slow

@@ -11,8 +11,8 @@ import compiled_members as members
 import pytest
 
 from edge_export.formats import FORMATS
+from edge_export.formats.contents import counted
 from edge_export.inspection import INSPECTORS
-from edge_export.inspection.contents import counted
 from edge_export.inspection.task import inspect_file
 from edge_export.workers import WorkerError
 

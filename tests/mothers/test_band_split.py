@@ -10,7 +10,8 @@ from torch import nn
 from edge_export.errors import RequestError
 from edge_export.members.calibrate import calibrate
 from edge_export.members.extract import extract
-from edge_export.mothers.band_split import (
+from edge_export.mothers.band_split.cost import macs_per_second
+from edge_export.mothers.band_split.mother import (
     BSRNN,
     SEPARATOR,
     DepthWidth,
@@ -18,8 +19,7 @@ from edge_export.mothers.band_split import (
     ElasticBandSplit,
     separator,
 )
-from edge_export.mothers.band_split_cost import macs_per_second
-from edge_export.mothers.band_split_network import BandSplitNetwork, BandSplitSettings
+from edge_export.mothers.band_split.network import BandSplitNetwork, BandSplitSettings
 
 TINY = dataclasses.replace(SEPARATOR, features=8, hidden=8, gate_hidden=4, mask_hidden=8)
 STEREO_GROUP = dataclasses.replace(

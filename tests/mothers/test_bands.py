@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from edge_export.errors import RequestError
-from edge_export.mothers.bands import BASS_30, DRUMS_55, SEPARATOR_16, VOCALS_41, BandTable, band_edges
+from edge_export.mothers.band_split.bands import BASS_30, DRUMS_55, SEPARATOR_16, VOCALS_41, BandTable, band_edges
 
 
 @pytest.mark.parametrize(("table", "count"), [(VOCALS_41, 41), (BASS_30, 30), (DRUMS_55, 55)])

@@ -52,8 +52,8 @@ def test_unknown_name_lists_the_known_ones_and_the_closest() -> None:
 
 def test_a_factory_in_the_current_folder_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_elastic_net.py").write_text(
-        "from edge_export.mothers.us_mobilenet import UsMobileNet\n"
-        "from edge_export.mothers.mobilenet_architecture import mobilenet_v1\n"
+        "from edge_export.mothers.us_mobilenet.mother import UsMobileNet\n"
+        "from edge_export.mothers.us_mobilenet.architecture import mobilenet_v1\n"
         "def make():\n"
         "    return UsMobileNet(mobilenet_v1(8, ((16, 2),)), resolution=16, classes=3)\n"
     )

@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import save_file
 
 from edge_export.errors import RequestError
-from edge_export.mothers.checkpoint import file_sha256, load_checkpoint, read_checkpoint, save_checkpoint
-from edge_export.mothers.us_mobilenet import UsMobileNet, digits, us_mobilenet_v2
+from edge_export.files.hashing import file_sha256
+from edge_export.mothers.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
+from edge_export.mothers.us_mobilenet.mother import UsMobileNet, digits, us_mobilenet_v2
 
 
 class RunsCode:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from edge_export.errors import RequestError
-from edge_export.mothers.dft import Analysis, Synthesis
+from edge_export.mothers.band_split.dft import Analysis, Synthesis
 
 SHAPES = [(512, 256, "sqrt_hann"), (512, 128, "hann"), (2048, 512, "hann"), (64, 16, "sqrt_hann")]
 

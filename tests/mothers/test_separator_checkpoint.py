@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from edge_export.data.excerpts import Excerpts, open_excerpts
 from edge_export.members.calibrate import calibrate
 from edge_export.members.extract import extract
 from edge_export.mothers.catalog import open_mother
-from edge_export.training.data.excerpts import Excerpts, open_excerpts
 from edge_export.training.losses import si_sdr
 
 

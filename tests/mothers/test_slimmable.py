@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from edge_export.mothers.slimmable import (
+from edge_export.mothers.us_mobilenet.slimmable import (
     AverageScale,
     SlimmableBatchNorm2d,
     SlimmableConv2d,

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from edge_export.mothers.tac import TACGate, gated_mean
+from edge_export.mothers.band_split.tac import TACGate, gated_mean
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

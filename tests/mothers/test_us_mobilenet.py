@@ -16,10 +16,10 @@ from torch import nn
 
 from edge_export.errors import RequestError
 from edge_export.mothers.checkpoint import load_checkpoint
-from edge_export.mothers.mobilenet_architecture import mobilenet_v2
-from edge_export.mothers.slimmable import SlimmableBatchNorm2d, SlimmableConv2d, SlimmableLinear
-from edge_export.mothers.us_mobilenet import UsMobileNet, digits, us_mobilenet_v1, us_mobilenet_v2
-from edge_export.mothers.width_space import LayerWidths, Width
+from edge_export.mothers.us_mobilenet.architecture import mobilenet_v2
+from edge_export.mothers.us_mobilenet.mother import UsMobileNet, digits, us_mobilenet_v1, us_mobilenet_v2
+from edge_export.mothers.us_mobilenet.slimmable import SlimmableBatchNorm2d, SlimmableConv2d, SlimmableLinear
+from edge_export.mothers.us_mobilenet.width_space import LayerWidths, Width
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 PUBLISHED = {"v1": us_mobilenet_v1, "v2": us_mobilenet_v2}

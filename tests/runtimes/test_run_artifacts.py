@@ -13,9 +13,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import edge_export
-from edge_export.mothers.io_json import io_to_json
 from edge_export.mothers.protocol import IOSpec, TensorSpec
 from edge_export.runtimes import Unsupported, runtime_of
+from edge_export.spec.io_json import io_to_json
 from edge_export.verify.artifact import File, Reference, measure_artifact
 from edge_export.workers import WorkerError
 

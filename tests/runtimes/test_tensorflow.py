@@ -10,15 +10,16 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from edge_export.formats.order import compile_in_worker
+from edge_export.formats.compile import compile_in_worker
+from edge_export.formats.tflite import tensorflow
 from edge_export.mothers.catalog import open_mother
-from edge_export.mothers.io_json import io_to_json
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.runtimes import runtime_of, tensorflow, why_unavailable
-from edge_export.verify.member import prepare_member
-from edge_export.verify.metrics import agreement
-from edge_export.verify.recordings import recordings_of
-from edge_export.verify.tolerances import Tolerance
+from edge_export.pipeline.member import prepare_member
+from edge_export.pipeline.recordings import recordings_of
+from edge_export.runtimes import runtime_of, why_unavailable
+from edge_export.spec.agreement import agreement
+from edge_export.spec.io_json import io_to_json
+from edge_export.spec.tolerance import Tolerance
 from edge_export.workers import WorkerError
 
 RUNTIME = runtime_of("tflite", "TensorFlow")

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge_export.mothers.us_mobilenet import digits
-from edge_export.mothers.width_space import Width
+from edge_export.mothers.us_mobilenet.mother import digits
+from edge_export.mothers.us_mobilenet.width_space import Width
 from edge_export.training.distillation import accumulate_gradients, soft_cross_entropy
 from edge_export.training.sandwich import sandwich
 

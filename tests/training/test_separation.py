@@ -9,9 +9,9 @@ import pytest
 import soundfile as sf
 import torch
 
+from edge_export.data.musdb import SOURCES
 from edge_export.errors import RequestError
-from edge_export.mothers.band_split import SEPARATOR, DepthWidth, ElasticBandSplit
-from edge_export.training.data.musdb import SOURCES
+from edge_export.mothers.band_split.mother import SEPARATOR, DepthWidth, ElasticBandSplit
 from edge_export.training.loop import run_epochs
 from edge_export.training.losses import si_sdr
 from edge_export.training.separation import RULES, SeparationPlan, accumulate_gradients, configurations, open_task

@@ -11,11 +11,11 @@ import pytest
 import torch
 from test_digits_data import write_class_folders
 
+from edge_export.data import recordings_for
 from edge_export.errors import RequestError
 from edge_export.members.calibrate import calibrate
 from edge_export.mothers.catalog import open_mother
 from edge_export.training.classification import jitter
-from edge_export.training.data import recordings_for
 from edge_export.training.loop import Task, run_epochs
 from edge_export.training.train import state_file, train
 

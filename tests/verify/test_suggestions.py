@@ -7,10 +7,10 @@ from typing import get_args
 import pytest
 
 from edge_export.baking import graph
-from edge_export.baking.separator.rule_by_rule import RULES
-from edge_export.verify.metrics import Agreement
-from edge_export.verify.results import Stage
-from edge_export.verify.suggestions import ARTIFACTS, STAGES, Problem, first_departure, problem_of, suggestion_for
+from edge_export.baking.streaming.rule_by_rule import RULES
+from edge_export.spec.agreement import Agreement
+from edge_export.spec.results import Stage
+from edge_export.verify.suggestions import ARTIFACTS, STAGES, Problem, first_divergence, problem_of, suggestion_for
 
 SENTENCES = [*STAGES.values(), *ARTIFACTS.values()]
 
@@ -50,13 +50,13 @@ def test_problems_are_told_apart(snr_db, max_abs, problem):
     assert problem_of(Agreement(snr_db, max_abs, 1.0)) == problem
 
 
-def test_the_first_departure_is_said_with_its_value_and_what_to_do():
+def test_the_first_divergence_is_said_with_its_value_and_what_to_do():
     good, bad = Agreement(130.0, 1e-7, 1.0), Agreement(12.1, 0.1, 1.0)
     stages = [
         Stage("extracted", good, ""),
         Stage("calibrated", bad, "SNR 12.1 dB is below 90 dB"),
         Stage("baked", bad, "SNR 12.1 dB is below 90 dB"),
     ]
-    told = first_departure(stages)
+    told = first_divergence(stages)
     assert told == f"stage calibrated: SNR 12.1 dB is below 90 dB; {STAGES['calibrated']}"
-    assert first_departure(stages[:1]) == ""
+    assert first_divergence(stages[:1]) == ""

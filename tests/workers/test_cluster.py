@@ -16,10 +16,10 @@ from dask_cluster import DaskCluster, living, until
 from distributed import Client
 from safetensors.numpy import save_file
 
-from edge_export.mothers.io_json import io_to_json
+from edge_export.spec.io_json import io_to_json
 from edge_export.workers import WorkerError
-from edge_export.workers.cluster import ClusterPool
-from edge_export.workers.cluster_worker import keep
+from edge_export.workers.cluster.pool import ClusterPool
+from edge_export.workers.cluster.worker import keep
 
 Ask = Callable[..., dict[str, Any]]
 

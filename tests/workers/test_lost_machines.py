@@ -11,8 +11,9 @@ from dask_cluster import DaskCluster, living, until
 from distributed import Client
 
 from edge_export.mothers.catalog import CATALOG
-from edge_export.workers import WorkerError, cluster
-from edge_export.workers.cluster import ClusterLost, ClusterPool
+from edge_export.workers import WorkerError
+from edge_export.workers.cluster import pool as cluster
+from edge_export.workers.cluster.pool import ClusterLost, ClusterPool
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_export.runtimes.arrays import Array
+from edge_export.files.arrays import Array
 from edge_export.runtimes.mil.types import SCALARS, TensorType, rounded, unpacked
 from edge_export.runtimes.mil.weights import WeightFile
 

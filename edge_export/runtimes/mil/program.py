@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_export.runtimes.arrays import Array
+from edge_export.files.arrays import Array
 from edge_export.runtimes.mil.package import Package, scalar_name, tensor_type
 from edge_export.runtimes.mil.registry import BUILT_IN, OPERATORS
 from edge_export.runtimes.mil.scope import Scope

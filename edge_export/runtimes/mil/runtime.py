@@ -11,10 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import edge_export
+from edge_export.files.arrays import Array
 from edge_export.formats.compiled import require_io
-from edge_export.formats.coreml import tensor_specs
-from edge_export.mothers.protocol import IOSpec
-from edge_export.runtimes.arrays import Array, Run, check_inputs, check_outputs
+from edge_export.formats.coreml.compile import tensor_specs
+from edge_export.spec.arrays import Run, check_inputs, check_outputs
+from edge_export.spec.tensors import IOSpec
 
 
 def available() -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from edge_export.runtimes.arrays import Array
+from edge_export.files.arrays import Array
 from edge_export.runtimes.mil.ops.indexing import fixed_slices
 from edge_export.runtimes.mil.package import Package, constant, tensor_type
 from edge_export.runtimes.mil.registry import BUILT_IN, OPERATORS, TUPLES, UNROUNDED

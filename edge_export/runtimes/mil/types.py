@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_export.runtimes.arrays import Array
+from edge_export.files.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import math
 import struct
 from pathlib import Path
 
-from edge_export.runtimes.arrays import Array
+from edge_export.files.arrays import Array
 from edge_export.runtimes.mil.types import TensorType, unpacked
 
 _ALIGNMENT = 64

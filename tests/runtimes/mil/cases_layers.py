@@ -1,4 +1,4 @@
-"""Convolutions, pooling, normalisations, matrix products and recurrent layers."""
+"""Convolutions, pooling, normalizations, matrix products and recurrent layers."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import torch
 from coremltools.converters.mil import Builder as mb
 from coremltools.converters.mil.mil import types
 
-from edge_export.runtimes.coreml import UNITS
+from edge_export.formats.coreml.runtime import UNITS
 from edge_export.runtimes.mil.package import open_package
 from edge_export.runtimes.mil.program import load_program, operations
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from edge_export.runtimes.arrays import Array
+from edge_export.files.arrays import Array
 from edge_export.runtimes.mil.types import BY_NAME, rounded, unpacked
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_export.runtimes.arrays import Array
+from edge_export.files.arrays import Array
 from edge_export.runtimes.mil.ops.windows import padded, paddings, windows
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_export.runtimes.arrays import Array
+from edge_export.files.arrays import Array
 
 
 def fill(shape: Array, value: Array | float = 0.0) -> Array:

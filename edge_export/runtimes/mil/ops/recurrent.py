@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_export.runtimes.arrays import Array
+from edge_export.files.arrays import Array
 from edge_export.runtimes.mil.ops.activation import sigmoid
 
 Activation = Callable[[Array], Array]

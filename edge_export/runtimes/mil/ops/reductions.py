@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_export.runtimes.arrays import Array
+from edge_export.files.arrays import Array
 
 
 def reduce_sum(x: Array, axes: Array | None = None, keep_dims: Any = False) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_export.runtimes.arrays import Array
+from edge_export.files.arrays import Array
 
 
 def upsample_nearest_neighbor(
@@ -85,8 +85,8 @@ def resample(
     "reflection" mirrors at the outermost values, "symmetric" at their outer edges.
     """
     height, width = x.shape[2:]
-    column = _unnormalised(coordinates[..., 0], width, coordinates_mode, bool(align_corners))
-    row = _unnormalised(coordinates[..., 1], height, coordinates_mode, bool(align_corners))
+    column = _unnormalized(coordinates[..., 0], width, coordinates_mode, bool(align_corners))
+    row = _unnormalized(coordinates[..., 1], height, coordinates_mode, bool(align_corners))
     row, column = _folded(row, height, padding_mode), _folded(column, width, padding_mode)
     fill = float(padding_value) if padding_mode == "constant" else 0.0
     if sampling_mode == "nearest":
@@ -154,7 +154,7 @@ def _scaled(x: Array, height: Array | float, width: Array | float) -> tuple[int,
     )
 
 
-def _unnormalised(points: Array, size: int, mode: str, align_corners: bool) -> Array:
+def _unnormalized(points: Array, size: int, mode: str, align_corners: bool) -> Array:
     points = points.astype(np.float32)
     if mode == "unnormalized":
         return points

@@ -1,0 +1,105 @@
+"""The worker task "bisect_cut": the beginning of an exported program, as a program of its own.
+
+A compiled file whose values can't be seen is looked into by its beginnings: all that is computed up to a node and
+read after it, or is an output, becomes the outputs.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_export.formats.program import PROGRAM
+from edge_export.spec.io_json import io_from_json, io_to_json
+from edge_export.spec.tensors import IOSpec, TensorSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, fx, nn
+
+EXPECTED = "expected.safetensors"
+
+
+def cut_program(args: dict[str, Any]) -> dict[str, Any]:
+    """Cut a program after one of its nodes; or, of the whole program, say after which it can be cut.
+
+    Args:
+        args: `program` (a `.pt2` file), `member_io`, `samples` (a safetensors file of its inputs, `(samples, …)` each),
+            `after` (a node's name, or None) and `workdir`.
+
+    Returns:
+        With `after`, the `io` of the beginning, which is program.pt2 in `workdir`. Without, `cuts`: the nodes' `name`,
+        `operator` and `layer`, in order. Both leave expected.safetensors there, the outputs on the samples.
+    """
+    import torch
+
+    from edge_export.baking.export import export_program
+    from edge_export.bisect.program_values import layer_of, operator_of
+    from edge_export.files.arrays import load_arrays
+    from edge_export.formats.program import load_program
+
+    member_io, workdir = io_from_json(args["member_io"]), Path(args["workdir"])
+    module = load_program(Path(args["program"]), member_io).module()
+    assert isinstance(module, torch.fx.GraphModule)
+    arrays = load_arrays(Path(args["samples"]))
+    inputs = [torch.from_numpy(arrays[spec.name]) for spec in member_io.inputs]
+    samples = list(zip(*(tensor.split(1) for tensor in inputs), strict=True))
+    if args["after"] is None:
+        _save_outputs(workdir, module, samples, [spec.name for spec in member_io.outputs])
+        cuts = [node for node in module.graph.nodes if _read_later(module.graph, node.name)]
+        return {"cuts": [{"name": n.name, "operator": operator_of(n), "layer": layer_of(n)} for n in cuts]}
+    live = _read_later(module.graph, args["after"])
+    beginning = _cut(module, live)
+    outputs = _save_outputs(workdir, beginning, samples, [node.name for node in live])
+    torch.export.save(export_program(beginning, samples[0]), workdir / PROGRAM)
+    return {"io": io_to_json(IOSpec(member_io.inputs, outputs))}
+
+
+def _save_outputs(
+    workdir: Path, module: nn.Module, samples: Sequence[tuple[Tensor, ...]], names: Sequence[str]
+) -> tuple[TensorSpec, ...]:
+    """Run `module` on every sample, save its outputs, sample behind sample, and say what they are."""
+    import numpy as np
+
+    from edge_export.files.arrays import save_arrays
+    from edge_export.members.extract import forward
+
+    outputs = [forward(module, sample) for sample in samples]
+    columns = zip(names, zip(*outputs, strict=True), strict=True)
+    save_arrays(workdir / EXPECTED, {name: np.concatenate([t.numpy() for t in column]) for name, column in columns})
+    shapes = zip(names, outputs[0], strict=True)
+    return tuple(TensorSpec(name, tuple(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in shapes)
+
+
+def _read_later(graph: fx.Graph, after: str) -> list[fx.Node]:
+    """The computed nodes up to `after` that are read behind it; none if a cut there would need more than tensors."""
+    import torch
+
+    order = {node: index for index, node in enumerate(graph.nodes)}
+    last = next(index for node, index in order.items() if node.name == after)
+    live = [
+        node
+        for node, index in order.items()
+        if index <= last and node.op.startswith("call") and any(order[user] > last for user in node.users)
+    ]
+    values = [node.meta.get("val") for node in live]
+    if not all(isinstance(value, torch.Tensor) and value.dim() for value in values):
+        return []
+    return live if any(node.name == after for node in live) else []
+
+
+def _cut(module: fx.GraphModule, live: list[fx.Node]) -> fx.GraphModule:
+    """A copy of `module` whose outputs are `live`; it takes its inputs one by one and gives a tuple."""
+    from torch import fx
+    from torch.fx.graph import CodeGen
+
+    graph = copy.deepcopy(module.graph)
+    copies = {node.name: node for node in graph.nodes}
+    graph.erase_node(graph.output_node())
+    graph.output(tuple(copies[node.name] for node in live))
+    graph.set_codegen(CodeGen())
+    beginning = fx.GraphModule(module, graph)
+    beginning.graph.eliminate_dead_code()
+    beginning.recompile()
+    return beginning

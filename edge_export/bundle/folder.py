@@ -1,0 +1,147 @@
+"""Write a bundle whole or not at all; read one as if a stranger had made it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from edge_export.bundle import manifest as manifest_file
+from edge_export.bundle import numerics as numerics_file
+from edge_export.bundle.manifest import File, Manifest
+from edge_export.bundle.numerics import Numerics
+from edge_export.errors import RequestError, one_line
+from edge_export.files.exchange import put_back, put_in_place
+from edge_export.files.hashing import bytes_of, sha256_of
+from edge_export.files.owned import owned_folder, remove_abandoned
+from edge_export.spec.fields import Record, all_problems
+
+MAX_JSON_BYTES = 64 << 20
+PART = ".part"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk whose manifest and numerics have been checked; its files have not been read yet."""
+
+    root: Path
+    manifest: Manifest
+    numerics: Numerics
+
+    def path(self, file: File) -> Path:
+        """Where `file` lies.
+
+        Raises:
+            RequestError: It is missing, or a link leads out of the bundle.
+        """
+        path = self.root / file.path
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise RequestError(f"{path} leads out of the bundle: build it again")
+        if not path.exists():
+            raise RequestError(f"{path} is missing from the bundle: build it again")
+        return path
+
+    def why_changed(self, file: File) -> str | None:
+        """What differs between `file` on disk and in the manifest; None when nothing does."""
+        path = self.path(file)
+        if (size := bytes_of(path)) != file.bytes:
+            return f"{file.path} has {size} bytes, the manifest says {file.bytes}: it was truncated or changed"
+        if sha256_of(path) != file.sha256:
+            return f"{file.path} does not match its sha256 in the manifest: it was changed or damaged"
+        return None
+
+
+def read_bundle(root: Path) -> Bundle:
+    """The bundle in folder `root`.
+
+    Raises:
+        RequestError: No bundle is there, or its manifest or numerics are not valid.
+    """
+    if not root.is_dir():
+        raise RequestError(f"{root} is no folder: give the folder that `build --out` wrote")
+    if not (root / manifest_file.FILE_NAME).is_file():
+        raise RequestError(f"{root} holds no {manifest_file.FILE_NAME}: give a folder that `build` wrote")
+    manifest = _read(root / manifest_file.FILE_NAME, Manifest)
+    return Bundle(root, manifest, _read(root / numerics_file.FILE_NAME, Numerics))
+
+
+def write_records(root: Path, manifest: Manifest, numerics: Numerics) -> None:
+    """Write both JSON files of a bundle that is being staged in `root`."""
+    for name, record in ((manifest_file.FILE_NAME, manifest), (numerics_file.FILE_NAME, numerics)):
+        data = record.model_dump(mode="json", by_alias=True)
+        (root / name).write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+
+
+def describe_file(root: Path, path: Path) -> File:
+    """The manifest's entry for `path`, a file or package folder below `root`."""
+    return File(path=path.relative_to(root).as_posix(), sha256=sha256_of(path), bytes=bytes_of(path))
+
+
+def check_output(out: Path) -> None:
+    """Make sure, before any work, that a bundle can be written to `out`.
+
+    Raises:
+        RequestError: `out` is something else than a bundle or an empty folder, or its parent can't be written.
+    """
+    if out.is_symlink():
+        raise RequestError(f"{out} is a link: give the folder itself as --out")
+    if out.exists() and not out.is_dir():
+        raise RequestError(f"{out} is a file: give another --out")
+    if out.is_dir() and any(out.iterdir()) and not _looks_like_bundle(out):
+        raise RequestError(f"{out} holds something that is not a bundle: it is left as it is, give another --out")
+    parent = next(p for p in out.absolute().parents if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise RequestError(f"{parent} can't be written: give another --out")
+
+
+def finish_interrupted(out: Path) -> None:
+    """Clean up beside `out` what killed processes left that were about to replace it."""
+    put_back(out, _prefix(out))
+    remove_abandoned(out.parent, _prefix(out), PART)
+
+
+@contextmanager
+def staging(out: Path) -> Iterator[Path]:
+    """A new folder beside `out` that takes its place when the block ends well, and vanishes when it does not."""
+    check_output(out)
+    with ExitStack() as stack:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            finish_interrupted(out)
+            staged = stack.enter_context(owned_folder(out.parent, _prefix(out), PART))
+            staged.chmod(0o755)
+        except OSError as error:
+            reason = one_line(error.strerror)
+            raise RequestError(f"{out.parent} can't be written ({reason}): give another --out") from error
+        yield staged
+        check_output(out)
+        put_in_place(staged, out)
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name}."
+
+
+def _looks_like_bundle(folder: Path) -> bool:
+    try:
+        with (folder / manifest_file.FILE_NAME).open(encoding="utf-8") as stream:
+            head = json.loads(stream.read(MAX_JSON_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(head, dict) and {"schema", "mother", "members"} <= head.keys()
+
+
+def _read[R: Record](path: Path, record: type[R]) -> R:
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise RequestError(f"{path} has {path.stat().st_size} bytes, which no bundle's file has: build it again")
+        return record.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RequestError(f"{path} can't be read ({one_line(error.strerror)}): build the bundle again") from error
+    except ValidationError as error:
+        raise all_problems(path, error) from error

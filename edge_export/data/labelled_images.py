@@ -1,0 +1,90 @@
+"""Images with a class each, split into a training and a held-out part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edge_export.errors import RequestError, one_line
+from edge_export.mothers.protocol import Recordings
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+GOLDENS = 64
+CALIBRATION_BATCH = 64
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images `(count, channels, height, width)`, values in 0..1, and their class indices `(count,)`.
+
+    The two parts have no image in common: `train_…` trains and calibrates, `held_out_…` measures.
+    """
+
+    train_images: Tensor
+    train_targets: Tensor
+    held_out_images: Tensor
+    held_out_targets: Tensor
+
+    def recordings(self) -> Recordings:
+        """Training images in batches for calibration; the first held-out images as goldens."""
+        return Recordings(
+            batches=[(batch,) for batch in torch.split(self.train_images, CALIBRATION_BATCH)],
+            goldens=(self.held_out_images[:GOLDENS],),
+            held_out=(self.held_out_images,),
+            targets=self.held_out_targets,
+            metric="top1",
+        )
+
+
+def stratified_split(images: Tensor, targets: Tensor, *, held_out: float, seed: int) -> LabelledImages:
+    """`held_out` of each class apart, the rest for training, both shuffled; the same split for the same seed."""
+    rng = np.random.default_rng(seed)
+    train: list[int] = []
+    held: list[int] = []
+    for label in np.unique(targets.numpy()):
+        indices = rng.permutation(np.flatnonzero(targets.numpy() == label))
+        count = round(len(indices) * held_out)
+        held += indices[:count].tolist()
+        train += indices[count:].tolist()
+    train_index, held_index = torch.from_numpy(rng.permutation(train)), torch.from_numpy(rng.permutation(held))
+    return LabelledImages(images[train_index], targets[train_index], images[held_index], targets[held_index])
+
+
+def read_class_folders(folder: Path, labels: Sequence[str], resolution: int) -> tuple[Tensor, Tensor]:
+    """Gray images `(count, 1, resolution, resolution)` in 0..1 from `folder/<label>/*.png`, and their class indices.
+
+    Raises RequestError for a missing folder, a label without at least two images, and an image that cannot be read.
+    """
+    from PIL import Image
+
+    files: list[tuple[Path, int]] = []
+    for index, label in enumerate(labels):
+        found = sorted(path for path in (folder / label).glob("*") if path.suffix.lower() in SUFFIXES)
+        if len(found) < 2:
+            raise RequestError(
+                f"data {folder}: {len(found)} images in {folder / label}; "
+                f"give a folder for each of {', '.join(labels)}, with at least two .png or .jpg images in each"
+            )
+        files += [(path, index) for path in found]
+    images = []
+    for path, _ in files:
+        try:
+            with Image.open(path) as image:
+                images.append(_gray(image, resolution))
+        except OSError as error:
+            raise RequestError(f"data {path}: not an image ({one_line(error, 120)}); remove it") from error
+    return torch.stack(images), torch.tensor([index for _, index in files])
+
+
+def _gray(image: Image, resolution: int) -> Tensor:
+    small = image.convert("L").resize((resolution, resolution))
+    return torch.from_numpy(np.asarray(small, dtype=np.float32) / 255)[None]

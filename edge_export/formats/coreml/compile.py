@@ -1,0 +1,181 @@
+"""A member as a Core ML program (`.mlpackage`, a folder) for iOS 17, macOS 14 and later.
+
+Inputs and outputs stay float32 at every precision: fp16 is what the program computes in and stores its weights as.
+int8 computes in float16, too; its weights are stored in 8 bits or less.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_export.formats import FORMATS
+from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
+from edge_export.formats.coreml.compact import compact
+from edge_export.formats.coreml.normalize import normalize
+from edge_export.formats.coreml.weights import candidates, most_bytes, stayed_float
+from edge_export.formats.garbage import set_aside
+from edge_export.formats.program import load_program
+from edge_export.spec.tensors import IOSpec, TensorSpec
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+# Words of Core ML's program language, which no input or output may be called (coremltools' NameSanitizer).
+_RESERVED = frozenset(
+    {
+        *("any", "bool", "program", "func", "tensor", "list", "dict", "tuple", "true", "false", "string", "state"),
+        *("bf16", "fp16", "fp32", "fp64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    }
+)
+
+
+def compile(
+    program: Path,
+    io: IOSpec,
+    precision: str,
+    options: Mapping[str, object],
+    workdir: Path,
+    calibration: Path | None = None,
+) -> Compiled:
+    """Convert `program` and save it as a normalized `.mlpackage` in `workdir`.
+
+    A name that Core ML reserves gets a suffix, such as "state" -> "state_input"; the artifact's io and a note say so.
+
+    Raises:
+        ValueError: The options are unknown, or the package does not have the inputs and outputs it should.
+    """
+    schemes = FORMATS["coreml"].precisions[precision]
+    scheme = str(options.get("scheme", schemes[0])) if schemes else ""
+    reject_options(options, {"backend": ("mlprogram",), "scheme": schemes or (scheme,)})
+    own_io = _allowed_names(io)
+    exported = _own_boundary(load_program(program, io).run_decompositions({}), [spec.name for spec in own_io.inputs])
+    path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
+    with set_aside():
+        model = _convert(exported, own_io, "FLOAT32" if precision == "fp32" else "FLOAT16")
+        if scheme:
+            _save_compressed(model, scheme, path)
+        else:
+            model.save(str(path))
+    normalize(path)
+    spec = reopen(path)
+    require_io(own_io, *tensor_specs(spec))
+    notes = stayed_float(spec) if scheme else ()
+    notes += tuple(
+        f"Core ML reserves the name {old.name}: it is called {new.name} here"
+        for old, new in zip(io.inputs + io.outputs, own_io.inputs + own_io.outputs, strict=True)
+        if old.name != new.name
+    )
+    return Compiled(path, own_io, versions("coremltools", "torch"), notes)
+
+
+def _convert(exported: ExportedProgram, own_io: IOSpec, compute_precision: str) -> Any:
+    import coremltools as ct
+    import numpy as np
+
+    return ct.convert(
+        exported,
+        outputs=[ct.TensorType(name=spec.name, dtype=np.dtype(spec.dtype).type) for spec in own_io.outputs],
+        convert_to="mlprogram",
+        minimum_deployment_target=ct.target.iOS17,
+        compute_precision=ct.precision[compute_precision],
+        skip_model_load=True,  # loading compiles it, which needs macOS
+    )
+
+
+def _save_compressed(model: Any, scheme: str, path: Path) -> None:
+    """Save the first way to compress `model` that is small enough, or else the smallest."""
+    limit = most_bytes(model)
+    for compressed in candidates(model, scheme):
+        for short_names in (False, True):
+            shutil.rmtree(path, ignore_errors=True)
+            compressed.save(str(path))
+            compact(path, short_names=short_names)
+            if sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) <= limit:
+                return
+
+
+def _allowed_names(io: IOSpec) -> IOSpec:
+    taken = {spec.name for spec in io.inputs + io.outputs}
+
+    def rename(spec: TensorSpec, suffix: str) -> TensorSpec:
+        if spec.name not in _RESERVED:
+            return spec
+        name = spec.name + suffix
+        while name in taken:
+            name += suffix
+        taken.add(name)
+        return replace(spec, name=name)
+
+    inputs = tuple(rename(spec, "_input") for spec in io.inputs)
+    outputs = tuple(rename(spec, "_output") for spec in io.outputs)
+    names = {old.name: new.name for old, new in zip(io.inputs + io.outputs, inputs + outputs, strict=True)}
+    feedback = tuple((names[source], names[sink]) for source, sink in io.feedback)
+    return replace(io, inputs=inputs, outputs=outputs, feedback=feedback)
+
+
+def _own_boundary(exported: ExportedProgram, input_names: list[str]) -> ExportedProgram:
+    """Give the inputs their names, and every output an operator of its own.
+
+    coremltools takes an input's name from its placeholder, and fails when an output is an input or stands twice.
+    Changes `exported`, whose graph must be decomposed already: decomposing renames the placeholders.
+    """
+    import torch
+
+    graph, signature = exported.graph, exported.graph_signature
+    nodes = {node.name: node for node in graph.nodes}
+    inputs = [nodes[str(name)] for name in signature.user_inputs]
+
+    def rename(node: torch.fx.Node, name: str) -> None:
+        old = node.name
+        node._rename(name)
+        signature.replace_all_uses(old, node.name)
+
+    for node in [nodes[name] for name in input_names if name in nodes]:
+        rename(node, f"{node.name}_inner")
+    for node, name in zip(inputs, input_names, strict=True):
+        rename(node, name)
+        node.target = name
+    output = graph.output_node()
+    own: list[Any] = []
+    for node, spec in zip(output.args[0], signature.output_specs, strict=True):  # type: ignore[arg-type]
+        assert isinstance(node, torch.fx.Node)
+        if node.op == "placeholder" or node in own:
+            with graph.inserting_before(output):
+                # A view of the same shape: coremltools drops a clone before it looks at what it is for.
+                view = graph.call_function(torch.ops.aten.view.default, (node, list(node.meta["val"].shape)))
+            view.meta = dict(node.meta)
+            spec.arg = torch.export.graph_signature.TensorArgument(name=view.name)
+            node = view
+        own.append(node)
+    output.args = (tuple(own),)
+    exported.graph_module.recompile()
+    return exported
+
+
+def reopen(path: Path) -> Any:
+    """The package's spec, after its program and weights were read back as a whole."""
+    import coremltools as ct
+    from coremltools.converters.mil.frontend.milproto import load as milproto
+
+    model = ct.models.MLModel(str(path), skip_model_load=True)
+    spec = model.get_spec()
+    milproto.load(spec, specification_version=spec.specificationVersion, file_weights_dir=model.weights_dir)
+    return spec
+
+
+def tensor_specs(spec: Any) -> tuple[list[TensorSpec], list[TensorSpec]]:
+    """The inputs and outputs that a Core ML spec describes."""
+    from coremltools.proto import FeatureTypes_pb2
+
+    types = FeatureTypes_pb2.ArrayFeatureType
+    dtypes = {types.FLOAT32: "float32", types.FLOAT16: "float16", types.INT32: "int32", types.DOUBLE: "float64"}
+
+    def tensor(feature: Any) -> TensorSpec:
+        array = feature.type.multiArrayType
+        return TensorSpec(feature.name, tuple(array.shape), dtypes.get(array.dataType, f"type {array.dataType}"))
+
+    return [tensor(feature) for feature in spec.description.input], [tensor(f) for f in spec.description.output]

@@ -1,0 +1,33 @@
+"""The contents of a Core ML program (`.mlpackage`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edge_export.formats.contents import Contents, counted
+from edge_export.formats.coreml.compile import reopen, tensor_specs
+
+
+def inspect(path: Path) -> Contents:
+    """Read the package in `path`; operators of all blocks of `main`, constants apart."""
+    spec = reopen(path)
+    inputs, outputs = tensor_specs(spec)
+    (block,) = spec.mlProgram.functions["main"].block_specializations.values()
+    weights = path / "Data" / "com.apple.CoreML" / "weights"
+    return Contents(
+        format="coreml",
+        bytes=sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+        weight_bytes=sum(file.stat().st_size for file in weights.rglob("*") if file.is_file()),
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        operators=counted(_operators(block)),
+    )
+
+
+def _operators(block: Any) -> list[str]:
+    names = [operation.type for operation in block.operations if operation.type != "const"]
+    for operation in block.operations:
+        for inner in operation.blocks:
+            names += _operators(inner)
+    return names

@@ -1,0 +1,54 @@
+"""Two builds of the same program give the same `.mlpackage`, byte for byte.
+
+coremltools writes what differs from run to run:
+- the items' identifiers in Manifest.json, random UUIDs -> UUIDs made from each item's path and content;
+- the order inside model.mlmodel's maps -> protobuf's deterministic serialization;
+- the date of the conversion in its metadata -> removed;
+- a mapping for a debugger beside the manifest, which Core ML never reads -> removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from pathlib import Path
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://developer.apple.com/documentation/coreml")
+_DATE = "com.github.apple.coremltools.conversion_date"
+_DEBUG_MAPPING = "executorch_debug_handle_mapping.json"
+
+
+def normalize(package: Path) -> None:
+    """Rewrite `package`, as coremltools saved it, in place."""
+    from coremltools.proto import Model_pb2
+
+    (package / _DEBUG_MAPPING).unlink(missing_ok=True)
+    model = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
+    spec = Model_pb2.Model()
+    spec.ParseFromString(model.read_bytes())
+    spec.description.metadata.userDefined.pop(_DATE, None)
+    model.write_bytes(spec.SerializeToString(deterministic=True))
+    _rename_items(package)
+
+
+def _rename_items(package: Path) -> None:
+    path = package / "Manifest.json"
+    manifest = json.loads(path.read_text())
+    items, names = {}, {}
+    for old, entry in manifest["itemInfoEntries"].items():
+        names[old] = str(uuid.uuid5(_NAMESPACE, f"{entry['path']} {_digest(package / 'Data' / entry['path'])}"))
+        items[names[old]] = entry
+    manifest["itemInfoEntries"] = items
+    manifest["rootModelIdentifier"] = names[manifest["rootModelIdentifier"]]
+    path.write_text(json.dumps(manifest, indent=4, sort_keys=True) + "\n")
+
+
+def _digest(item: Path) -> str:
+    """SHA-256 of a file, or of the names and contents in a folder."""
+    digest = hashlib.sha256()
+    for file in sorted(item.rglob("*")) if item.is_dir() else [item]:
+        if file.is_file():
+            digest.update(file.relative_to(item.parent).as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()

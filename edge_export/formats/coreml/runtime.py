@@ -1,0 +1,56 @@
+"""Core ML itself, for `.mlpackage` folders: it is a part of macOS."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version as installed_version
+from importlib.util import find_spec
+from pathlib import Path
+
+from edge_export.files.arrays import Array
+from edge_export.formats.compiled import require_io
+from edge_export.formats.coreml.compile import tensor_specs
+from edge_export.spec.arrays import Run, check_inputs, check_outputs
+from edge_export.spec.tensors import IOSpec
+
+
+def available() -> str | None:
+    """None when it can run here, or why not."""
+    if sys.platform != "darwin":
+        return "Core ML runs on macOS only"
+    return None if find_spec("coremltools") else "coremltools is not installed"
+
+
+def version() -> str:
+    return installed_version("coremltools")
+
+
+UNITS: dict[str, str] = {"cpu": "CPU_ONLY", "gpu": "CPU_AND_GPU", "neural engine": "CPU_AND_NE", "all": "ALL"}
+"""Compute units, and coremltools' names of them; what a unit cannot run, Core ML runs on the CPU."""
+
+
+def load(path: Path, io: IOSpec, threads: int = 1, unit: str = "cpu") -> Run:
+    """Compile and load the package in `path` for one of `UNITS`: the CPU's numbers do not depend on the machine.
+
+    Core ML takes as many threads as it likes; `threads` has no effect.
+
+    Raises:
+        ValueError: Its inputs and outputs are not those of `io`, or the unit is unknown.
+        RuntimeError: Not on macOS, or Core ML cannot compile it.
+    """
+    import coremltools as ct
+
+    if unit not in UNITS:
+        raise ValueError(f"compute unit {unit!r} is none of {', '.join(UNITS)}")
+    if reason := available():
+        raise RuntimeError(reason)
+    model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit[UNITS[unit]])
+    require_io(io, *tensor_specs(model.get_spec()))
+
+    def run(inputs: dict[str, Array]) -> dict[str, Array]:
+        check_inputs(io, inputs)
+        outputs = model.predict(inputs)
+        check_outputs(io, outputs)
+        return {spec.name: outputs[spec.name] for spec in io.outputs}
+
+    return run

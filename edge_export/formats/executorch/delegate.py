@@ -1,0 +1,57 @@
+"""Lowering to XNNPACK: as much as possible in one delegate, constants included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from executorch.backends.xnnpack.partition.config import ALL_PARTITIONER_CONFIGS
+from executorch.backends.xnnpack.partition.config.gemm_configs import LinearConfig
+from executorch.backends.xnnpack.partition.config.xnnpack_config import ConfigPrecisionType
+from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from executorch.backends.xnnpack.utils.quant_utils import is_dequant
+from executorch.exir import ExecutorchBackendConfig, to_edge_transform_and_lower
+from executorch.exir.backend.utils import tag_constant_data
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+_SEGMENT_ALIGNMENT = 64
+"""Bytes; XNNPACK asks for 16. ExecuTorch's own choice, 128, is mostly padding where constants are many and small."""
+
+
+def lower(exported: ExportedProgram) -> bytes:
+    """The bytes of a `.pte` file of `exported`."""
+    edge = to_edge_transform_and_lower(exported, partitioner=[_Partitioner()])
+    return bytes(edge.to_executorch(ExecutorchBackendConfig(segment_alignment=_SEGMENT_ALIGNMENT)).buffer)
+
+
+class _Partitioner(XnnpackPartitioner):  # type: ignore[misc]
+    """ExecuTorch's own, which leaves the constants of all but linear layers and convolutions outside.
+
+    There they are inputs of the delegate: XNNPACK, which can't know that they stay the same, packs a matrix that a
+    batched product multiplies with again on each call.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(configs=[_LinearConfig if c is LinearConfig else c for c in ALL_PARTITIONER_CONFIGS])
+
+    def partition(self, exported_program: ExportedProgram) -> Any:
+        result = super().partition(exported_program)
+        tag_constant_data(result.tagged_exported_program)
+        return result
+
+
+class _LinearConfig(LinearConfig):  # type: ignore[misc]
+    """ExecuTorch's own, and a linear layer without a bias that computes in float32 with int8 weights.
+
+    XNNPACK has it (f32-qc8w). With a bias, it scales the bias as if it were quantized like the weights, and is wrong.
+    """
+
+    def get_deps(self, node: Node, ep: ExportedProgram) -> tuple[bool, list[Node]]:
+        inputs = node.all_input_nodes
+        if len(inputs) == 2 and is_dequant(inputs[1]) and not is_dequant(inputs[0]):
+            valid, nodes = self._get_weight_deps(node, ep, ConfigPrecisionType.STATIC_QUANT)
+        else:
+            valid, nodes = super().get_deps(node, ep)
+        return bool(valid), list(nodes)

@@ -1,0 +1,81 @@
+"""A member in int8, for XNNPACK: by ExecuTorch's XNNPACKQuantizer in torchao's PT2E flow, on the exported graph.
+
+What a scheme quantizes:
+    static_per_tensor   weights, one scale a tensor; activations, their ranges observed on the calibration inputs
+    static              the same, with one scale for each output channel of a weight
+    dynamic             linear layers and convolutions (but depthwise ones, and those with ReLU behind): weights per
+                        channel, activations by the range that they have in each call
+    weight_only         weights of linear layers, per channel; all arithmetic is float32
+Of a member that feeds state back, the static schemes quantize convolutions, and linear layers dynamically: an error in
+the state would add up over calls. Constant matrices of batched products, the steps of stacked recurrences, become int8
+in every scheme and compute in float32 (`executorch_weights.py`). Inputs and outputs stay float32.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+from edge_export.formats.calibration_samples import read_samples
+from edge_export.formats.executorch.notes import describe
+from edge_export.formats.executorch.quantizer import Quantizer, dynamic_config, static_config
+from edge_export.formats.executorch.weights import quantize_linear_weights, quantize_stacked_matrices
+from edge_export.workers.threads import cpu_threads
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch.export import ExportedProgram
+    from torch.fx import GraphModule
+
+    from edge_export.spec.tensors import IOSpec
+
+_STATIC = ("static_per_tensor", "static")
+
+
+def quantize(
+    exported: ExportedProgram, io: IOSpec, scheme: str, calibration: Path | None
+) -> tuple[ExportedProgram, tuple[str, ...]]:
+    """`exported` in int8, and what a user should know about it.
+
+    Args:
+        calibration: Real inputs, which the static schemes need.
+
+    Raises:
+        ValueError: They are missing or do not fit.
+    """
+    samples = read_samples(calibration, io, io) if scheme in _STATIC else []
+    model = exported.module(check_guards=False)
+    blank = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in io.inputs)
+    calls = [tuple(torch.from_numpy(sample[spec.name]) for spec in io.inputs) for sample in samples]
+    with torch.no_grad(), cpu_threads(1):
+        if scheme == "weight_only":
+            quantize_linear_weights(model)
+        else:
+            model = prepare_pt2e(model, _quantizer(scheme, io))
+            for call in calls or [blank]:  # even without samples, weights are observed in a call
+                model(*call)
+            model = convert_pt2e(model)
+        quantize_stacked_matrices(model)
+        _drop_unused(model)
+        return torch.export.export(model, blank), describe(model, scheme)
+
+
+def _quantizer(scheme: str, io: IOSpec) -> Quantizer:
+    if scheme not in _STATIC:
+        dynamic = dynamic_config()
+        return Quantizer(dynamic, dynamic)
+    static = static_config(per_channel=scheme == "static")
+    return Quantizer(static, dynamic_config() if io.feedback else static)
+
+
+def _drop_unused(model: GraphModule) -> None:
+    """Remove what is not read any more: a file would hold float32 buffers even so."""
+    model.graph.eliminate_dead_code()
+    model.recompile()
+    used = {node.target for node in model.graph.find_nodes(op="get_attr")}
+    for name in [n for n, _ in [*model.named_parameters(), *model.named_buffers()] if n not in used]:
+        owner, _, attribute = name.rpartition(".")
+        delattr(model.get_submodule(owner), attribute)

@@ -1,0 +1,103 @@
+"""What ExecuTorch's XNNPACKQuantizer does not do by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+    XNNPACKQuantizer,
+    get_symmetric_quantization_config,
+)
+from torchao.quantization.pt2e import MinMaxObserver, PerChannelMinMaxObserver
+from torchao.quantization.pt2e.quantizer import QuantizationAnnotation
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule, Node
+
+_SMALLEST_SCALE = 2.0**-20
+"""XNNPACKQuantizer's own is 2^-12: the matrix of an inverse Fourier transform would keep four bits of its eight."""
+_CONVOLUTIONS = (torch.ops.aten.conv1d.default, torch.ops.aten.conv2d.default)
+_CLAMPS = (torch.ops.aten.hardtanh.default, torch.ops.aten.relu6.default)
+_ANNOTATION = "quantization_annotation"
+
+
+def static_config(*, per_channel: bool) -> Any:
+    """Weights and activations in int8, ranges from calibration."""
+    observer = PerChannelMinMaxObserver if per_channel else MinMaxObserver
+    return _with_small_scales(get_symmetric_quantization_config(is_per_channel=per_channel), observer)
+
+
+def dynamic_config() -> Any:
+    """Weights in int8 per channel; activations in int8, ranges found at each call."""
+    config = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=True)
+    return _with_small_scales(config, PerChannelMinMaxObserver)
+
+
+def _with_small_scales(config: Any, observer: Any) -> Any:
+    weight = replace(config.weight, observer_or_fake_quant_ctr=observer.with_args(eps=_SMALLEST_SCALE))
+    return replace(config, weight=weight)
+
+
+class Quantizer(XNNPACKQuantizer):  # type: ignore[misc]
+    """XNNPACKQuantizer, which also
+
+    - takes a convolution and the clamp behind it (ReLU6) as one operator, as it does with ReLU: XNNPACK clamps as part
+      of a convolution, and the values before are never quantized;
+    - leaves linear layers alone that only reorder.
+
+    Args:
+        convolutions: How they are quantized.
+        rest: How all else is.
+    """
+
+    def __init__(self, convolutions: Any, rest: Any) -> None:
+        super().__init__()
+        self._convolutions = convolutions
+        if convolutions is rest:
+            self.set_global(rest)
+        else:
+            for operator in _CONVOLUTIONS:
+                self.set_operator_type(operator, convolutions)
+            self.set_operator_type(torch.ops.aten.linear.default, rest)
+
+    def annotate(self, model: GraphModule) -> GraphModule:
+        self.set_filter_function(lambda node: not only_reorders(model, node))
+        if not self._convolutions.input_activation.is_dynamic:
+            for node in model.graph.nodes:
+                if node.target in _CLAMPS and node.args[0].target in _CONVOLUTIONS and len(node.args[0].users) == 1:
+                    self._annotate_as_one(node.args[0], node)
+        return super().annotate(model)  # type: ignore[no-any-return]
+
+    def _annotate_as_one(self, convolution: Node, clamp: Node) -> None:
+        config = self._convolutions
+        source, weight = convolution.args[:2]
+        convolution.meta[_ANNOTATION] = QuantizationAnnotation(
+            input_qspec_map={source: config.input_activation, weight: config.weight}, _annotated=True
+        )
+        clamp.meta[_ANNOTATION] = QuantizationAnnotation(output_qspec=config.output_activation, _annotated=True)
+
+
+def constant_operand(model: GraphModule, node: Node) -> torch.Tensor | None:
+    """The constant that `node` multiplies its first input with; None where it is computed."""
+    weight = node.args[1]
+    if getattr(weight, "op", "") != "get_attr":
+        return None
+    tensor: torch.Tensor = _attribute(model, str(weight.target))  # type: ignore[union-attr]
+    return tensor.detach()
+
+
+def only_reorders(model: GraphModule, node: Node) -> bool:
+    """Whether `node` is a product with a matrix of zeros and ones: in float32 it is exact."""
+    if node.target not in (torch.ops.aten.linear.default, torch.ops.aten.bmm.default):
+        return False
+    weight = constant_operand(model, node)
+    return weight is not None and bool(((weight == 0) | (weight == 1)).all())
+
+
+def _attribute(model: GraphModule, target: str) -> Any:
+    value: Any = model
+    for name in target.split("."):
+        value = getattr(value, name)
+    return value

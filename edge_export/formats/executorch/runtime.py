@@ -1,0 +1,52 @@
+"""ExecuTorch's own Python runtime, for `.pte` files.
+
+A program has no names: its inputs and outputs are those of the artifact's io, in order.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version as installed_version
+from importlib.util import find_spec
+from pathlib import Path
+
+from edge_export.files.arrays import Array
+from edge_export.formats.compiled import require_io
+from edge_export.formats.executorch.compile import tensor_specs
+from edge_export.spec.arrays import Run, check_inputs, check_outputs
+from edge_export.spec.tensors import IOSpec
+
+
+def available() -> str | None:
+    """None when it can run here, or why not."""
+    return None if find_spec("executorch") else "executorch is not installed"
+
+
+def version() -> str:
+    return installed_version("executorch")
+
+
+def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
+    """Load the program in `path`, its flatbuffer verified, to run on `threads` threads.
+
+    Raises:
+        ValueError: Its inputs and outputs are not those of `io`.
+        RuntimeError: ExecuTorch refuses the file. A broken one may also crash this process: load it in a worker.
+    """
+    import torch
+    from executorch.extension.pybindings import portable_lib
+
+    portable_lib._unsafe_reset_threadpool(threads)
+    program = portable_lib._load_program(str(path), program_verification=portable_lib.Verification.InternalConsistency)
+    require_io(io, *tensor_specs(program.method_meta("forward")), named=False)
+    method = program.load_method("forward")
+
+    def run(inputs: dict[str, Array]) -> dict[str, Array]:
+        check_inputs(io, inputs)
+        # torch.tensor copies: a slice of a larger array has strides that ExecuTorch reads as another order of axes.
+        tensors = [torch.tensor(inputs[spec.name]) for spec in io.inputs]
+        values = method(tensors)
+        outputs = {spec.name: value.numpy() for spec, value in zip(io.outputs, values, strict=True)}
+        check_outputs(io, outputs)
+        return outputs
+
+    return run

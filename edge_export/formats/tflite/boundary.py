@@ -1,0 +1,67 @@
+"""An ONNX model's inputs and outputs in the layouts that the `.tflite` file shall have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge_export.spec.tensors import IOSpec, TensorSpec
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+def set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
+    """Have `model` take and give `own_io`, by operators at each input or output that would come out otherwise.
+
+    onnx2tf would transpose inputs and outputs by itself, guessing from their rank. Told to keep all inputs, and given
+    the transposes as operators, it merges them into the layouts that it works in. It drops the last transpose before
+    an output of rank 4 even so, unless something that has no layout stands behind: a squeeze and its inverse.
+    """
+    import numpy as np
+    from onnx import helper, numpy_helper
+
+    graph = model.graph
+    for value, spec, own in zip(graph.input, io.inputs, own_io.inputs, strict=True):
+        if spec.layout != own.layout:
+            inner = _rename(graph, spec.name)
+            graph.node.insert(0, helper.make_node("Transpose", [spec.name], [inner], perm=permutation(own, spec)))
+            _set_shape(value, own.shape)
+    for value, spec, own in zip(graph.output, io.outputs, own_io.outputs, strict=True):
+        if spec.layout != own.layout:
+            inner = _rename(graph, spec.name)
+            graph.node.append(helper.make_node("Transpose", [inner], [spec.name], perm=permutation(spec, own)))
+            _set_shape(value, own.shape)
+        elif len(spec.shape) == 4:
+            inner = _rename(graph, spec.name)
+            axis = f"{inner}_axis"
+            graph.initializer.append(numpy_helper.from_array(np.array([0]), axis))
+            graph.node.append(helper.make_node("Squeeze", [inner, axis], [f"{inner}_squeezed"]))
+            graph.node.append(helper.make_node("Unsqueeze", [f"{inner}_squeezed", axis], [spec.name]))
+
+
+def permutation(source: TensorSpec, target: TensorSpec) -> list[int]:
+    """The axes of `source` in the order of `target`."""
+    return [source.layout.index(axis) for axis in target.layout]
+
+
+def moved(array: Any, source: TensorSpec, target: TensorSpec) -> Any:
+    """A sample in the layout of `source`, in that of `target`."""
+    import numpy as np
+
+    if source.layout == target.layout:
+        return array
+    return np.ascontiguousarray(array.transpose(permutation(source, target)))
+
+
+def _rename(graph: Any, name: str) -> str:
+    """Rename a value wherever operators use it; the graph's own inputs and outputs keep the name."""
+    inner = f"boundary/{name}"  # no input or output can have such a name
+    for node in graph.node:
+        node.input[:] = [inner if used == name else used for used in node.input]
+        node.output[:] = [inner if made == name else made for made in node.output]
+    return inner
+
+
+def _set_shape(value: Any, shape: tuple[int, ...]) -> None:
+    for dimension, size in zip(value.type.tensor_type.shape.dim, shape, strict=True):
+        dimension.dim_value = size

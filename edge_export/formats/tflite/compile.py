@@ -1,0 +1,201 @@
+"""A member as a TensorFlow Lite file of builtin operators, by ONNX and onnx2tf's own writer (no TensorFlow).
+
+Images, which a member takes as NCHW, become NHWC: what Android apps have and LiteRT computes in. The option
+`input_layout=NCHW` keeps them. Every other input and output keeps exactly the shape that it has in the member, and all
+stay float32 at every precision.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_export.formats import FORMATS, MAX_OF_FLOAT32
+from edge_export.formats.calibration_samples import read_samples
+from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
+from edge_export.formats.garbage import set_aside
+from edge_export.formats.program import load_program
+from edge_export.formats.tflite.boundary import moved, permutation, set_boundary
+from edge_export.formats.tflite.floats import stayed_float
+from edge_export.formats.tflite.half import halve
+from edge_export.formats.tflite.int8 import quantize
+from edge_export.formats.tflite.tensorflow_route import BY_TENSORFLOW, ROUTES, NotConverted, read_converted
+from edge_export.spec.tensors import IOSpec, TensorSpec
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from torch.export import ExportedProgram
+
+OPSET = 18  # the lowest that torch's exporter writes without converting versions afterwards
+SIGNATURE = "serving_default"
+
+
+def compile(
+    program: Path,
+    io: IOSpec,
+    precision: str,
+    options: Mapping[str, object],
+    workdir: Path,
+    calibration: Path | None = None,
+) -> Compiled:
+    """Convert `program` and save it as `.tflite` in `workdir`, beside the ONNX model that it passed through.
+
+    Raises:
+        ValueError: The options are unknown, the names, shapes or layouts differ from what they should be, or the
+            scheme lacks its calibration inputs or does not pay for so small a network.
+    """
+    schemes = FORMATS["tflite"].precisions[precision]
+    scheme = str(options.get("scheme", schemes[0])) if schemes else ""
+    known = {"backend": ("builtin",), "input_layout": ("NHWC", "NCHW"), "scheme": schemes or (scheme,), "route": ROUTES}
+    reject_options(options, known)
+    own_io = artifact_io(io, options)
+    samples = read_samples(calibration, io, own_io) if scheme == "static" else []
+    exported = load_program(program, io)
+    with set_aside():
+        model = to_onnx(exported, io)
+        set_boundary(model, io, own_io)
+        name = f"tflite-builtin-{precision}"
+        stage = workdir / f"{name}.onnx"
+        stage.write_bytes(model.SerializeToString(deterministic=True))
+        if options.get("route") == BY_TENSORFLOW:
+            float32 = read_converted(workdir)
+            _check(float32, io, own_io, exported)
+        else:
+            float32 = _directly(model, io, own_io, exported, workdir)
+    content, notes = _in_precision(float32, precision, scheme, samples)
+    path = workdir / f"{name}.tflite"
+    path.write_bytes(content)
+    _open(path.read_bytes(), own_io)
+    tools = versions("onnx2tf", "onnx", "onnxscript", "torch", *(["ai-edge-quantizer"] if scheme else []))
+    return Compiled(path, own_io, tools, notes, stages={"onnx": stage})
+
+
+def artifact_io(io: IOSpec, options: Mapping[str, object]) -> IOSpec:
+    """The inputs and outputs of the file for a member with those of `io`."""
+    layout = str(options.get("input_layout", "NHWC"))
+    inputs, outputs = ([_in_layout(spec, layout) for spec in side] for side in (io.inputs, io.outputs))
+    return replace(io, inputs=tuple(inputs), outputs=tuple(outputs))
+
+
+def _in_layout(spec: TensorSpec, layout: str) -> TensorSpec:
+    if spec.layout != "NCHW" or layout == "NCHW":
+        return spec
+    own = replace(spec, layout=layout)
+    return replace(own, shape=tuple(spec.shape[axis] for axis in permutation(spec, own)))
+
+
+def to_onnx(exported: ExportedProgram, io: IOSpec) -> ModelProto:
+    """The program as an ONNX model with the names of `io`."""
+    import torch
+
+    onnx_program = torch.onnx.export(
+        exported,
+        dynamo=True,  # takes the exported program as it is; the older exporter would trace it once more
+        opset_version=OPSET,
+        input_names=[spec.name for spec in io.inputs],
+        output_names=[spec.name for spec in io.outputs],
+        verbose=False,
+    )
+    assert onnx_program is not None
+    model: ModelProto = onnx_program.model_proto
+    return model
+
+
+def _directly(model: ModelProto, io: IOSpec, own_io: IOSpec, exported: ExportedProgram, workdir: Path) -> bytes:
+    """The file that onnx2tf writes itself; NotConverted when it can't, or when the file is not the network."""
+    try:
+        float32 = _to_tflite(model, own_io, workdir)
+        _check(float32, io, own_io, exported)
+    except Exception as error:
+        raise NotConverted(f"{type(error).__name__}: {error}") from error
+    return float32
+
+
+def _to_tflite(model: ModelProto, io: IOSpec, workdir: Path) -> bytes:
+    import onnx2tf
+
+    with tempfile.TemporaryDirectory(dir=workdir, prefix="onnx2tf-") as folder:  # it leaves six files there
+        onnx2tf.convert(
+            onnx_graph=model,
+            output_folder_path=folder,
+            tflite_backend="flatbuffer_direct",
+            keep_shape_absolutely_input_names=[spec.name for spec in io.inputs],
+            copy_onnx_input_output_names_to_tflite=True,
+            output_signaturedefs=True,
+            non_verbose=True,
+            verbosity="error",
+        )
+        (written,) = Path(folder).glob("*_float32.tflite")
+        return written.read_bytes()
+
+
+def _in_precision(
+    float32: bytes, precision: str, scheme: str, samples: Sequence[dict[str, Any]]
+) -> tuple[bytes, tuple[str, ...]]:
+    """The file in another precision, and what stayed float32 in it."""
+    if precision == "fp32":
+        return float32, ()
+    if precision == "fp16":
+        content = halve(float32)
+        return content, stayed_float(content)
+    content = quantize(float32, SIGNATURE, scheme, samples)
+    share, most = len(content) / len(float32), MAX_OF_FLOAT32["int8"]
+    large = (f"it takes {share:.2f} of the float32 file's bytes, not at most {most}",)
+    return content, stayed_float(content) + (large if share > most else ())
+
+
+def _open(content: bytes, io: IOSpec) -> Any:
+    """LiteRT's interpreter with a file that has the inputs and outputs of `io`; ValueError otherwise."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    interpreter.allocate_tensors()
+    require_io(io, *tensor_specs(interpreter, io))
+    return interpreter
+
+
+def _check(float32: bytes, io: IOSpec, own_io: IOSpec, exported: ExportedProgram) -> None:
+    """Load the file and run it once, because equal sizes can hide a wrong layout or two swapped outputs."""
+    import numpy as np
+    import torch
+
+    interpreter = _open(float32, own_io)
+    rng = np.random.default_rng(0)
+    inputs = [
+        rng.standard_normal(spec.shape, np.float32) if spec.dtype == "float32" else np.zeros(spec.shape, spec.dtype)
+        for spec in io.inputs
+    ]
+    with torch.inference_mode():
+        expected = exported.module()(*map(torch.from_numpy, inputs))
+    expected = [expected] if isinstance(expected, torch.Tensor) else list(expected)
+    runner = interpreter.get_signature_runner(SIGNATURE)
+    actual = runner(
+        **{own.name: moved(x, spec, own) for x, spec, own in zip(inputs, io.inputs, own_io.inputs, strict=True)}
+    )
+    for spec, own, value in zip(io.outputs, own_io.outputs, expected, strict=True):
+        wanted = moved(value.numpy(), spec, own).astype(np.float64)
+        finite = np.isfinite(wanted)
+        error = np.abs(actual[own.name] - wanted)[finite].max(initial=0)
+        # Loose: numbers are verified on real input later; this is about which number stands where.
+        if not error <= 0.01 * max(1e-3, np.abs(wanted[finite]).max(initial=0)):
+            raise ValueError(f"output {own.name} differs from the network by {error:.3g} on a random input")
+
+
+def tensor_specs(interpreter: Any, io: IOSpec) -> tuple[list[TensorSpec], list[TensorSpec]]:
+    """The inputs and outputs of the file's signature, in the order of `io`; those that `io` lacks come last."""
+    import numpy as np
+
+    runner = interpreter.get_signature_runner(SIGNATURE)
+
+    def specs(details: Mapping[str, Any], stated: tuple[TensorSpec, ...]) -> list[TensorSpec]:
+        order = [spec.name for spec in stated if spec.name in details]
+        order += [name for name in details if name not in order]
+        return [
+            TensorSpec(name, tuple(map(int, details[name]["shape"])), np.dtype(details[name]["dtype"]).name)
+            for name in order
+        ]
+
+    return specs(runner.get_input_details(), io.inputs), specs(runner.get_output_details(), io.outputs)

@@ -1,0 +1,202 @@
+"""The band-split separator at one fixed depth and width: what a member is, and what the mother holds at its largest.
+
+waveform -> STFT -> band split -> residual layers -> mask estimation -> inverse STFT -> waveform
+(band-split RNN, arXiv 2209.15174, section 3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice, pairwise
+
+import torch
+from torch import Tensor, nn
+
+from edge_export.errors import RequestError
+from edge_export.mothers.band_split.bands import BandTable, band_edges
+from edge_export.mothers.band_split.dft import Analysis, Synthesis
+from edge_export.mothers.band_split.recurrence import Norm, ResidualLayer, normalize
+
+COMPRESSION_FLOOR = 1e-5
+"""Added to the power of a bin before its roots are taken: about -70 dB of full scale."""
+
+
+@dataclass(frozen=True)
+class BandSplitSettings:
+    """What does not change between members of one separator.
+
+    Attributes:
+        sample_rate: Hz.
+        channels: Audio channels.
+        stems: Names of the outputs, in order.
+        remainder: The last stem is what the others leave of the mixture, and costs nothing.
+        n_fft, hop: Frame and hop in samples.
+        window: Analysis window, "hann" or "sqrt_hann".
+        bands: The band table.
+        compressed: Give the network each bin's real part, imaginary part and magnitude, all divided by the root of
+            the magnitude, instead of the plain real and imaginary part.
+        features, hidden: N features of a band, H of each LSTM.
+        gate_hidden: Hidden features of the TAC gates; None: no gates.
+        mask_hidden: Hidden features of each band's mask estimation.
+        norm: "batch" or "group".
+        causal: Recurrence over time runs forwards only.
+    """
+
+    sample_rate: int
+    channels: int
+    stems: tuple[str, ...]
+    remainder: bool
+    n_fft: int
+    hop: int
+    window: str
+    bands: BandTable
+    compressed: bool
+    features: int
+    hidden: int
+    gate_hidden: int | None
+    mask_hidden: int
+    norm: Norm
+    causal: bool
+
+    def __post_init__(self) -> None:
+        if self.channels < 1 or not self.stems or len(set(self.stems)) != len(self.stems):
+            raise RequestError(f"a separator needs channels and different stems, not {self.channels}, {self.stems}")
+        if self.remainder and len(self.stems) < 2:
+            raise RequestError("a remainder needs at least two stems")
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """Bins at which the bands begin, and last the number of bins."""
+        return band_edges(self.bands, self.sample_rate, self.n_fft)
+
+    @property
+    def masks(self) -> int:
+        """Number of stems that have a mask of their own."""
+        return len(self.stems) - (1 if self.remainder else 0)
+
+    @property
+    def delay(self) -> int:
+        """Samples by which a streamed output lags behind its input, beside the hop that has to be filled first."""
+        return self.n_fft - self.hop
+
+    @property
+    def latency_ms(self) -> float:
+        """Algorithmic latency: a sample of a stem depends on the mixture up to this much later."""
+        return 1000.0 * self.n_fft / self.sample_rate
+
+    @property
+    def streams(self) -> bool:
+        """Whether the future is never needed: causal recurrence, and no statistics over the whole file."""
+        return self.causal and self.norm == "batch"
+
+
+class BandSplit(nn.Module):
+    """Each band's bins to N features, by its own norm and linear layer."""
+
+    def __init__(self, settings: BandSplitSettings) -> None:
+        super().__init__()
+        self.edges, self.compressed = settings.edges, settings.compressed
+        parts = settings.channels * (3 if settings.compressed else 2)
+        self.sizes = [parts * (high - low) for low, high in pairwise(self.edges)]
+        self.norm = nn.BatchNorm1d(sum(self.sizes)) if settings.norm == "batch" else None
+        self.norms = None if self.norm else nn.ModuleList(nn.GroupNorm(1, size) for size in self.sizes)
+        self.linears = nn.ModuleList(nn.Linear(size, settings.features) for size in self.sizes)
+
+    def forward(self, spectrum: Tensor) -> Tensor:
+        """`(batch, channels, 2, frames, bins)` to `(batch, frames, bands, features)`."""
+        values = compress(spectrum) if self.compressed else spectrum
+        values = values.permute(0, 3, 1, 2, 4)
+        bands = [values[..., low:high].flatten(2) for low, high in pairwise(self.edges)]
+        if self.norm is not None:
+            bands = list(normalize(self.norm, torch.cat(bands, dim=-1)).split(self.sizes, dim=-1))
+        if self.norms is not None:
+            bands = [normalize(norm, band) for norm, band in zip(self.norms, bands, strict=True)]
+        return torch.stack([linear(band) for linear, band in zip(self.linears, bands, strict=True)], dim=2)
+
+
+class MaskEstimation(nn.Module):
+    """Each band's features to its complex masks, by a norm and a small gated network of its own."""
+
+    def __init__(self, settings: BandSplitSettings) -> None:
+        super().__init__()
+        bands = len(settings.edges) - 1
+        self.masks, self.channels = settings.masks, settings.channels
+        batch = settings.norm == "batch"
+        self.norm = nn.BatchNorm1d(bands * settings.features) if batch else None
+        self.norms = None if batch else nn.ModuleList(nn.GroupNorm(1, settings.features) for _ in range(bands))
+        self.networks = nn.ModuleList(
+            nn.Sequential(
+                nn.Linear(settings.features, settings.mask_hidden),
+                nn.Tanh(),
+                nn.Linear(settings.mask_hidden, 4 * settings.masks * settings.channels * (high - low)),
+                nn.GLU(),
+            )
+            for low, high in pairwise(settings.edges)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(batch, frames, bands, features)` to `(batch, masks, channels, 2, frames, bins)`."""
+        if self.norm is not None:
+            x = normalize(self.norm, x.flatten(2)).view_as(x)
+        bands = list(x.unbind(2))
+        if self.norms is not None:
+            bands = [normalize(norm, band) for norm, band in zip(self.norms, bands, strict=True)]
+        shape = (self.masks, self.channels, 2, -1)
+        masks = [network(band).unflatten(-1, shape) for network, band in zip(self.networks, bands, strict=True)]
+        return torch.cat(masks, dim=-1).permute(0, 2, 3, 4, 1, 5)
+
+
+class BandSplitNetwork(nn.Module):
+    """The separator.
+
+    Args:
+        settings: Everything but depth and width.
+        depth: Residual layers.
+        width: Parallel sub-modules in each.
+    """
+
+    def __init__(self, settings: BandSplitSettings, depth: int, width: int) -> None:
+        super().__init__()
+        s = self.settings = settings
+        self.analysis = Analysis(s.n_fft, s.hop, s.window)
+        self.split = BandSplit(s)
+        self.layers = nn.ModuleList(
+            ResidualLayer(s.features, s.hidden, width, s.causal, s.norm, s.gate_hidden) for _ in range(depth)
+        )
+        self.mask = MaskEstimation(s)
+        self.synthesis = Synthesis(s.n_fft, s.hop, s.window)
+
+    def masks(self, spectrum: Tensor, depth: int | None = None, width: int | None = None) -> Tensor:
+        """`(batch, channels, 2, frames, bins)` to `(batch, masks, channels, 2, frames, bins)`, complex masks."""
+        x = self.split(spectrum)
+        for layer in islice(self.layers, depth):
+            x = layer(x, width)
+        return self.mask(x)  # type: ignore[no-any-return]
+
+    def stems(self, spectra: Tensor, audio: Tensor) -> Tensor:
+        """Masked spectra `(batch, masks, channels, 2, frames, bins)` to `(batch, stems, channels, samples)`."""
+        stems: Tensor = self.synthesis(spectra, audio.shape[-1])
+        if self.settings.remainder:
+            stems = torch.cat([stems, audio[:, None] - stems.sum(dim=1, keepdim=True)], dim=1)
+        return stems
+
+    def forward(self, audio: Tensor, depth: int | None = None, width: int | None = None) -> Tensor:
+        """`(batch, channels, samples)` in -1..1 to `(batch, stems, channels, samples)`, aligned with the audio."""
+        spectrum = self.analysis(audio)
+        return self.stems(apply_masks(self.masks(spectrum, depth, width), spectrum), audio)
+
+
+def compress(spectrum: Tensor) -> Tensor:
+    """`(batch, channels, 2, frames, bins)` to `(batch, channels, 3, frames, bins)`, all over the root of magnitude."""
+    real, imaginary = spectrum[:, :, 0], spectrum[:, :, 1]
+    root = torch.sqrt(torch.sqrt(real * real + imaginary * imaginary + COMPRESSION_FLOOR))
+    return torch.stack([real / root, imaginary / root, root], dim=2)
+
+
+def apply_masks(masks: Tensor, spectrum: Tensor) -> Tensor:
+    """Complex products `(batch, masks, channels, 2, frames, bins)` of masks and a spectrum without the masks axis."""
+    real, imaginary = spectrum[:, None, :, 0], spectrum[:, None, :, 1]
+    mask_real, mask_imaginary = masks[:, :, :, 0], masks[:, :, :, 1]
+    return torch.stack(
+        [mask_real * real - mask_imaginary * imaginary, mask_real * imaginary + mask_imaginary * real], dim=3
+    )

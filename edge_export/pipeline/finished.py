@@ -1,0 +1,39 @@
+"""Whole bundles in the store: what was asked for again, and has not changed, is there at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_export.bundle.folder import Bundle, read_bundle, staging
+from edge_export.cache.store import Damaged, Entry, Store
+from edge_export.errors import RequestError
+from edge_export.files.hashing import file_sha256
+
+
+def keep_bundle(store: Store, key: str, folder: Path) -> None:
+    """Keep the bundle that is staged in `folder` under `key`."""
+    store.put(key, {}, {path.name: path for path in folder.iterdir()})
+
+
+def take_finished(store: Store, key: str, out: Path) -> tuple[Bundle, bool] | None:
+    """Make `out` the bundle that is kept under `key`; None when there is none, or not all of it any more.
+
+    Returns:
+        The bundle, and whether `out` had to be written.
+    """
+    if (entry := store.get(key)) is None:
+        return None
+    try:
+        if changed := not _is_there(entry, out):
+            with staging(out) as staged:
+                store.restore(entry, staged)
+        return read_bundle(out), changed
+    except (Damaged, RequestError):
+        return None
+
+
+def _is_there(entry: Entry, out: Path) -> bool:
+    present = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} if out.is_dir() else set()
+    if present != entry.files.keys() or any(path.is_symlink() for path in out.rglob("*")):
+        return False
+    return all(file_sha256(out / name) == digest for name, digest in entry.files.items())

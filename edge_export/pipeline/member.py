@@ -1,0 +1,221 @@
+"""Make a member and prove each arrow from the mother to the program that converters start from.
+
+    mother@configuration ─> extracted ─> calibrated ─> approximated ─> each baking rule ─> baked ─> exported
+
+The reference is the mother itself, run at the configuration. Where statistics are recalibrated, she is a copy that is
+calibrated at that configuration by the elastic path; the member is extracted from her, and then calibrated by its own
+path on the same batches: so statistics of another width, or of another layer, can't pass, and what is wrong with the
+weights is not hidden by statistics that saturate the network. Where the options ask for an approximation, the copy is
+approximated in the same way and becomes the reference, and what that costs is measured: so constant gates of another
+width can't pass. What streams is driven call by call.
+
+The network after each baking rule is compared on the beginning of the goldens alone, `RULE_SAMPLES` of them or
+`RULE_SECONDS` of each recording, since there are many of them; the other stages are on all of them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from edge_export.baking.bake import Options, baker_of, example_inputs
+from edge_export.baking.export import export_program
+from edge_export.baking.rule import Baked
+from edge_export.errors import RequestError
+from edge_export.files.arrays import Array
+from edge_export.members.calibrate import batch_norms, calibrate
+from edge_export.members.complexity import Complexity, complexity
+from edge_export.members.extract import extract, forward
+from edge_export.runtimes.torch_module import stream_module
+from edge_export.spec.agreement import TASK_METRICS, Agreement, agreement, worst_of
+from edge_export.spec.recorded import named
+from edge_export.spec.results import Approximation, Stage
+from edge_export.spec.tolerance import Tolerance, why_not
+from edge_export.verify.suggestions import first_divergence
+from edge_export.workers.threads import cpu_threads
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.export import ExportedProgram
+
+    from edge_export.mothers.protocol import Config, Mother, Recordings
+    from edge_export.spec.tensors import IOSpec
+
+REFERENCE_BATCH = 64
+RULE_SAMPLES = 16
+RULE_SECONDS = 1.0
+
+OnStage = Callable[[str, "nn.Module", "nn.Module", "Config"], None]
+"""Told a stage's name, its network, and the mother that it is proven against, with the configuration that she runs at.
+The networks may change after the call."""
+
+
+@dataclass(frozen=True)
+class PreparedMember:
+    """A proven member, ready for the converters.
+
+    Attributes:
+        io: The baked member's inputs and outputs.
+        golden: The mother's outputs on the golden inputs, by name, `(count, …)`.
+        metric: The mother's task metric on the held-out set; None without one.
+        approximation: What the options approximate, if anything; golden and metric are those with it.
+        extremes: The mother's outputs on inputs that no recording holds, as `golden`.
+    """
+
+    program: ExportedProgram
+    complexity: Complexity
+    baked: Baked
+    io: IOSpec
+    calibration_batches: int
+    golden: dict[str, Array]
+    metric: float | None
+    stages: tuple[Stage, ...]
+    approximation: Approximation | None = None
+    extremes: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """The first stage that diverges from the mother, its measured value and what to do; empty when none does."""
+        return first_divergence(self.stages)
+
+
+@cpu_threads(1)
+def prepare_member(
+    mother: Mother,
+    config: Config,
+    recordings: Recordings,
+    tolerance: Tolerance,
+    max_batches: int | None = None,
+    options: Options | None = None,
+    extremes: tuple[Tensor, ...] = (),
+    on_stage: OnStage | None = None,
+) -> PreparedMember:
+    """Extract, calibrate, bake and export the member of `mother` at `config`; the mother is left as it was.
+
+    Args:
+        extremes: Inputs that no recording holds, one tensor `(count, …)` per input, for the mother's outputs on them.
+        on_stage: Told of every stage when it has been compared.
+
+    Raises:
+        RequestError: A stage could not be made at all.
+    """
+    goldens = recordings.goldens
+    scores = bool(mother.io.labels)
+    stages: list[Stage] = []
+
+    def prove(name: str, network: nn.Module, reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
+        measured = _agreement(reference, outputs, scores)
+        stages.append(Stage(name, measured, why_not(measured, tolerance) or ""))
+        if on_stage is not None:
+            on_stage(name, network, reference_mother, config)
+
+    reference_mother = copy.deepcopy(cast("nn.Module", mother)).eval()
+    averaged = 0
+    if not _has_statistics(mother, config):
+        averaged = calibrate(reference_mother, recordings.batches, config, max_batches)
+    member = extract(cast("Mother", reference_mother), config)
+    baker, options = baker_of(member), options or {}
+    baker.check(member, options)
+    reference = run_batched(reference_mother, goldens, config)
+    prove("extracted", member, reference, run_batched(member, goldens))
+
+    if averaged and batch_norms(member):
+        try:
+            calibrate(member, recordings.batches, max_batches=max_batches)
+        except RequestError as error:
+            raise RequestError(first_divergence(stages) or str(error)) from error
+        prove("calibrated", member, reference, run_batched(member, goldens))
+
+    metric = _metric(reference_mother, recordings, config)
+    approximation = None
+    if (variant := baker.approximate(member, options, recordings.batches, max_batches, None)) is not None:
+        name, member = variant
+        same = baker.approximate(reference_mother, options, recordings.batches, max_batches, config)
+        if same is None:
+            raise RequestError(f"{name} can't be proven, the mother has nothing of that kind: build without it")
+        exact, reference_mother = reference, same[1]
+        reference = run_batched(reference_mother, goldens, config)
+        approximation = Approximation(name, _agreement(exact, reference, scores), metric)
+        metric = _metric(reference_mother, recordings, config)
+        prove("approximated", member, reference, run_batched(member, goldens))
+
+    beginning = _beginning(goldens, mother.io)
+    at_first = run_batched(reference_mother, beginning, config)
+
+    def prove_rule(rule: str, network: nn.Module) -> None:
+        times = 1 + sum(stage.name.split()[0] == rule for stage in stages)
+        prove(rule if times == 1 else f"{rule} {times}", network, at_first, run_batched(network, beginning))
+
+    inputs = mother.example_inputs(config)
+    baked = baker.bake(member, inputs, options, prove_rule)
+    io = baked.io or mother.io
+    inputs = inputs if baked.io is None else example_inputs(io)
+    prove("baked", baked.module, reference, _run(baked.module, io, goldens))
+
+    on_extremes: dict[str, Array] = {}
+    if extremes:
+        wanted = run_batched(reference_mother, extremes, config)
+        on_extremes = named(mother.io.outputs, wanted, whole_recordings=mother.io.stream is not None)
+
+    program = export_program(baked.module, inputs)
+    captured = program.module()
+    prove("exported", captured, reference, _run(captured, io, goldens, batch=1))
+    return PreparedMember(
+        program=program,
+        complexity=complexity(baked.module, program, inputs),
+        baked=baked,
+        io=io,
+        calibration_batches=averaged,
+        golden=named(mother.io.outputs, reference, whole_recordings=mother.io.stream is not None),
+        metric=metric,
+        stages=tuple(stages),
+        approximation=approximation,
+        extremes=on_extremes,
+    )
+
+
+def run_batched(
+    module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None = None, batch: int = REFERENCE_BATCH
+) -> tuple[Tensor, ...]:
+    """Outputs of `module` on all of `inputs` `(count, …)`, `batch` samples at a time."""
+    chunks = [forward(module, chunk, config) for chunk in zip(*(t.split(batch) for t in inputs), strict=True)]
+    return tuple(torch.cat(parts) for parts in zip(*chunks, strict=True))
+
+
+def _run(module: nn.Module, io: IOSpec, inputs: tuple[Tensor, ...], batch: int = REFERENCE_BATCH) -> tuple[Tensor, ...]:
+    """Outputs of a baked network on all of `inputs`."""
+    return run_batched(module, inputs, batch=batch) if io.stream is None else stream_module(module, io, inputs)
+
+
+def _beginning(goldens: tuple[Tensor, ...], io: IOSpec) -> tuple[Tensor, ...]:
+    """What the network after each rule is compared on."""
+    if io.stream is None:
+        return tuple(t[:RULE_SAMPLES] for t in goldens)
+    return tuple(t[..., : int(RULE_SECONDS * io.stream.sample_rate)] for t in goldens)
+
+
+def _metric(network: nn.Module, recordings: Recordings, config: Config | None = None) -> float | None:
+    """The task metric of a member, or of a mother at `config`, on the held-out set; None without one."""
+    if recordings.targets is None:
+        return None
+    results = run_batched(network, recordings.held_out, config)[0].numpy()
+    return TASK_METRICS[recordings.metric].measure(results, recordings.targets.numpy())
+
+
+def _agreement(reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...], scores: bool) -> Agreement:
+    """How the outputs agree with the reference: see `worst_of`."""
+    each = [
+        agreement(expected.numpy(), got.numpy(), scores=scores and index == 0)
+        for index, (expected, got) in enumerate(zip(reference, outputs, strict=True))
+    ]
+    return worst_of(each)
+
+
+def _has_statistics(mother: Mother, config: Config) -> bool:
+    """Whether the mother's checkpoint brought BatchNorm statistics for exactly this configuration."""
+    has_statistics = getattr(mother, "has_statistics", None)
+    return bool(has_statistics and has_statistics(config))

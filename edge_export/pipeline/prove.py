@@ -1,0 +1,169 @@
+"""Repeat on a bundle, wherever it lies now, everything that was proven when it was built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from edge_export.bundle.folder import Bundle
+from edge_export.bundle.manifest import Artifact, Member
+from edge_export.bundle.numerics import ArtifactRun, MemberNumerics, Numerics
+from edge_export.errors import RequestError
+from edge_export.files.arrays import load_arrays
+from edge_export.files.owned import scratch_folder
+from edge_export.pipeline.mother_source import GOLDEN, MotherSource, RecordedFiles, order
+from edge_export.runtimes import Runtime
+from edge_export.spec.agreement import agreement, worst_of
+from edge_export.spec.results import Measured, Stage
+from edge_export.verify.artifact import File, Reference, join_inputs, measure_artifact
+from edge_export.verify.suggestions import first_divergence
+from edge_export.verify.verdict import judge_stages, not_run, run_everywhere, worst
+from edge_export.workers import Pool
+
+Progress = Callable[[str, str, str], None]
+_STAGES = TypeAdapter(list[Stage])
+
+
+@dataclass(frozen=True)
+class _Site:
+    """Where a bundle is proven."""
+
+    bundle: Bundle
+    recorded: RecordedFiles
+    work: Path
+    pool: Pool
+    logs: Path
+    progress: Progress
+
+
+def prove_bundle(bundle: Bundle, mother: MotherSource | None, jobs: int, logs: Path, progress: Progress) -> Numerics:
+    """Check every file's sha256, run every artifact from where it lies, and repeat the stages if the mother is here.
+
+    Args:
+        mother: The mother with the checkpoint that the bundle was built from, and its data; None repeats no stage.
+
+    Raises:
+        RequestError: The recorded inputs are damaged, so that nothing can be proven.
+    """
+    members = bundle.manifest.members
+    recorded = _recorded(bundle)
+    with (
+        scratch_folder() as work,
+        ThreadPoolExecutor(max_workers=jobs) as preparers,
+        ThreadPoolExecutor(max_workers=2 * jobs) as provers,
+        Pool(jobs) as pool,
+    ):
+        site = _Site(bundle, recorded, work, pool, logs, progress)
+        join_inputs(work / "inputs.safetensors", recorded.inputs, recorded.held_out)
+        damage = {member.name: _golden_damage(bundle, member) for member in members}
+        stages: dict[str, Future[tuple[Stage, ...]]] = {}
+        if mother is not None:
+            whole = [member for member in members if not damage[member.name]]
+            stages = {member.name: preparers.submit(_prove_stages, site, mother, member) for member in whole}
+        runs = {
+            member.name: [
+                provers.submit(_prove_artifact, site, member, a, damage[member.name]) for a in member.artifacts
+            ]
+            for member in members
+        }
+        numbers = tuple(
+            MemberNumerics(
+                name=member.name,
+                stages=stages[member.name].result() if member.name in stages else (),
+                runs=tuple(run for future in runs[member.name] for run in future.result()),
+            )
+            for member in members
+        )
+    return Numerics(schema="1.0", members=numbers)
+
+
+def _recorded(bundle: Bundle) -> RecordedFiles:
+    """The bundle's recorded data, checked."""
+    recorded = bundle.manifest.recorded
+    sounds = [sound for member in bundle.manifest.members for sound in member.sounds]
+    for file in (recorded.inputs, recorded.held_out, recorded.extremes, *recorded.sounds, *sounds):
+        if file is not None and (damage := bundle.why_changed(file)):
+            raise RequestError(f"{bundle.root}: {damage}; build it again")
+    goldens = load_arrays(bundle.path(recorded.inputs))
+    wanted = [s.name for member in bundle.manifest.members for s in member.io.recorded_inputs]
+    missing = [name for name in wanted if name not in goldens]
+    if missing:
+        raise RequestError(f"{bundle.root}: {recorded.inputs.path} lacks input {missing[0]}; build it again")
+    return RecordedFiles(
+        inputs=bundle.path(recorded.inputs),
+        held_out=None if recorded.held_out is None else bundle.path(recorded.held_out),
+        extremes=bundle.path(recorded.extremes),
+    )
+
+
+def _golden_damage(bundle: Bundle, member: Member) -> str:
+    """Why the member's reference outputs can't be trusted; empty when they can."""
+    try:
+        for file in (member.golden, member.extremes):
+            if damage := bundle.why_changed(file):
+                return damage
+            arrays = load_arrays(bundle.path(file))
+            missing = [s.name for s in member.io.recorded_outputs if s.name not in arrays]
+            if missing:
+                return f"{file.path} lacks output {missing[0]}"
+    except RequestError as error:
+        return str(error)
+    return ""
+
+
+def _prove_stages(site: _Site, mother: MotherSource, member: Member) -> tuple[Stage, ...]:
+    """Make the member again from the mother, and compare what the bundle recorded with what the mother gives now."""
+    site.progress(member.name, "member", "extract, calibrate, bake")
+    workdir = site.work / member.name
+    args = {
+        **site.recorded.args(),
+        "config": member.config,
+        "options": member.options,
+        "batches": member.calibration_batches or None,
+        "calibrate": False,
+    }
+    answer = order(site.pool, "prepare", mother, args, workdir, site.logs / member.name / "member.log")
+    now, then = load_arrays(workdir / GOLDEN), load_arrays(site.bundle.path(member.golden))
+    recorded = Stage("recorded", worst_of([agreement(now[name], then[name]) for name in now]), "")
+    stages = judge_stages([recorded, *_STAGES.validate_python(answer["stages"])], member.tolerance)
+    site.progress(member.name, "member", first_divergence(stages) or "proven")
+    return stages
+
+
+def _prove_artifact(site: _Site, member: Member, artifact: Artifact, damage: str) -> tuple[ArtifactRun, ...]:
+    """Prove one artifact of a bundle, unless it or its reference is not what the manifest says."""
+    runs = _runs(site, member, artifact, damage)
+    site.progress(member.name, artifact.label, worst(runs).verdict)
+    return runs
+
+
+def _runs(site: _Site, member: Member, artifact: Artifact, damage: str) -> tuple[ArtifactRun, ...]:
+    bundle, recorded = site.bundle, site.recorded
+    if artifact.file is None or artifact.io is None:
+        return (not_run(artifact, artifact.status, artifact.reason),)
+    try:
+        if reason := damage or bundle.why_changed(artifact.file):
+            return (not_run(artifact, "failed", reason),)
+    except RequestError as error:
+        return (not_run(artifact, "failed", str(error)),)
+    site.progress(member.name, artifact.label, "verify")
+    file = File(artifact.format, bundle.path(artifact.file), artifact.io, member.io)
+    reference = Reference(
+        inputs=site.work / "inputs.safetensors",
+        golden=bundle.path(member.golden),
+        held_out=recorded.held_out,
+        metric=bundle.manifest.recorded.metric,
+        mother_metric=member.metric,
+        extremes=(recorded.extremes, bundle.path(member.extremes)),
+    )
+    workdir = site.work / member.name / artifact.label
+    log = site.logs / member.name / f"{artifact.label}.log"
+
+    def measure(runtime: Runtime) -> Measured:
+        return measure_artifact(site.pool, file, runtime, reference, workdir, log)
+
+    return run_everywhere(artifact, member.tolerance, measure)

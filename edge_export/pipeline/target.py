@@ -1,0 +1,160 @@
+"""`targets/*.toml`: what a platform gets, and how exact it must be."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+import edge_export
+from edge_export.errors import RequestError, one_line
+from edge_export.formats import FORMATS
+from edge_export.spec.fields import Name, Record, all_problems
+from edge_export.spec.tolerance import Tolerance
+
+
+class ArtifactPlan(Record):
+    """One artifact that every member is compiled to.
+
+    Attributes:
+        schemes: The ways to get to the precision, tried in this order until one holds the tolerance; empty for all
+            that the format has, from the one that changes most.
+        options: The format's own.
+    """
+
+    format: Name
+    backend: Name
+    precision: Name
+    schemes: tuple[Name, ...] = ()
+    options: dict[Name, bool | int | float | str] = Field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """ "executorch-xnnpack-fp32"."""
+        return f"{self.format}-{self.backend}-{self.precision}"
+
+    @property
+    def every_scheme(self) -> tuple[str, ...]:
+        """The schemes to try, in order; one empty name where there is only one way."""
+        known = FORMATS[self.format]
+        offered = tuple(scheme for scheme in known.precisions[self.precision] if scheme not in known.on_request)
+        return self.schemes or offered or ("",)
+
+
+class Target(Record):
+    """A platform.
+
+    Attributes:
+        mother: The catalog name that is built when none is asked for.
+        members: The members that are built when none are asked for, as on the command line.
+        calibration_batches: How many batches BatchNorm statistics are averaged over; all when None.
+        member: What the members' baker is told, such as `frames_per_call` and `gates` for a separator.
+        tolerances: Limits by format and precision; format "member" holds for every stage before an artifact.
+    """
+
+    name: Name
+    mother: Name
+    members: str
+    calibration_batches: Annotated[int, Field(ge=1)] | None = None
+    member: dict[Name, bool | int | float | str] = Field(default_factory=dict)
+    artifacts: tuple[ArtifactPlan, ...] = Field(min_length=1)
+    tolerances: dict[Name, dict[Name, Tolerance]]
+
+    def tolerance(self, format_name: str, precision: str) -> Tolerance:
+        """The limits of `format_name` at `precision`.
+
+        Raises:
+            RequestError: The target file has none.
+        """
+        try:
+            return self.tolerances[format_name][precision]
+        except KeyError:
+            raise RequestError(
+                f"target {self.name} has no tolerance for {format_name} at {precision}: "
+                f"add a table [tolerances.{format_name}.{precision}]"
+            ) from None
+
+
+FOLDER = Path(edge_export.__file__).parent / "targets"
+
+
+def target_names() -> list[str]:
+    """The names of the shipped targets."""
+    return sorted(p.stem for p in FOLDER.glob("*.toml"))
+
+
+def read_target(name: str) -> Target:
+    """The target called `name`, or the one in the file `name` when it ends in ".toml".
+
+    Raises:
+        RequestError: There is none, or its file is not valid; every problem is named.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+    elif name in target_names():
+        path = FOLDER / f"{name}.toml"
+    else:
+        close = difflib.get_close_matches(name, target_names(), 1)
+        hint = f"did you mean {close[0]}?" if close else f"take one of {', '.join(target_names())}, or a .toml file"
+        raise RequestError(f"there is no target {one_line(repr(name), 80)}: {hint}")
+    try:
+        with path.open("rb") as stream:
+            target = Target.model_validate(tomllib.load(stream))
+    except OSError as error:
+        raise RequestError(f"target file {path} can't be read ({one_line(error.strerror)}): check --target") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestError(f"target file {path} is no TOML ({one_line(error)}): mend it") from error
+    except ValidationError as error:
+        raise all_problems(path, error) from error
+    _check_plans(path, target)
+    return target
+
+
+def at_precisions(target: Target, precisions: list[str]) -> Target:
+    """`target` with an artifact at each of `precisions` for each of its formats that offers it.
+
+    Raises:
+        RequestError: No format of the target offers one of them, or the target has no tolerance for it.
+    """
+    plans: dict[str, ArtifactPlan] = {}
+    stated = {plan.label: plan for plan in target.artifacts}
+    for precision in precisions:
+        offered = [plan for plan in target.artifacts if precision in FORMATS[plan.format].precisions]
+        if not offered:
+            known = dict.fromkeys(p for plan in target.artifacts for p in FORMATS[plan.format].precisions)
+            raise RequestError(f"--precision {one_line(precision, 40)}: target {target.name} has {', '.join(known)}")
+        for plan in offered:
+            derived = plan.model_copy(update={"precision": precision, "schemes": ()})
+            plans.setdefault(derived.label, stated.get(derived.label, derived))
+    for plan in plans.values():
+        target.tolerance(plan.format, plan.precision)
+    return target.model_copy(update={"artifacts": tuple(plans.values())})
+
+
+def _check_plans(path: Path, target: Target) -> None:
+    """Collect what the schema can't see: artifacts twice, or without tolerance, or that no converter makes."""
+    problems = []
+    seen = set()
+    for plan in target.artifacts:
+        known = FORMATS.get(plan.format)
+        if known is None:
+            problems.append(f"format {plan.format!r} is none of {', '.join(FORMATS)}")
+        elif plan.backend not in known.backends:
+            problems.append(f"{plan.format} has no backend {plan.backend!r}, only {', '.join(known.backends)}")
+        elif plan.precision not in known.precisions:
+            problems.append(f"{plan.format} has no precision {plan.precision!r}, only {', '.join(known.precisions)}")
+        elif plan.precision not in target.tolerances.get(plan.format, {}):
+            problems.append(f"{plan.label} has no table [tolerances.{plan.format}.{plan.precision}]")
+        elif unknown := [s for s in plan.schemes if s not in known.precisions[plan.precision]]:
+            known_schemes = ", ".join(known.precisions[plan.precision]) or "none"
+            problems.append(f"{plan.label} has no scheme {unknown[0]!r}, only {known_schemes}")
+        if plan.label in seen:
+            problems.append(f"{plan.label} stands there twice")
+        seen.add(plan.label)
+    if "fp32" not in target.tolerances.get("member", {}):
+        problems.append("there is no table [tolerances.member.fp32]")
+    if problems:
+        raise RequestError(f"{path} is not valid: {'; '.join(problems)}")

@@ -1,0 +1,50 @@
+"""Write stems beside each other or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from edge_export.errors import RequestError, one_line
+from edge_export.files.arrays import Array
+
+
+def check_folder(folder: Path, names: list[str], source: Path) -> None:
+    """RequestError unless files `names` can be written to `folder` without touching `source`."""
+    if folder.exists() and not folder.is_dir():
+        raise RequestError(f"{folder} is a file: give a folder for the stems")
+    for name in names:
+        path = folder / name
+        if path.is_dir():
+            raise RequestError(f"{path} is a folder: give another folder for the stems")
+        if path.exists() and path.samefile(source):
+            raise RequestError(f"{source} would be overwritten: give another folder for the stems")
+
+
+def write_stems(folder: Path, stems: dict[str, Array], sample_rate: int, subtype: str) -> None:
+    """Write `NAME.wav` for each of `stems` `(channels, samples)`, all or none; files of these names are replaced.
+
+    Raises:
+        RequestError: The folder can't be written.
+    """
+    import soundfile
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    except OSError as error:
+        raise RequestError(f"{folder.parent} can't be written ({one_line(error.strerror)}): give another") from error
+    try:
+        for name, audio in stems.items():
+            clipped = audio if subtype in ("FLOAT", "DOUBLE") else np.clip(audio, -1.0, 1.0)
+            soundfile.write(staged / f"{name}.wav", clipped.T, sample_rate, subtype=subtype)
+        folder.mkdir(exist_ok=True)
+        for name in stems:
+            (staged / f"{name}.wav").replace(folder / f"{name}.wav")
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise RequestError(f"{folder} can't be written ({one_line(error, 120)}): give another folder") from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)

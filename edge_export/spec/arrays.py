@@ -1,0 +1,59 @@
+"""Arrays at the door of a runtime: checked against what the artifact takes, and moved between layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from edge_export.files.arrays import Array
+from edge_export.spec.tensors import IOSpec, TensorSpec
+
+Run = Callable[[dict[str, Array]], dict[str, Array]]
+"""From arrays by input name to arrays by output name, in the artifact's own shapes and layouts."""
+
+
+def check_inputs(io: IOSpec, inputs: Mapping[str, Array]) -> None:
+    """Compare `inputs` with what an artifact takes.
+
+    Raises:
+        ValueError: Naming every input that is missing, unknown, or of another shape or type.
+    """
+    names = [spec.name for spec in io.inputs]
+    problems = [f"there is no input {name}, only {', '.join(names)}" for name in inputs if name not in names]
+    for spec in io.inputs:
+        if spec.name not in inputs:
+            problems.append(f"input {spec.name} is missing")
+        else:
+            problems += _differences("input", spec, inputs[spec.name])
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
+def check_outputs(io: IOSpec, outputs: Mapping[str, Array]) -> None:
+    """Compare what an artifact gave with what it should give; ValueError as in `check_inputs`."""
+    problems = [problem for spec in io.outputs for problem in _differences("output", spec, outputs[spec.name])]
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
+def to_layout(array: Array, source: str, target: str) -> Array:
+    """Move the axes of `array` from layout `source` to `target`, such as "NCHW" to "NHWC"; contiguous.
+
+    Raises:
+        ValueError: The layouts do not have the same axes, or not those of the array.
+    """
+    if source == target:
+        return array
+    if sorted(source) != sorted(target) or len(source) != array.ndim or len(set(source)) != len(source):
+        raise ValueError(f"an array of shape {list(array.shape)} cannot go from layout {source!r} to {target!r}")
+    return np.ascontiguousarray(array.transpose([source.index(axis) for axis in target]))
+
+
+def _differences(side: str, spec: TensorSpec, array: Array) -> list[str]:
+    if array.shape == spec.shape and array.dtype.name == spec.dtype:
+        return []
+    return [
+        f"{side} {spec.name} is {array.dtype.name} {list(array.shape)}, not {spec.dtype} {list(spec.shape)}"
+        + (f" ({spec.layout})" if spec.layout else "")
+    ]

@@ -1,0 +1,38 @@
+"""Field types that every file from outside is checked with, and one message for all that is wrong in one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+
+from edge_export.errors import RequestError
+from edge_export.spec.io_json import io_from_json, io_to_json
+from edge_export.spec.tensors import IOSpec
+
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,119}"
+
+Name = Annotated[str, Field(pattern=rf"^{_NAME}$")]
+RelativePath = Annotated[str, Field(pattern=rf"^{_NAME}(/{_NAME}){{0,7}}$", max_length=400)]
+"""A path inside the bundle: no part starts with a dot, so none is `..`, and none is absolute."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, Field(max_length=2000)]
+IO = Annotated[
+    IOSpec,
+    PlainValidator(lambda value: value if isinstance(value, IOSpec) else io_from_json(value)),
+    PlainSerializer(io_to_json),
+]
+
+
+class Record(BaseModel):
+    """Frozen, and nothing unknown is let in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def all_problems(path: Path, error: ValidationError) -> RequestError:
+    """Every problem of the file at `path` in one line."""
+    problems = [f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
+    shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
+    return RequestError(f"{path} is not valid: {shown}")

@@ -1,0 +1,147 @@
+"""The same tasks on other machines: the workers of a Dask scheduler take them, and no file system is shared."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any
+
+from edge_export.workers.cluster.connection import connect
+from edge_export.workers.cluster.file_tree import Parcel
+from edge_export.workers.cluster.messages import Order, deliver, make_order, require_declared
+from edge_export.workers.cluster.worker import end, keep, perform
+from edge_export.workers.process import WorkerError
+
+RETRIES = 2
+"""How often a task is tried again that failed outside of our own worker process, such as on a full disk."""
+PATIENCE_S = 120.0
+"""How long a task waits while the cluster has no workers at all."""
+HELD_BYTES = 512 << 20
+"""How much is left on the cluster for the next tasks; what was used least recently is sent again when needed."""
+_POLL_S = 5.0
+_AGAIN = "mend that and build again, finished steps are kept in the cache"
+
+
+class ClusterLost(Exception):
+    """There is no cluster any more: no verdict on any artifact, but the end of the build. The message is one line."""
+
+
+class ClusterPool:
+    """A `Pool` on a Dask cluster: each task runs in a worker process of ours, on whatever machine has room.
+
+    What a task reads travels there; what it writes and prints comes back to where a local task would have put it. When
+    a machine dies, Dask gives its tasks to another one.
+
+    Args:
+        address: The scheduler's, such as "tcp://10.0.0.5:8786".
+        jobs: How many tasks run at once; as many as the cluster has threads when None.
+
+    Raises:
+        RequestError: The cluster can't be used; see `connect`.
+    """
+
+    def __init__(self, address: str, jobs: int | None = None) -> None:
+        self._address = address
+        self._build = uuid.uuid4().hex
+        self._client = connect(address)
+        import dask  # only here: `connect` has made sure that it is there
+
+        dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"})  # a task may hold a large file
+        self._executor = self._client.get_executor(pure=False, retries=RETRIES)
+        self.jobs = jobs or sum(self._client.nthreads().values())
+        self._threads = ThreadPoolExecutor(self.jobs)
+        self._lock = Lock()
+        self._held: OrderedDict[str, tuple[Any, int]] = OrderedDict()
+        self._closed = False
+
+    def submit(
+        self, task: str, args: Mapping[str, Any], *, kind: str, timeout_s: float, log: Path
+    ) -> Future[dict[str, Any]]:
+        """Queue a task of the table `PATHS`; all else as in `Pool.submit`."""
+        plain = json.loads(json.dumps(args))  # raises here, where the caller can see it, and not in a thread
+        require_declared(task, plain)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if self._closed:
+            raise RuntimeError("the pool is closed")
+        return self._threads.submit(self._perform, task, plain, kind, timeout_s, log)
+
+    def close(self) -> None:
+        """End everything there; tasks that have not finished fail with `WorkerError`, reason "closed"."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._executor.shutdown(wait=False)
+        if self._client.status == "running":  # else the cluster is gone, and its workers clean up after themselves
+            with suppress(OSError, TimeoutError):
+                self._client.run(end, self._build, on_error="ignore")
+        self._threads.shutdown()
+        self._held.clear()
+        self._client.close()
+
+    def __enter__(self) -> ClusterPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _perform(self, task: str, args: dict[str, Any], kind: str, timeout_s: float, log: Path) -> dict[str, Any]:
+        order = make_order(self._build, task, args, kind, timeout_s)
+        return deliver(order, self._outcome(task, order), log)
+
+    def _outcome(self, task: str, order: Order) -> dict[str, Any]:
+        """What a task gave, on whichever worker; see `cluster_worker.perform`.
+
+        Raises:
+            WorkerError: No worker could tell.
+            ClusterLost: There is no scheduler or no worker any more.
+        """
+        from distributed.scheduler import KilledWorker
+
+        try:
+            waiting = self._executor.submit(perform, order.text, *(self._hold(*each) for each in order.parcels))
+            self._wait(waiting)
+            outcome: dict[str, Any] = waiting.result()
+            return outcome
+        except ClusterLost:
+            raise
+        except (Exception, CancelledError) as error:
+            if self._closed:
+                raise WorkerError(f"{task} was stopped", "closed") from None
+            if isinstance(error, CancelledError) or self._client.status != "running":
+                raise ClusterLost(f"the scheduler {self._address} was lost: {_AGAIN}") from None
+            reason = "crash" if isinstance(error, KilledWorker) else "exception"
+            raise WorkerError(f"{type(error).__name__}: {error}", reason) from error
+
+    def _wait(self, waiting: Future[dict[str, Any]]) -> None:
+        """Wait for a task; ClusterLost when there is nobody who could do it."""
+        seen = time.monotonic()
+        while not wait([waiting], timeout=_POLL_S).done:
+            if self._client.scheduler_info()["workers"]:
+                seen = time.monotonic()
+            elif time.monotonic() - seen > PATIENCE_S:
+                waiting.cancel()
+                raise ClusterLost(f"the scheduler {self._address} has had no workers for {PATIENCE_S:g} s: {_AGAIN}")
+
+    def _hold(self, digest: str, parcel: Parcel | None) -> Any:
+        """A Dask future of files, sent only if they aren't there. Dask sends them again where a worker lost them."""
+        if parcel is None:
+            return None
+        with self._lock:
+            future, _ = self._held.pop(digest, (None, 0))
+            if future is None or future.status not in ("pending", "finished"):
+                future = self._client.submit(keep, parcel, key=f"edge_export-{digest}", pure=False)
+            self._held[digest] = future, sum(map(len, parcel.values()))
+            while sum(size for _, size in self._held.values()) > HELD_BYTES and len(self._held) > 1:
+                self._held.popitem(last=False)
+        return future

@@ -1,0 +1,79 @@
+"""The digits' recordings: real, held apart, the same in each run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from edge_export.data import DATA, RECORDINGS, open_data, recordings_for, resolve
+from edge_export.errors import RequestError
+from edge_export.mothers.catalog import CATALOG
+from edge_export.training.train import TRAININGS
+
+
+def write_class_folders(folder: Path, count: int = 8) -> Path:
+    """A few noisy images in each of the folders 0 to 9."""
+    rng = np.random.default_rng(0)
+    for label in range(10):
+        (folder / str(label)).mkdir(parents=True)
+        for number in range(count):
+            pixels = rng.integers(0, 100, (20, 16, 3), dtype=np.uint8)
+            pixels[label : label + 3] = 255
+            Image.fromarray(pixels).save(folder / str(label) / f"{number}.png")
+    return folder
+
+
+def test_digits_are_split_by_class_with_nothing_in_common() -> None:
+    data = open_data("digits")
+    assert data.train_images.shape[1:] == (1, 32, 32)
+    assert len(data.train_images) + len(data.held_out_images) == 1797
+    assert 0.0 <= data.train_images.min() < data.train_images.max() <= 1.0
+    shares = data.held_out_targets.bincount() / torch.cat([data.train_targets, data.held_out_targets]).bincount()
+    assert ((shares > 0.2) & (shares < 0.3)).all()
+    seen = {image.numpy().tobytes() for image in data.train_images}
+    assert not any(image.numpy().tobytes() in seen for image in data.held_out_images)
+
+
+def test_recordings_calibrate_on_training_images_and_prove_on_held_out_ones() -> None:
+    data, recordings = open_data("digits"), recordings_for("digits")
+    assert recordings is not None
+    assert torch.equal(torch.cat([batch for (batch,) in recordings.batches]), data.train_images)
+    assert torch.equal(recordings.goldens[0], data.held_out_images[:64])
+    assert torch.equal(recordings.held_out[0], data.held_out_images)
+    assert torch.equal(recordings.targets, data.held_out_targets)
+    assert len(set(recordings.targets[:64].tolist())) == 10, "the goldens show every digit"
+    assert recordings.metric == "top1"
+
+
+def test_class_folders_of_images_are_data_too(tmp_path: Path) -> None:
+    data = open_data("digits", str(write_class_folders(tmp_path / "mine")))
+    assert data.train_images.shape == (60, 1, 32, 32)
+    assert data.held_out_images.shape == (20, 1, 32, 32)
+    assert data.train_images.max() == 1.0
+    assert data.train_targets.bincount().tolist() == [6] * 10
+
+
+def test_folders_that_hold_something_else_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"0 images in .*0; give a folder for each of 0, 1"):
+        open_data("digits", str(tmp_path / "none"))
+    folder = write_class_folders(tmp_path / "mine")
+    (folder / "3" / "broken.png").write_bytes(b"not an image")
+    with pytest.raises(RequestError, match=r"broken\.png: not an image"):
+        open_data("digits", str(folder))
+
+
+def test_a_mother_without_data() -> None:
+    assert recordings_for("us_mobilenet_v1") is None
+    with pytest.raises(RequestError, match="us_mobilenet_v1: nothing to train it on"):
+        open_data("us_mobilenet_v1")
+
+
+def test_the_tables_name_mothers_of_the_catalog_and_functions_that_exist() -> None:
+    assert set(RECORDINGS) <= set(CATALOG)
+    assert set(TRAININGS) == set(DATA) <= set(CATALOG)
+    targets = [*RECORDINGS.values(), *DATA.values(), *(training.task for training in TRAININGS.values())]
+    assert all(callable(resolve(target)) for target in targets)

@@ -1,0 +1,31 @@
+"""Folders change places in one step."""
+
+from __future__ import annotations
+
+from edge_export.files import exchange as swap
+
+
+def folder(path, content):
+    path.mkdir()
+    (path / "file").write_text(content)
+    return path
+
+
+def test_exchange(tmp_path):
+    one, other = folder(tmp_path / "one", "1"), folder(tmp_path / "other", "2")
+    if swap.exchange(one, other):
+        assert (one / "file").read_text() == "2"
+        assert (other / "file").read_text() == "1"
+
+
+def test_without_an_exchange_two_renames_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(swap, "exchange", lambda one, other: False)
+    staged, final = folder(tmp_path / "staged", "new"), folder(tmp_path / "final", "old")
+    swap.put_in_place(staged, final)
+    assert (final / "file").read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["final"]
+
+
+def test_where_nothing_was(tmp_path):
+    swap.put_in_place(folder(tmp_path / "staged", "new"), tmp_path / "final")
+    assert (tmp_path / "final" / "file").read_text() == "new"

@@ -1,0 +1,83 @@
+"""The first scheme that holds is taken; those that did not are recorded, with what they lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGET = """
+name = "board"
+mother = "digits"
+members = "0.25"
+calibration_batches = 16
+[[artifacts]]
+format = "tflite"
+backend = "builtin"
+precision = "int8"
+schemes = ["dynamic", "weight_only"]
+[tolerances.member.fp32]
+snr_db = 90
+max_abs_of_peak = 1e-4
+[tolerances.tflite.int8]
+snr_db = 20
+max_abs_of_peak = 0.5
+metric_drop = { top1 = 1.0 }
+extremes_of_peak = 1.0
+"""
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """Builds member 0.25 of digits for a target; the builds share a cache."""
+    folder = tmp_path_factory.mktemp("schemes")
+
+    def run(target: str) -> tuple[int, dict]:
+        (folder / "board.toml").write_text(target)
+        call = [sys.executable, "-m", "edge_export", "build", "--target", "board.toml", "--out", "b", "--json"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "EDGE_EXPORT_CACHE": str(folder / "cache")}
+        done = subprocess.run(
+            call, cwd=folder, env=environment, capture_output=True, text=True, timeout=900, check=False
+        )
+        assert done.stdout, done.stderr
+        ((artifact,),) = [member["artifacts"] for member in json.loads(done.stdout)["members"]]
+        return done.returncode, artifact
+
+    return run
+
+
+@pytest.mark.slow
+def test_the_first_scheme_that_holds_is_taken(build):
+    code, artifact = build(TARGET)
+    assert (code, artifact["status"], artifact["scheme"], artifact["attempts"]) == (0, "passed", "dynamic", [])
+    (run,) = artifact["runs"][:1]
+    assert run["metric"]["mother"] - run["metric"]["artifact"] <= 1.0
+    assert run["repeatable"]
+    assert [extreme["name"] for extreme in run["extremes"]][:2] == ["recorded", "silence"]
+    assert [stage["name"] for stage in run["stages"]] == ["onnx"]
+
+
+@pytest.mark.slow
+def test_where_none_holds_the_build_fails_with_what_each_lost(build):
+    """A loss of less than -50 points is what no scheme can hold."""
+    code, artifact = build(TARGET.replace("top1 = 1.0", "top1 = -50.0"))
+    assert (code, artifact["status"], artifact["scheme"]) == (1, "failed", "weight_only")
+    (attempt,) = artifact["attempts"]
+    assert attempt["scheme"] == "dynamic"
+    for reason in (attempt["reason"], artifact["reason"]):
+        assert "top1 fell from 99.56 to 9" in reason
+        assert "points, more than -50" in reason
+
+
+@pytest.mark.slow
+def test_a_scheme_that_does_not_compile_gives_way_to_the_next(build):
+    """Of the smallest member, what static quantization writes beside the weights takes more room than it saves."""
+    code, artifact = build(TARGET.replace('schemes = ["dynamic"', 'schemes = ["static", "dynamic"'))
+    assert (code, artifact["scheme"]) == (0, "dynamic")
+    assert [attempt["scheme"] for attempt in artifact["attempts"]] == ["static"]
+    assert "of float32, not at most 0.35" in artifact["attempts"][0]["reason"]

@@ -1,0 +1,112 @@
+"""Agreement and task metrics, with cases that must fail."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_export.spec.agreement import SNR_LIMIT_DB, TASK_METRICS, agreement, mixture_si_sdr, si_sdr, top1, worst_of
+from edge_export.spec.tolerance import Tolerance, why_metric_not, why_not
+
+REFERENCE = np.random.default_rng(0).standard_normal((64, 10)).astype(np.float32)
+TIGHT = Tolerance(snr_db=90, max_abs_of_peak=1e-4, metric_drop={"top1": 0.0})
+
+
+def test_equal_results_agree_wholly():
+    found = agreement(REFERENCE, REFERENCE.copy(), scores=True)
+    assert (found.snr_db, found.max_abs, found.top1_agreement) == (SNR_LIMIT_DB, 0.0, 1.0)
+    assert why_not(found, TIGHT) is None
+
+
+def test_snr_of_known_noise():
+    noise = 1e-3 * REFERENCE
+    assert agreement(REFERENCE, REFERENCE + noise).snr_db == pytest.approx(60.0, abs=0.01)
+
+
+def one_weight_off(result):
+    result[3, 2] += 0.01 * np.abs(result).max()
+
+
+def swapped(result):
+    result[:, [0, 1]] = result[:, [1, 0]]
+
+
+def shifted(result):
+    result += 1e-3
+
+
+@pytest.mark.parametrize("fault", [one_weight_off, swapped, shifted])
+def test_a_fault_is_caught(fault):
+    result = REFERENCE.copy()
+    fault(result)
+    assert why_not(agreement(REFERENCE, result), TIGHT)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_never_passes(value):
+    result = REFERENCE.copy()
+    result[5, 5] = value
+    found = agreement(REFERENCE, result, scores=True)
+    assert why_not(found, Tolerance(snr_db=0, max_abs_of_peak=1)) == "the result holds NaN or infinite values"
+    reference = result.copy()
+    assert why_not(agreement(reference, result), Tolerance(snr_db=0, max_abs_of_peak=1))
+
+
+def test_of_several_outputs_neither_the_noise_nor_the_error_of_one_is_hidden_by_another():
+    noisy, pointed = REFERENCE * (1 + 8e-5), REFERENCE.copy()
+    pointed[5, 5] += 2e-4 * np.abs(REFERENCE).max()
+    agreements = [agreement(REFERENCE, noisy, scores=True), agreement(REFERENCE, pointed)]
+    tolerance = Tolerance(snr_db=60, max_abs_of_peak=1e-4)
+    assert agreements[0].snr_db < agreements[1].snr_db
+    assert why_not(agreements[0], tolerance) is None
+    assert "max abs error" in why_not(worst_of(agreements), tolerance)
+    found = worst_of([agreements[1], agreement(REFERENCE, REFERENCE * 0.5)])
+    assert found.snr_db == pytest.approx(6.0, abs=0.1)
+    assert worst_of(agreements).top1_agreement == 1.0
+    broken = agreement(REFERENCE, np.full_like(REFERENCE, np.nan))
+    assert worst_of([agreements[0], broken]).max_abs is None
+
+
+def test_a_silent_reference_allows_nothing_else():
+    silence = np.zeros((2, 3), np.float32)
+    assert why_not(agreement(silence, silence), TIGHT) is None
+    assert why_not(agreement(silence, silence + 1e-9), TIGHT)
+
+
+def test_shapes_must_match():
+    with pytest.raises(ValueError, match=r"\(64, 9\)"):
+        agreement(REFERENCE, REFERENCE[:, :9])
+
+
+def test_top1_counts_what_is_not_finite_as_wrong():
+    scores = np.eye(4)
+    assert top1(scores, np.arange(4)) == 100.0
+    scores[2, 0] = np.nan
+    assert top1(scores, np.arange(4)) == 75.0
+
+
+def test_si_sdr_of_known_noise_whatever_the_scale():
+    rng = np.random.default_rng(0)
+    targets = rng.standard_normal((3, 2, 1, 4000)).astype(np.float32)
+    targets -= targets.mean(-1, keepdims=True)
+    noise = rng.standard_normal((3, 1, 4000))
+    vocals = targets[:, 0].astype(np.float64)
+    noise -= (noise * vocals).sum(-1, keepdims=True) / np.square(vocals).sum(-1, keepdims=True) * vocals
+    noise *= np.sqrt(np.square(vocals).sum(-1, keepdims=True) / np.square(noise).sum(-1, keepdims=True)) / 10
+    stems = targets.copy()
+    stems[:, 0] = 0.3 * (vocals + noise)
+    assert si_sdr(stems, targets) == pytest.approx(20.0, abs=0.01)
+    stems[1, 0, 0, 7] = np.nan
+    assert si_sdr(stems, targets) == -SNR_LIMIT_DB
+
+
+def test_the_mixture_is_what_doing_nothing_gives():
+    targets = np.stack([np.sin(np.arange(8000) * 0.1), np.cos(np.arange(8000) * 0.1)])[None, :, None]
+    assert mixture_si_sdr(targets) == pytest.approx(0.0, abs=0.1)
+    assert TASK_METRICS["si_sdr"].baseline is mixture_si_sdr
+
+
+def test_metric_drop():
+    assert why_metric_not("top1", 98.0, 98.0, "points", TIGHT) is None
+    assert why_metric_not("top1", 98.0, 97.9, "points", TIGHT) == "top1 fell from 98.00 to 97.90 points, more than 0"
+    assert why_metric_not("top1", 98.0, float("nan"), "points", TIGHT)
