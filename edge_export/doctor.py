@@ -17,25 +17,17 @@ from edge_export.files.arrays import save_arrays
 from edge_export.files.owned import scratch_folder
 from edge_export.formats import FORMATS
 from edge_export.formats.compile import compile_in_worker
-from edge_export.formats.compiled import Compiled
-from edge_export.formats.tflite import tensorflow_route
-from edge_export.runtimes import RUNTIMES, Runtime, why_unavailable
+from edge_export.formats.compile_task import CompileAnswer, CompileRequest, Options
+from edge_export.runtimes import Runtime, why_unavailable
+from edge_export.runtimes.run import CompiledFile
 from edge_export.spec.tensors import IOSpec, TensorSpec
 from edge_export.spec.tolerance import Tolerance
-from edge_export.verify.artifact import File, Reference, measure_artifact, why_wrong
+from edge_export.verify.artifact import Reference, measure_artifact, why_wrong
 from edge_export.workers import Pool, WorkerError
 from edge_export.workers.environments import ENVIRONMENTS, environment_folder, interpreter
 
-# What converts to each format first, then what it needs: versions that are known to work together.
-PACKAGES: dict[str, tuple[str, ...]] = {
-    "executorch": ("executorch==1.4.1", "torch==2.13.0"),
-    "coreml": ("coremltools==9.0", "torch==2.13.0", "numpy==2.2.6"),
-    "tflite": ("onnx2tf==2.6.9", "onnx==1.20.1", "onnxscript==0.6.2", "ai-edge-litert==2.1.2"),
-}
 IO = IOSpec((TensorSpec("image", (1, 3, 8, 8), layout="NCHW"),), (TensorSpec("scores", (1, 4)),))
-OWN_ROUTE: dict[str, dict[str, object]] = {"tflite": {"route": tensorflow_route.DIRECT}}
-"""Options that keep a converter from leaving its work to another."""
-SET_UP = "python -m edge_export doctor --setup"
+SET_UP = "edge_export doctor --setup"
 TOLERANCE = Tolerance(snr_db=90, max_abs_of_peak=1e-4)
 
 
@@ -59,41 +51,47 @@ class Check:
     seconds: float
 
 
-def checkup(jobs: int, logs: Path, told: Callable[[str], None]) -> list[Check]:
+def checkup(jobs: int, logs: Path, report: Callable[[str], None]) -> list[Check]:
     """Convert and run a small network in every format, and in every isolated environment that is set up.
 
     Args:
         jobs: Workers at work at once.
-        told: Is told what is being tried.
+        report: Is told what is being tried.
     """
     with scratch_folder() as scratch, Pool(jobs) as pool:
-        bench = _Bench(pool, scratch, _network(scratch), logs, told)
-        checks = [check for name in FORMATS for check in _try_format(name, bench)]
-        return [*checks, _try_tensorflow(bench)]
+        trial = _Trial(pool, scratch, _network(scratch), logs, report)
+        checks = [check for name in FORMATS for check in _try_format(name, trial)]
+        environments = [(name, environment) for name in FORMATS for environment in FORMATS[name].environments]
+        return [*checks, *(_try_environment(*each, trial) for each in environments)]
 
 
 @dataclass(frozen=True)
-class _Bench:
+class _Trial:
     """What every check needs; `scratch` holds the network and takes the files."""
 
     pool: Pool
     scratch: Path
     reference: Reference
     logs: Path
-    told: Callable[[str], None]
+    report: Callable[[str], None]
 
-    def convert(self, format_name: str, options: dict[str, object]) -> Compiled:
+    def folder(self, format_name: str) -> Path:
+        return self.scratch / format_name
+
+    def log(self, format_name: str) -> Path:
+        return self.logs / f"{format_name}.log"
+
+    def convert(self, format_name: str, options: Options) -> CompileAnswer:
         """The network in a format; WorkerError when it can't be converted."""
-        return compile_in_worker(
-            self.pool,
-            format_name=format_name,
+        request = CompileRequest(
+            format=format_name,
             precision="fp32",
             options=options,
             program=self.scratch / "network.pt2",
             io=IO,
-            workdir=self.scratch / format_name,
-            log=self.logs / f"{format_name}.log",
+            workdir=self.folder(format_name),
         )
+        return compile_in_worker(self.pool, request, self.log(format_name))
 
 
 def _network(scratch: Path) -> Reference:
@@ -112,38 +110,38 @@ def _network(scratch: Path) -> Reference:
     save_arrays(inputs, {"image": images.numpy()})
     with torch.no_grad():
         save_arrays(golden, {"scores": network(images).numpy()})
-    return Reference(inputs, golden, None, "top1", None, extremes=None)
+    return Reference(inputs, golden, None, "top1", "points", None, extremes=None)
 
 
-def _try_format(name: str, bench: _Bench) -> Iterator[Check]:
+def _try_format(name: str, trial: _Trial) -> Iterator[Check]:
     """The converter of a format, then its runtimes if there is anything to run."""
-    started = time.monotonic()
-    bench.told(f"converting to {name}")
-    again = f"pip install {' '.join(PACKAGES[name])}; the log is {bench.logs / name}.log"
-    converter = _installed(PACKAGES[name][0].partition("==")[0])
+    started, known = time.monotonic(), FORMATS[name]
+    trial.report(f"converting to {name}")
+    again = f"pip install {' '.join(known.packages)}; the log is {trial.log(name)}"
+    converter = _installed(known.packages[0].partition("==")[0])
     try:
-        compiled = bench.convert(name, OWN_ROUTE.get(name, {}))
+        compiled = trial.convert(name, dict(known.direct))
     except WorkerError as error:
         yield _check("converter", name, converter, started, False, str(error), again)
         return
-    yield _check("converter", name, converter, started, True, f"a network of 2 layers became {compiled.path.name}")
-    for runtime in RUNTIMES[name]:
+    yield _check("converter", name, converter, started, True, f"a network of 2 layers became {compiled.file}")
+    for runtime in known.runtimes:
         if not runtime.environment or interpreter(runtime.environment):
             remedy = _set_up_again(runtime.environment) if runtime.environment else again
-            yield _try_runtime(name, runtime, compiled, bench, remedy)
+            yield _try_runtime(name, runtime, compiled, trial, remedy)
 
 
-def _try_runtime(format_name: str, runtime: Runtime, compiled: Compiled, bench: _Bench, again: str) -> Check:
+def _try_runtime(format_name: str, runtime: Runtime, compiled: CompileAnswer, trial: _Trial, again: str) -> Check:
     """One runtime, on a file that the format's converter has just made."""
     started = time.monotonic()
     if reason := why_unavailable(runtime):
         remedy = "nothing to mend here: run `verify` on such a machine"
         return _check("runtime", runtime.name, "", started, None, reason, remedy)
-    bench.told(f"running in {runtime.name}")
-    file = File(format_name, compiled.path, compiled.io, IO)
-    log = bench.logs / f"{format_name}.log"
+    trial.report(f"running in {runtime.name}")
+    folder = trial.folder(format_name)
+    file = CompiledFile(format=format_name, path=folder / compiled.file, io=compiled.io, member_io=IO)
     try:
-        measured = measure_artifact(bench.pool, file, runtime, bench.reference, bench.scratch / format_name, log)
+        measured = measure_artifact(trial.pool, file, runtime, trial.reference, folder, trial.log(format_name))
     except WorkerError as error:
         return _check("runtime", runtime.name, "", started, False, str(error), again)
     version = measured.runtime.removeprefix(runtime.name).strip()
@@ -153,19 +151,19 @@ def _try_runtime(format_name: str, runtime: Runtime, compiled: Compiled, bench: 
     return _check("runtime", runtime.name, version, started, True, detail)
 
 
-def _try_tensorflow(bench: _Bench) -> Check:
-    """TensorFlow's environment, by a conversion there."""
-    name, started = tensorflow_route.ENVIRONMENT, time.monotonic()
+def _try_environment(format_name: str, name: str, trial: _Trial) -> Check:
+    """An isolated environment, by a conversion there."""
+    started = time.monotonic()
     if interpreter(name) is None:
         wanted = ENVIRONMENTS[name].description
         return _check("environment", name, "", started, None, "not set up", f"`{SET_UP} {name}` for {wanted}")
-    bench.told(f"converting in the environment {name}")
+    trial.report(f"converting in the environment {name}")
     try:
-        compiled = bench.convert("tflite", {"route": tensorflow_route.BY_TENSORFLOW})
+        compiled = trial.convert(format_name, dict(FORMATS[format_name].environments[name]))
     except WorkerError as error:
         return _check("environment", name, "", started, False, str(error), _set_up_again(name))
-    version = f"tensorflow {compiled.tools['tensorflow']}"
-    return _check("environment", name, version, started, True, f"a network of 2 layers became {compiled.path.name}")
+    version = f"{name} {compiled.tools[name]}"
+    return _check("environment", name, version, started, True, f"a network of 2 layers became {compiled.file}")
 
 
 def _set_up_again(environment: str) -> str:

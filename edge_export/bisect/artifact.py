@@ -1,122 +1,143 @@
-"""Ask worker processes to look inside a member's stages and its compiled files."""
+"""Ask worker processes to look inside a compiled file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter
-
-from edge_export.bisect.executorch_prefixes import FORMAT as EXECUTORCH
-from edge_export.bisect.executorch_prefixes import Lowering, Told, bisect_executorch
-from edge_export.bisect.files import INSIDE
+from edge_export.bisect.files import BISECT_FILE, BisectFileRequest
+from edge_export.bisect.prefixes import Lowering, Report, bisect_by_prefixes
 from edge_export.bisect.values import Bisection
+from edge_export.files.arrays import load_arrays, save_arrays
+from edge_export.files.owned import scratch_folder
+from edge_export.formats import format_named
 from edge_export.formats.compile import compile_in_worker
-from edge_export.formats.compiled import Compiled
+from edge_export.formats.compile_task import CompileAnswer, CompileRequest, Options
 from edge_export.formats.program import CALIBRATION, PROGRAM
-from edge_export.spec.io_json import io_to_json
+from edge_export.runtimes.run import CompiledFile
 from edge_export.spec.tolerance import Tolerance
-from edge_export.verify.artifact import File
+from edge_export.verify.compare import match_file
 from edge_export.workers import Pool, WorkerError
 
 TIMEOUT_S = 900.0
 KIND = "bisect"
-_BISECTION = TypeAdapter(Bisection)
 SAMPLES = "samples.safetensors"
 """A few inputs of a member, beside its program."""
+MAX_SAMPLES = 4
 
 
 @dataclass(frozen=True)
-class FileRequest:
+class Subject:
     """A compiled file to look into, and how it was compiled."""
 
     label: str
-    file: File
+    file: CompiledFile
     precision: str
-    options: Mapping[str, object]
+    options: Options
     tolerance: Tolerance
 
 
 def bisect_artifact(
-    pool: Pool, asked: FileRequest, workdir: Path, log: Path, told: Told = lambda _: None
+    pool: Pool, subject: Subject, workdir: Path, log: Path, report: Report = lambda _: None
 ) -> list[Bisection]:
     """Look inside a file and, if it diverges, inside what the way to it passes through.
 
     Args:
-        workdir: Where `bisect_member` left its files.
-        told: Told what begins, where that takes long.
+        workdir: Holds PROGRAM, which the file was made from, SAMPLES and, for int8, CALIBRATION.
+        report: Told what begins, where that takes long.
     """
     try:
-        if asked.file.format == EXECUTORCH:
-            return [_executorch(pool, asked, workdir, log, told)]
-        found = _inside(pool, asked.label, asked.file, asked.tolerance, workdir, log)
+        if not format_named(subject.file.format).look_inside:
+            return [_by_prefixes(pool, subject, workdir, log, report)]
+        found = _inside(pool, subject.label, subject.file, subject.tolerance, workdir, log)
         if not found.diverges:
             return [found]
-        told("compile it again")
-        return _passed_through(pool, asked, found, workdir, log)
+        report("compile it again")
+        return _passed_through(pool, subject, found, workdir, log)
     except WorkerError as error:
-        return [Bisection(asked.label, None, (), note=f"it can't be looked into: {error}")]
+        return [Bisection(subject.label, None, (), note=f"it can't be looked into: {error}")]
 
 
-def _executorch(pool: Pool, asked: FileRequest, workdir: Path, log: Path, told: Told) -> Bisection:
+def bisect_alone(
+    path: Path, against: str, inputs: Path, tolerance: Tolerance, log: Path, report: Report = lambda _: None
+) -> list[Bisection]:
+    """Look inside the file at `path`, without a bundle, beside the PyTorch module that `against` makes.
+
+    Where it has to be compiled again, that is done in float32.
+
+    Args:
+        against: "package.module:factory".
+        inputs: A safetensors file: an array `(count, …)` for each parameter of the module's forward; the first few
+            samples are looked at.
+
+    Raises:
+        RequestError: The factory or the inputs are not what they should be, or the file can't be read.
+    """
+    with scratch_folder() as scratch, Pool(1) as pool:
+        matched = match_file(pool, path, against, inputs, scratch, log, export=True)
+        samples = load_arrays(inputs)
+        save_arrays(scratch / SAMPLES, {name: array[:MAX_SAMPLES] for name, array in samples.items()})
+        subject = Subject(path.name, matched.file, "fp32", {}, tolerance)
+        return bisect_artifact(pool, subject, scratch, log, report)
+
+
+def _by_prefixes(pool: Pool, subject: Subject, workdir: Path, log: Path, report: Report) -> Bisection:
     lowering = Lowering(
+        format=subject.file.format,
         program=workdir / PROGRAM,
-        io=asked.file.member_io,
+        io=subject.file.member_io,
         samples=workdir / SAMPLES,
-        precision=asked.precision,
-        options=dict(asked.options),
-        calibration=_calibration(asked, workdir),
-        snr_db=asked.tolerance.snr_db,
-        workdir=workdir / asked.label,
+        precision=subject.precision,
+        options=subject.options,
+        calibration=_calibration(subject, workdir),
+        snr_db=subject.tolerance.snr_db,
+        workdir=workdir / subject.label,
     )
-    return bisect_executorch(pool, asked.label, asked.file.path, lowering, log, told)
+    return bisect_by_prefixes(pool, subject.label, subject.file.path, lowering, log, report)
 
 
-def _passed_through(pool: Pool, asked: FileRequest, found: Bisection, workdir: Path, log: Path) -> list[Bisection]:
+def _passed_through(pool: Pool, subject: Subject, found: Bisection, workdir: Path, log: Path) -> list[Bisection]:
     """Compile again: was the file changed, or does converting make it diverge, and where on the way?"""
-    compiled = _compile(pool, asked, workdir, log)
-    again = File(asked.file.format, compiled.path, compiled.io, asked.file.member_io)
-    fresh = _inside(pool, asked.label, again, asked.tolerance, workdir, log)
+    folder = workdir / subject.label
+    compiled = _compile(pool, subject, workdir, folder, log)
+    again = subject.file.model_copy(update={"path": folder / compiled.file, "io": compiled.io})
+    fresh = _inside(pool, subject.label, again, subject.tolerance, workdir, log)
     if not fresh.diverges:
         return [replace(found, note="compiled again, the program agrees: the file was changed")]
     stages = [
-        _inside(pool, f"{asked.label} {name}", replace(again, format=name, path=path), asked.tolerance, workdir, log)
-        for name, path in compiled.stages.items()
-        if name in INSIDE
+        _inside(
+            pool,
+            f"{subject.label} {name}",
+            again.model_copy(update={"format": name, "path": folder / file}),
+            subject.tolerance,
+            workdir,
+            log,
+        )
+        for name, file in compiled.stages.items()
+        if format_named(name).look_inside
     ]
     return [*stages, found]
 
 
-def _compile(pool: Pool, asked: FileRequest, workdir: Path, log: Path) -> Compiled:
-    return compile_in_worker(
-        pool,
-        format_name=asked.file.format,
-        precision=asked.precision,
-        options=asked.options,
+def _compile(pool: Pool, subject: Subject, workdir: Path, folder: Path, log: Path) -> CompileAnswer:
+    request = CompileRequest(
+        format=subject.file.format,
+        precision=subject.precision,
+        options=subject.options,
         program=workdir / PROGRAM,
-        io=asked.file.member_io,
-        workdir=workdir / asked.label,
-        log=log,
-        calibration=_calibration(asked, workdir),
+        io=subject.file.member_io,
+        calibration=_calibration(subject, workdir),
+        workdir=folder,
     )
+    return compile_in_worker(pool, request, log)
 
 
-def _calibration(asked: FileRequest, workdir: Path) -> Path | None:
-    return workdir / CALIBRATION if asked.precision == "int8" else None
+def _calibration(subject: Subject, workdir: Path) -> Path | None:
+    return workdir / CALIBRATION if subject.precision == "int8" else None
 
 
-def _inside(pool: Pool, what: str, file: File, tolerance: Tolerance, workdir: Path, log: Path) -> Bisection:
-    args: dict[str, Any] = {
-        "what": what,
-        "format": file.format,
-        "path": str(file.path.absolute()),
-        "io": io_to_json(file.io),
-        "member_io": io_to_json(file.member_io),
-        "program": str((workdir / PROGRAM).absolute()),
-        "samples": str((workdir / SAMPLES).absolute()),
-        "snr_db": tolerance.snr_db,
-    }
-    answer = pool.submit("bisect_file", args, kind=KIND, timeout_s=TIMEOUT_S, log=log).result()
-    return _BISECTION.validate_python(answer)
+def _inside(pool: Pool, what: str, file: CompiledFile, tolerance: Tolerance, workdir: Path, log: Path) -> Bisection:
+    request = BisectFileRequest(
+        what=what, file=file, program=workdir / PROGRAM, samples=workdir / SAMPLES, snr_db=tolerance.snr_db
+    )
+    return pool.submit(BISECT_FILE, request, kind=KIND, timeout_s=TIMEOUT_S, log=log).result()

@@ -9,11 +9,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edge_export.formats.program import PROGRAM
-from edge_export.spec.io_json import io_from_json, io_to_json
-from edge_export.spec.tensors import IOSpec, TensorSpec
+from edge_export.spec.tensors import IO, IOSpec, TensorSpec
+from edge_export.workers.task import FolderPath, InputPath, Message, WorkerTask
 
 if TYPE_CHECKING:
     from torch import Tensor, fx, nn
@@ -21,16 +21,49 @@ if TYPE_CHECKING:
 EXPECTED = "expected.safetensors"
 
 
-def cut_program(args: dict[str, Any]) -> dict[str, Any]:
+class CutRequest(Message):
+    """Where to cut.
+
+    Attributes:
+        program: A `.pt2` file.
+        io: Its inputs and outputs.
+        samples: A safetensors file of its inputs, `(samples, …)` each.
+        after: The name of the node to cut after; None to find out after which nodes the program can be cut.
+        workdir: A folder, which exists.
+    """
+
+    program: InputPath
+    io: IO
+    samples: InputPath
+    after: str | None
+    workdir: FolderPath
+
+
+class Cut(Message):
+    """A node after which a program can be cut."""
+
+    name: str
+    operator: str
+    layer: str
+
+
+class CutAnswer(Message):
+    """What was cut.
+
+    Attributes:
+        io: Of the beginning, which is PROGRAM in the workdir; of the program itself when it was not cut. Names of
+            nodes are kept as they are, so nothing of it is checked.
+        cuts: Where the program can be cut, in order; empty when it was.
+    """
+
+    io: IOSpec
+    cuts: tuple[Cut, ...] = ()
+
+
+def cut_program(request: CutRequest) -> CutAnswer:
     """Cut a program after one of its nodes; or, of the whole program, say after which it can be cut.
 
-    Args:
-        args: `program` (a `.pt2` file), `member_io`, `samples` (a safetensors file of its inputs, `(samples, …)` each),
-            `after` (a node's name, or None) and `workdir`.
-
-    Returns:
-        With `after`, the `io` of the beginning, which is program.pt2 in `workdir`. Without, `cuts`: the nodes' `name`,
-        `operator` and `layer`, in order. Both leave expected.safetensors there, the outputs on the samples.
+    Both leave EXPECTED in the workdir, the outputs on the samples.
     """
     import torch
 
@@ -39,21 +72,22 @@ def cut_program(args: dict[str, Any]) -> dict[str, Any]:
     from edge_export.files.arrays import load_arrays
     from edge_export.formats.program import load_program
 
-    member_io, workdir = io_from_json(args["member_io"]), Path(args["workdir"])
-    module = load_program(Path(args["program"]), member_io).module()
+    io, workdir = request.io, request.workdir
+    module = load_program(request.program, io).module()
     assert isinstance(module, torch.fx.GraphModule)
-    arrays = load_arrays(Path(args["samples"]))
-    inputs = [torch.from_numpy(arrays[spec.name]) for spec in member_io.inputs]
+    arrays = load_arrays(request.samples)
+    inputs = [torch.from_numpy(arrays[spec.name]) for spec in io.inputs]
     samples = list(zip(*(tensor.split(1) for tensor in inputs), strict=True))
-    if args["after"] is None:
-        _save_outputs(workdir, module, samples, [spec.name for spec in member_io.outputs])
-        cuts = [node for node in module.graph.nodes if _read_later(module.graph, node.name)]
-        return {"cuts": [{"name": n.name, "operator": operator_of(n), "layer": layer_of(n)} for n in cuts]}
-    live = _read_later(module.graph, args["after"])
+    if request.after is None:
+        _save_outputs(workdir, module, samples, [spec.name for spec in io.outputs])
+        nodes = [node for node in module.graph.nodes if _read_later(module.graph, node.name)]
+        cuts = tuple(Cut(name=node.name, operator=operator_of(node), layer=layer_of(node)) for node in nodes)
+        return CutAnswer(io=io, cuts=cuts)
+    live = _read_later(module.graph, request.after)
     beginning = _cut(module, live)
     outputs = _save_outputs(workdir, beginning, samples, [node.name for node in live])
     torch.export.save(export_program(beginning, samples[0]), workdir / PROGRAM)
-    return {"io": io_to_json(IOSpec(member_io.inputs, outputs))}
+    return CutAnswer(io=IOSpec(io.inputs, outputs))
 
 
 def _save_outputs(
@@ -103,3 +137,6 @@ def _cut(module: fx.GraphModule, live: list[fx.Node]) -> fx.GraphModule:
     beginning.graph.eliminate_dead_code()
     beginning.recompile()
     return beginning
+
+
+CUT = WorkerTask("bisect_cut", CutRequest, CutAnswer, cut_program)

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from edge_export.bisect.divergence import bisect
-from edge_export.bisect.values import Value
+from edge_export.bisect.values import Bisection, Value
+from edge_export.formats import format_named
+from edge_export.runtimes.run import CompiledFile
 from edge_export.spec.arrays import to_layout
-from edge_export.spec.io_json import io_from_json
-
-# Each offers look_inside(path, io, samples): all values of the file, and the names of those that are its outputs.
-INSIDE: dict[str, str] = {
-    "tflite": "edge_export.bisect.tflite_values",
-    "coreml": "edge_export.bisect.mil_values",
-    "onnx": "edge_export.bisect.onnx_values",
-}
+from edge_export.spec.lazy import resolve
+from edge_export.workers.task import InputPath, Message, WorkerTask
 
 
-def bisect_file(args: dict[str, Any]) -> dict[str, Any]:
+class BisectFileRequest(Message):
+    """What to look into.
+
+    Attributes:
+        what: What it is called.
+        file: Of a format whose descriptor has `look_inside`.
+        program: The exported program that it was made from, `.pt2`.
+        samples: A safetensors file of the program's inputs, `(samples, …)` each.
+        snr_db: The least SNR of values that agree.
+    """
+
+    what: str
+    file: CompiledFile
+    program: InputPath
+    samples: InputPath
+    snr_db: float
+
+
+def bisect_file(request: BisectFileRequest) -> Bisection:
     """Compare every value inside a file with the nodes of the exported program that it was made from.
-
-    Args:
-        args: `what` it is called, its `format` (a key of `INSIDE`), `path` and own `io`, the member's `member_io`,
-            `program` (a `.pt2` file), `samples` (a safetensors file of the program's inputs, `(samples, …)` each) and
-            `snr_db` (the least SNR of values that agree).
-
-    Returns:
-        A `Bisection`.
 
     Raises:
         ValueError: The file, or the program, is not what its io says.
@@ -40,10 +43,10 @@ def bisect_file(args: dict[str, Any]) -> dict[str, Any]:
     from edge_export.files.arrays import load_arrays
     from edge_export.formats.program import load_program
 
-    io, member_io = io_from_json(args["io"]), io_from_json(args["member_io"])
-    arrays = load_arrays(Path(args["samples"]))
+    io, member_io = request.file.io, request.file.member_io
+    arrays = load_arrays(request.samples)
     inputs = [arrays[spec.name] for spec in member_io.inputs]
-    expected, expected_outputs = program_values(load_program(Path(args["program"]), member_io), inputs)
+    expected, expected_outputs = program_values(load_program(request.program, member_io), inputs)
     samples = [
         {
             own.name: to_layout(array[index : index + 1], spec.layout, own.layout)
@@ -51,15 +54,19 @@ def bisect_file(args: dict[str, Any]) -> dict[str, Any]:
         }
         for index in range(len(inputs[0]))
     ]
-    inside, outputs = importlib.import_module(INSIDE[args["format"]]).look_inside(Path(args["path"]), io, samples)
-    named = dict(zip(outputs, expected_outputs, strict=True))
+    look_inside = resolve(format_named(request.file.format).look_inside)
+    inside, outputs = look_inside(request.file.path, io, samples)
+    reference = dict(zip(outputs, expected_outputs, strict=True))
     layouts = {
         name: (own.layout, spec.layout) for name, own, spec in zip(outputs, io.outputs, member_io.outputs, strict=True)
     }
     inside = [_moved(value, *layouts[value.name]) if value.name in layouts else value for value in inside]
-    return asdict(bisect(args["what"], expected, inside, named, float(args["snr_db"])))
+    return bisect(request.what, expected, inside, reference, request.snr_db)
 
 
 def _moved(value: Value, source: str, target: str) -> Value:
     """An output in the member's layout."""
     return replace(value, array=np.stack([to_layout(sample, source, target) for sample in value.array]))
+
+
+BISECT_FILE = WorkerTask("bisect_file", BisectFileRequest, Bisection, bisect_file)

@@ -7,10 +7,10 @@ holds and another one lacks were changed in that one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from edge_export.spec.io_json import io_from_json
+from edge_export.spec.tensors import IO
+from edge_export.workers.task import InputPath, Message, WorkerTask
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,27 +19,34 @@ MIN_BYTES = 16
 """Shorter constants stand everywhere by chance."""
 
 
-def changed_weights(args: dict[str, Any]) -> dict[str, Any]:
-    """Compare the weights in two files.
+class ChangedWeightsRequest(Message):
+    """Two files, one of them freshly compiled, and the program that both come from with its io."""
 
-    Args:
-        args: `program` (the `.pt2` file that both come from), its `member_io`, `path` and `fresh` (paths of the files).
+    program: InputPath
+    io: IO
+    path: InputPath
+    fresh: InputPath
 
-    Returns:
-        `changed`: the names of the weights, in the program's order, that only the fresh file holds; `same`: whether
-        the files are equal.
-    """
+
+class ChangedWeightsAnswer(Message):
+    """The names of the weights, in the program's order, that only the fresh file holds."""
+
+    changed: tuple[str, ...]
+
+
+def changed_weights(request: ChangedWeightsRequest) -> ChangedWeightsAnswer:
+    """Compare the weights in two files."""
     from edge_export.formats.program import load_program
 
-    program = load_program(Path(args["program"]), io_from_json(args["member_io"]))
-    data, fresh = Path(args["path"]).read_bytes(), Path(args["fresh"]).read_bytes()
+    program = load_program(request.program, request.io)
+    data, fresh = request.path.read_bytes(), request.fresh.read_bytes()
     changed = []
     for name, tensor in program.state_dict.items():
         if tensor.nbytes >= MIN_BYTES:
             held = [order for order in _orders(tensor.detach()) if order in fresh]
             if held and not any(order in data for order in held):
                 changed.append(name)
-    return {"changed": changed, "same": data == fresh}
+    return ChangedWeightsAnswer(changed=tuple(changed))
 
 
 def _orders(tensor: Tensor) -> Iterator[bytes]:
@@ -49,3 +56,6 @@ def _orders(tensor: Tensor) -> Iterator[bytes]:
         if weight.dim() > 1:
             orders += [weight.movedim(1, -1), weight.movedim(0, -1), weight.movedim(1, -1).movedim(0, -1)]
         yield from (order.contiguous().numpy().tobytes() for order in orders)
+
+
+CHANGED_WEIGHTS = WorkerTask("bisect_weights", ChangedWeightsRequest, ChangedWeightsAnswer, changed_weights)

@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from edge_export.spec.agreement import Agreement
-from edge_export.spec.fields import IO, Name, Record, RelativePath, Sha256, Text
+from edge_export.spec.fields import Name, Record, RelativePath, Sha256, Text
+from edge_export.spec.tensors import IO
 from edge_export.spec.tolerance import Tolerance
 
 FILE_NAME = "manifest.json"
@@ -116,9 +117,16 @@ class Member(Record):
 
 
 class MotherEntry(Record):
-    """Where the weights came from; `spec` is a catalog name or `package.module:factory`."""
+    """The mother.
+
+    Attributes:
+        spec: A catalog name or `package.module:factory`.
+        task: What it is for; None in bundles from before there were several.
+        checkpoint_sha256: Of the file that the weights came from; None where its factory made them.
+    """
 
     spec: Text
+    task: Name | None = None
     checkpoint_sha256: Sha256 | None
 
 
@@ -127,6 +135,7 @@ class Recorded(Record):
 
     Attributes:
         metric: The name of the task metric.
+        unit: Of its values.
         baseline: Its value for doing nothing, such as the SI-SDR of the mixture; None where there is no such thing.
         inputs: The golden inputs.
         held_out: The held-out set with its targets.
@@ -135,6 +144,7 @@ class Recorded(Record):
     """
 
     metric: Name
+    unit: Text = ""
     baseline: float | None = None
     inputs: File
     held_out: File | None

@@ -9,7 +9,7 @@ from pydantic import Field
 from edge_export.bundle.manifest import Status
 from edge_export.spec.agreement import Agreement
 from edge_export.spec.fields import Name, Record, Text
-from edge_export.spec.results import Extreme, Metric, Stage
+from edge_export.spec.results import Extreme, Stage, TaskMetric
 
 FILE_NAME = "numerics.json"
 
@@ -28,7 +28,7 @@ class ArtifactRun(Record):
     runtime: Text
     device: Name
     agreement: Agreement | None = None
-    metric: Metric | None = None
+    metric: TaskMetric | None = None
     extremes: tuple[Extreme, ...] = ()
     repeatable: bool | None = None
     stages: tuple[Stage, ...] = ()

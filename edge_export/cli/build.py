@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge_export.pipeline import Built, Request
+    from edge_export.pipeline import BuildRequest, Built
 
 HELP = "build a verified family of members for a target"
 EXAMPLE = """\
@@ -59,14 +59,14 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _request(args: argparse.Namespace) -> Request:
+def _request(args: argparse.Namespace) -> BuildRequest:
     """Check everything that can be checked before any work."""
     from edge_export.bundle.folder import check_output
     from edge_export.cache import cache_folder, log_folder
     from edge_export.cache.store import Store
     from edge_export.errors import RequestError
     from edge_export.mothers.catalog import CATALOG, check_spec
-    from edge_export.pipeline import Request
+    from edge_export.pipeline import BuildRequest
     from edge_export.pipeline.mother_source import MotherSource
     from edge_export.pipeline.target import at_precisions, read_target
 
@@ -80,9 +80,9 @@ def _request(args: argparse.Namespace) -> Request:
     spec = args.mother or target.mother
     if spec not in CATALOG:
         check_spec(spec)
-    return Request(
+    return BuildRequest(
         target=target,
-        mother=MotherSource(spec, args.checkpoint, args.goldens, Path.cwd()),
+        mother=MotherSource(spec=spec, checkpoint=args.checkpoint, goldens=args.goldens, folder=Path.cwd()),
         members=target.members if args.members is None and spec == target.mother else args.members,
         out=out,
         jobs=args.jobs,
@@ -96,7 +96,7 @@ def _bad_statuses(strict: bool) -> set[str]:
     return {"failed", "error", "unverified"} if strict else {"failed", "error"}
 
 
-def _print_tables(built: Built, request: Request, seconds: float, failures: int) -> None:
+def _print_tables(built: Built, request: BuildRequest, seconds: float, failures: int) -> None:
     from edge_export.cli import tables
     from edge_export.cli.family_table import print_artifacts, print_stages
 
@@ -112,7 +112,7 @@ def _print_tables(built: Built, request: Request, seconds: float, failures: int)
         console.print(f"[bold red]{failures} artifacts did not pass[/bold red]")
 
 
-def _print_json(built: Built, request: Request, seconds: float) -> None:
+def _print_json(built: Built, request: BuildRequest, seconds: float) -> None:
     from edge_export.cli.family_table import as_json
 
     steps: dict[str, dict[str, float | None]] = {}

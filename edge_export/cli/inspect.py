@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_export.formats.contents import Contents
 
 HELP = "list a bundle, or what is inside of one compiled file"
 EXAMPLE = """\
@@ -25,12 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from edge_export.errors import RequestError
-    from edge_export.inspection import INSPECTORS
+    from edge_export.formats import FORMATS, format_of_file
 
-    if args.path.suffix in INSPECTORS:
+    if format_of_file(args.path.suffix):
         return _file(args.path, args.json)
     if args.path.is_file():
-        raise RequestError(f"{args.path} is no compiled file: give a bundle or one of {', '.join(INSPECTORS)}")
+        suffixes = ", ".join(each.suffix for each in FORMATS.values())
+        raise RequestError(f"{args.path} is no compiled file: give a bundle or one of {suffixes}")
     return _bundle(args.path, args.json)
 
 
@@ -72,48 +76,49 @@ def _bundle(root: Path, as_json: bool) -> int:
 def _file(path: Path, as_json: bool) -> int:
     from edge_export.cache import log_folder
     from edge_export.errors import RequestError
+    from edge_export.inspection.task import INSPECT, InspectRequest
     from edge_export.workers import Pool, WorkerError
 
     if not path.exists():
         raise RequestError(f"{path} does not exist: give a compiled file or a bundle")
     with Pool(1) as pool:
         log = log_folder("inspect") / "inspect.log"
-        task = {"path": str(path.absolute())}
+        request = InspectRequest(path=path)
         try:
-            found = pool.submit("inspect", task, kind="inspect", timeout_s=INSPECT_TIMEOUT_S, log=log).result()
+            found = pool.submit(INSPECT, request, kind="inspect", timeout_s=INSPECT_TIMEOUT_S, log=log).result()
         except WorkerError as error:
             raise RequestError(f"{path} can't be read: {str(error).removeprefix('ValueError: ')}") from error
     if as_json:
-        print(json.dumps(found, allow_nan=False))
+        print(json.dumps(INSPECT.write_answer(found), allow_nan=False))
     else:
         _print_contents(path, found)
     return 0
 
 
-def _print_contents(path: Path, found: dict[str, Any]) -> None:
+def _print_contents(path: Path, found: Contents) -> None:
     from rich.table import Table
 
     from edge_export.cli import tables
 
     console = tables.console()
-    size, weights = tables.size(found["bytes"]), tables.size(found["weight_bytes"])
-    console.print(f"{tables.plain(path)}: {found['format']}, {size}, of which weights {weights}")
+    size, weights = tables.size(found.bytes), tables.size(found.weight_bytes)
+    console.print(f"{tables.plain(path)}: {found.format}, {size}, of which weights {weights}")
     for side in ("input", "output"):
-        for index, spec in enumerate(found[f"{side}s"]):
-            name = spec["name"] or f"#{index}"
-            console.print(f"{side:6} {_tensor(name, spec['shape'], spec['dtype'], spec['layout'], spec['unit'])}")
+        for index, spec in enumerate(found.inputs if side == "input" else found.outputs):
+            name = spec.name or f"#{index}"
+            console.print(f"{side:6} {_tensor(name, spec.shape, spec.dtype, spec.layout, spec.unit)}")
     table = Table("where", "operator", title="operators", title_justify="left")
     table.add_column("count", justify="right")
-    for delegate in found["delegates"]:
-        where = f"{tables.plain(delegate['name'])} × {delegate['count']}, {tables.size(delegate['bytes'])}"
-        operators = delegate["operators"] or {"(not readable)": 0}
+    for delegate in found.delegates:
+        where = f"{tables.plain(delegate.name)} × {delegate.count}, {tables.size(delegate.bytes)}"
+        operators = delegate.operators or {"(not readable)": 0}
         for index, (operator, count) in enumerate(operators.items()):
             table.add_row(where if index == 0 else "", tables.plain(operator), str(count or ""))
-    for index, (operator, count) in enumerate(found["operators"].items()):
-        where = "left out of delegates" if found["delegates"] else "the runtime"
+    for index, (operator, count) in enumerate(found.operators.items()):
+        where = "left out of delegates" if found.delegates else "the runtime"
         table.add_row(where if index == 0 else "", tables.plain(operator), str(count))
     console.print(table)
-    if found["delegates"] and not found["operators"]:
+    if found.delegates and not found.operators:
         console.print("nothing was left out of the delegates")
 
 

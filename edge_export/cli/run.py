@@ -8,10 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from edge_export.predict.choice import Choice
 
 HELP = "separate a sound file, or classify an image, with a member of a bundle"
 EXAMPLE = """\
@@ -22,7 +18,6 @@ examples:
 A separator writes OUTPUT/STEM.wav for each stem, in the rate, channels and length of the input, with its bits per
 sample if it is a PCM or float file, else 16. A classifier prints the label; with an OUTPUT, it also writes a JSON file.
 """
-SHOWN = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,71 +34,13 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.bundle.folder import read_bundle
     from edge_export.cache import cache_folder
     from edge_export.predict.choice import choose
+    from edge_export.predict.predict import predict
 
     choice = choose(read_bundle(args.bundle), args.member, args.format, args.precision)
     log = cache_folder() / "logs" / "run.log"
-    if choice.member.io.stream is not None:
-        return _separate(choice, args, log)
-    return _classify(choice, args, log)
-
-
-def _separate(choice: Choice, args: argparse.Namespace, log: Path) -> int:
-    from edge_export.errors import RequestError
-    from edge_export.predict.separate import separate
-
-    if args.output is None:
-        raise RequestError("a separator needs a folder for its stems: give OUTPUT")
-    with _progress_bar() as progress:
-        done = separate(choice, args.input, args.output, log, progress)
-    if args.json:
-        result = {
-            "member": choice.member.name,
-            "artifact": choice.artifact.label,
-            "runtime": done.runtime,
-            "stems": {name: str(path) for name, path in done.stems.items()},
-            "sample_rate": done.sample_rate,
-            "channels": done.channels,
-            "samples": done.samples,
-            "subtype": done.subtype,
-            "seconds": done.seconds,
-            "real_time_factor": done.real_time_factor,
-            "latency_ms": choice.member.latency_ms,
-            "notes": list(done.notes),
-        }
-        print(json.dumps(result, allow_nan=False))
-        return 0
-    print("\n".join(str(path) for path in done.stems.values()))
-    bits = f"{done.subtype}, {done.sample_rate} Hz, {done.channels} channels, {done.samples} samples"
-    print("; ".join([bits, *done.notes]))
-    print(
-        f"{choice.member.name}/{choice.artifact.label} in {done.runtime}: {done.sound_seconds:.2f} s of sound in "
-        f"{done.seconds:.2f} s, real-time factor {done.real_time_factor:.3f}, latency {choice.member.latency_ms:g} ms"
-    )
-    return 0
-
-
-def _classify(choice: Choice, args: argparse.Namespace, log: Path) -> int:
-    from edge_export.predict.classify import classify
-    from edge_export.predict.result_file import check_file, write_result
-
-    if args.output is not None:
-        check_file(args.output)
-    done = classify(choice, args.input, log)
-    result = {
-        "member": choice.member.name,
-        "artifact": choice.artifact.label,
-        "runtime": done.runtime,
-        "label": done.label,
-        "scores": done.shares,
-        "seconds": done.seconds,
-    }
-    if args.output is not None:
-        write_result(args.output, result)
-    if args.json:
-        print(json.dumps(result, allow_nan=False))
-        return 0
-    print(done.label)
-    print("  ".join(f"{label} {100 * share:.1f} %" for label, share in list(done.shares.items())[:SHOWN]))
+    with _progress_bar() as report:
+        prediction = predict(choice, args.input, args.output, log, report)
+    print(json.dumps(prediction.record, allow_nan=False) if args.json else "\n".join(prediction.lines))
     return 0
 
 

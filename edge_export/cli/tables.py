@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edge_export.spec.agreement import Agreement
-    from edge_export.spec.results import Metric
+    from edge_export.spec.results import TaskMetric
 
 STATUS_STYLES = {"passed": "green", "failed": "bold red", "error": "bold red", "unverified": "yellow"}
 
@@ -71,7 +71,7 @@ def share(agreement: Agreement | None) -> str:
     return f"{100 * agreement.top1_agreement:.1f} %"
 
 
-def metric(value: Metric | None) -> str:
+def metric(value: TaskMetric | None) -> str:
     """The artifact's task metric."""
     return "-" if value is None else f"{value.artifact:.2f}"
 

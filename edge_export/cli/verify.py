@@ -49,12 +49,12 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.cache import log_folder
     from edge_export.cli.progress import shown_progress
     from edge_export.errors import RequestError
-    from edge_export.inspection import INSPECTORS
+    from edge_export.formats import format_of_file
     from edge_export.pipeline.prove import prove_bundle
 
-    if args.bundle.suffix in INSPECTORS and args.bisect:
+    if format_of_file(args.bundle.suffix) and args.bisect:
         raise RequestError(f"{args.bundle} is one file: --bisect needs the bundle that it stands in")
-    if args.bundle.suffix in INSPECTORS:
+    if format_of_file(args.bundle.suffix):
         return verify_alone.run(args)
     if not args.bisect and (args.member or args.artifact):
         raise RequestError("--member and --artifact say where --bisect looks: give it too, or leave them out")
@@ -101,7 +101,9 @@ def _mother(args: argparse.Namespace, bundle: Bundle) -> tuple[MotherSource | No
     entry = bundle.manifest.mother
     if args.mother is None and entry.spec not in CATALOG:
         return None, f"the mother is not in the catalog: give it as --mother {entry.spec}"
-    source = MotherSource(args.mother or entry.spec, args.checkpoint, args.goldens, Path.cwd())
+    source = MotherSource(
+        spec=args.mother or entry.spec, checkpoint=args.checkpoint, goldens=args.goldens, folder=Path.cwd()
+    )
     if entry.checkpoint_sha256 is not None:
         if source.weights is None:
             return None, "the mother's weights came from a file: give it as --checkpoint"

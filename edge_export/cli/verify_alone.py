@@ -12,7 +12,7 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.cache import log_folder
     from edge_export.errors import RequestError
     from edge_export.spec.tolerance import Tolerance
-    from edge_export.verify.compare import verify_alone
+    from edge_export.verify.compare import compare_file
 
     if args.against is None or args.inputs is None:
         raise RequestError(f"{args.bundle} is one file: say --against module:factory and --inputs FILE.safetensors")
@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
         raise RequestError(f"--snr-db {args.snr_db:g} is not between 0 and 200")
     tolerance = Tolerance(snr_db=args.snr_db, max_abs_of_peak=1.0)
     log = log_folder(f"verify-{args.bundle.stem}") / "alone.log"
-    result = verify_alone(args.bundle, args.against, args.inputs, tolerance, log)
+    result = compare_file(args.bundle, args.against, args.inputs, tolerance, log)
     passed = result.verdict == "passed" or (result.verdict == "unverified" and not args.strict)
     if args.json:
         print(json.dumps({"file": str(args.bundle), "passed": passed} | asdict(result), allow_nan=False))

@@ -1,61 +1,32 @@
-"""The formats that a member can be compiled to: a literal table. The converters are imported only when used."""
+"""The formats: a literal table. Each has a folder here, whose descriptor says all that others need to know of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Format:
-    """One format.
-
-    Attributes:
-        module: Where its `compile` is (see `compiled.py` for the contract).
-        suffix: What its files (or folders) end with.
-        backends: The backends it can be compiled for; the first is the default.
-        precisions: The precisions that it offers, each with its schemes: the ways to get there, from the one that
-            changes the numbers most to the mildest. Empty where there is only one way.
-        description: One line for people.
-        on_request: Schemes that are tried only where a target file lists them.
-    """
-
-    module: str
-    suffix: str
-    backends: tuple[str, ...]
-    precisions: Mapping[str, tuple[str, ...]]
-    description: str
-    on_request: tuple[str, ...] = ()
-
-
-MAX_OF_FLOAT32 = {"fp16": 0.55, "int8": 0.35}
-"""What a file may have of the float32 file's bytes: weights take a half or a quarter of theirs; the rest is graph and
-scales. A file with more is told of, and a scheme that has a smaller one beside it is refused."""
+from edge_export.formats import coreml, executorch, onnx, tflite
+from edge_export.formats.descriptor import Format
 
 FORMATS: dict[str, Format] = {
-    "executorch": Format(
-        module="edge_export.formats.executorch.compile",
-        suffix=".pte",
-        backends=("xnnpack",),
-        precisions={"fp32": (), "fp16": (), "int8": ("static_per_tensor", "static", "dynamic", "weight_only")},
-        description="ExecuTorch program, CPU by XNNPACK (Android, iOS, Linux)",
-    ),
-    "coreml": Format(
-        module="edge_export.formats.coreml.compile",
-        suffix=".mlpackage",
-        backends=("mlprogram",),
-        precisions={"fp32": (), "fp16": (), "int8": ("palette4", "palette6", "linear8")},
-        description="Core ML program (iOS 17, macOS 14 and later)",
-        on_request=("palette4", "palette6"),
-    ),
-    "tflite": Format(
-        module="edge_export.formats.tflite.compile",
-        suffix=".tflite",
-        backends=("builtin",),
-        precisions={"fp32": (), "fp16": (), "int8": ("static", "dynamic", "weight_only")},
-        description="TensorFlow Lite file of builtin operators (LiteRT, Android)",
-    ),
+    "executorch": executorch.FORMAT,
+    "coreml": coreml.FORMAT,
+    "tflite": tflite.FORMAT,
 }
+
+INTERMEDIATES: dict[str, Format] = {
+    "onnx": onnx.FORMAT,
+}
+"""What the way to an artifact may pass through. It runs, and is proven, but is not shipped."""
+
+MAX_OF_FLOAT32 = {"fp16": 0.55, "int8": 0.35}
+
+
+def format_named(name: str) -> Format:
+    """A format or an intermediate; KeyError when there is none."""
+    return FORMATS[name] if name in FORMATS else INTERMEDIATES[name]
+
+
+def format_of_file(suffix: str) -> str | None:
+    """The name of the format whose files end with `suffix`; None when there is none."""
+    return next((name for name, each in FORMATS.items() if each.suffix == suffix), None)
 
 
 def artifact_name(format_name: str, backend: str, precision: str) -> str:

@@ -2,46 +2,83 @@
 
 from __future__ import annotations
 
-import importlib
 import time
-from pathlib import Path
-from typing import Any
+
+from pydantic import Field
 
 from edge_export.formats import FORMATS
-from edge_export.spec.io_json import io_from_json, io_to_json
+from edge_export.spec.lazy import resolve
+from edge_export.spec.tensors import IO
+from edge_export.workers.task import FolderPath, InputPath, Message, WorkerTask
+
+Options = dict[str, bool | int | float | str]
 
 
-def compile_artifact(args: dict[str, Any]) -> dict[str, Any]:
-    """Compile `args["program"]` to `args["format"]`.
+class CompileRequest(Message):
+    """What to compile.
 
-    Args:
-        args: `format`, `precision`, `program` (path of the `.pt2`), `io` (JSON, see `io_json`) and `workdir` (an
-            existing folder). Optional: `backend` (the format's first), the format's other `options`, and
-            `calibration` (path of a safetensors file of real inputs).
+    Attributes:
+        format: A name of the table of formats.
+        precision: One that it offers.
+        options: The format's own; `backend` (the format's first) and `scheme` are known to all.
+        program: The member's exported program, `.pt2`.
+        io: Its inputs and outputs.
+        calibration: A safetensors file of real inputs of the member, for a scheme that needs them.
+        workdir: A folder of its own, which exists.
+    """
 
-    Returns:
-        `path` of the artifact in the workdir, its own `io`, `tools`, `notes`, the `seconds` that it took, and the
-        `stages` that it passed through, paths by format.
+    format: str
+    precision: str
+    options: Options = Field(default_factory=dict)
+    program: InputPath
+    io: IO
+    calibration: InputPath | None = None
+    workdir: FolderPath
+
+
+class CompileAnswer(Message):
+    """What became of it.
+
+    Attributes:
+        file: The artifact's name in the workdir.
+        io: Its own inputs and outputs.
+        tools: The versions of what made it.
+        notes: What a user should know about it, one sentence each.
+        seconds: How long the converter took.
+        stages: What the way to the artifact passed through: file names in the workdir by format.
+    """
+
+    file: str
+    io: IO
+    tools: dict[str, str]
+    notes: tuple[str, ...]
+    seconds: float
+    stages: dict[str, str]
+
+
+def compile_artifact(request: CompileRequest) -> CompileAnswer:
+    """Compile a member.
 
     Raises:
         ValueError: The format has no such precision or backend, or the converter made something else than was asked.
     """
-    format_, precision = FORMATS[args["format"]], args["precision"]
-    options = {"backend": format_.backends[0], **args.get("options", {})}
-    options["backend"] = args.get("backend", options["backend"])
-    if precision not in format_.precisions:
-        raise ValueError(f"{args['format']} has no precision {precision}, only {', '.join(format_.precisions)}")
-    module = importlib.import_module(format_.module)
-    calibration = None if args.get("calibration") is None else Path(args["calibration"])
+    known = FORMATS[request.format]
+    if request.precision not in known.precisions:
+        offered = ", ".join(known.precisions)
+        raise ValueError(f"{request.format} has no precision {request.precision}, only {offered}")
+    options = {"backend": known.backends[0], **request.options}
     start = time.perf_counter()
-    compiled = module.compile(
-        Path(args["program"]), io_from_json(args["io"]), precision, options, Path(args["workdir"]), calibration
+    compiled = resolve(known.compile)(
+        request.program, request.io, request.precision, options, request.workdir, request.calibration
     )
-    return {
-        "path": str(compiled.path),
-        "io": io_to_json(compiled.io),
-        "tools": dict(compiled.tools),
-        "notes": list(compiled.notes),
-        "seconds": time.perf_counter() - start,
-        "stages": {name: str(path) for name, path in compiled.stages.items()},
-    }
+    return CompileAnswer(
+        file=compiled.path.name,
+        io=compiled.io,
+        tools=dict(compiled.tools),
+        notes=compiled.notes,
+        seconds=time.perf_counter() - start,
+        stages={name: path.name for name, path in compiled.stages.items()},
+    )
+
+
+COMPILE = WorkerTask("compile", CompileRequest, CompileAnswer, compile_artifact)

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from edge_export.errors import one_line
+from edge_export.formats import FORMATS, format_of_file
 from edge_export.formats.contents import Contents
-from edge_export.inspection import INSPECTORS
+from edge_export.spec.lazy import resolve
+from edge_export.workers.task import InputPath, Message, WorkerTask
 
 
-def inspect_artifact(args: dict[str, Any]) -> dict[str, Any]:
-    """Read `args["path"]`, whose suffix says its format.
+class InspectRequest(Message):
+    """The file to read; its suffix says its format."""
 
-    Returns:
-        The fields of `Contents`, as JSON: see `contents.py`.
+    path: InputPath
+
+
+def inspect_file(path: Path) -> Contents:
+    """The contents of a compiled file. The parsers of some formats crash on damaged files: call it in a worker.
 
     Raises:
         ValueError: In one line: the suffix is unknown, or the file is missing, truncated or damaged.
     """
-    return asdict(inspect_file(Path(args["path"])))
-
-
-def inspect_file(path: Path) -> Contents:
-    """The contents of a compiled file. The parsers of some formats crash on damaged files: call it in a worker."""
-    if path.suffix not in INSPECTORS:
-        raise ValueError(f"{path.name} is none of {', '.join(INSPECTORS)}")
+    name = format_of_file(path.suffix)
+    if name is None:
+        raise ValueError(f"{path.name} is none of {', '.join(each.suffix for each in FORMATS.values())}")
     if not path.exists():
         raise ValueError(f"{path.name} does not exist")
     try:
-        contents: Contents = importlib.import_module(INSPECTORS[path.suffix]).inspect(path)
+        contents: Contents = resolve(FORMATS[name].inspect)(path)
     except Exception as error:  # on damaged bytes, each format's parser has errors of its own
         raise ValueError(
             f"{path.name} is damaged, or not a {path.suffix} file: {type(error).__name__}: {one_line(error, 200)}"
         ) from error
     return contents
+
+
+INSPECT = WorkerTask("inspect", InspectRequest, Contents, lambda request: inspect_file(request.path))

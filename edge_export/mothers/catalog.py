@@ -26,11 +26,13 @@ class CatalogEntry:
         builder: "module:function" that makes it, untrained.
         description: What it is, in one line.
         checkpoint: The file in `checkpoints/` that ships with it, if one does.
+        recordings: "module:function" that gives the real, recorded data that comes with it, if any does.
     """
 
     builder: str
     description: str
     checkpoint: str | None = None
+    recordings: str | None = None
 
     @property
     def checkpoint_path(self) -> Path | None:
@@ -43,6 +45,7 @@ CATALOG: dict[str, CatalogEntry] = {
         "edge_export.mothers.us_mobilenet.mother:digits",
         "a small US-MobileNetV2 for handwritten digits, 32 × 32 gray, widths 0.25 to 1 (trained)",
         checkpoint="digits.safetensors",
+        recordings="edge_export.data.digits:recordings",
     ),
     "us_mobilenet_v1": CatalogEntry(
         "edge_export.mothers.us_mobilenet.mother:us_mobilenet_v1",
@@ -56,6 +59,7 @@ CATALOG: dict[str, CatalogEntry] = {
         "edge_export.mothers.band_split.mother:separator",
         "a band-split separator of vocals and accompaniment, 16 kHz mono, streaming, depth and width 1 to 4 (trained)",
         checkpoint="separator.safetensors",
+        recordings="edge_export.data.excerpts:recordings",
     ),
     "bsrnn": CatalogEntry(
         "edge_export.mothers.band_split.mother:bsrnn",

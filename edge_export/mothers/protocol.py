@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from edge_export.spec.metric import Metric
 from edge_export.spec.tensors import IOSpec, Stream, TensorSpec
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-__all__ = ["Config", "IOSpec", "Mother", "Recordings", "Space", "Stream", "TensorSpec"]
+__all__ = ["Config", "IOSpec", "Metric", "Mother", "Recordings", "Space", "Stream", "TensorSpec"]
 
 Config = Any
 """One point of a space: hashable, compared by value, such as `Width(0.5)` or `DepthWidth(3, 2)`."""
@@ -29,14 +30,14 @@ class Recordings:
             whole excerpts, `(count, channels, samples)`.
         held_out: The whole held-out set's inputs, one tensor `(count, …)` per input.
         targets: What the task metric compares with, `(count, …)`: class indices for top-1, true stems for SI-SDR.
-        metric: The task metric's name, a key of `verify.metrics.TASK_METRICS`.
+        metric: How well a network does its task: "top1", "si_sdr", or a `Metric` of the mother's own.
     """
 
     batches: Sequence[tuple[Tensor, ...]]
     goldens: tuple[Tensor, ...]
     held_out: tuple[Tensor, ...] = ()
     targets: Tensor | None = field(default=None)
-    metric: str = "top1"
+    metric: str | Metric = "top1"
 
 
 class Space(Protocol):
@@ -68,6 +69,8 @@ class Mother(Protocol):
     """An elastic `nn.Module`. Its BatchNorm layers are torch's own or subclasses that keep `running_mean`.
 
     A mother may also have a method `recordings() -> Recordings`, its real data; without one a build needs `--goldens`.
+    It may also have an attribute `task`, a name of `edge_export.tasks.TASKS`. Without one, a mother that streams is for
+    separation, and any other for classification.
     """
 
     space: Space

@@ -6,6 +6,6 @@ Every step runs in a worker process, and is taken from the cache when it was onc
 """
 
 from edge_export.pipeline.build import Built, build
-from edge_export.pipeline.context import Progress, Request
+from edge_export.pipeline.context import BuildRequest, Progress
 
-__all__ = ["Built", "Progress", "Request", "build"]
+__all__ = ["BuildRequest", "Built", "Progress", "build"]

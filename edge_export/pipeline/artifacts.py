@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-from pydantic import TypeAdapter
 
 from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Artifact, Attempt
@@ -16,30 +12,31 @@ from edge_export.bundle.numerics import ArtifactRun
 from edge_export.files.hashing import sha256_of
 from edge_export.formats import artifact_name
 from edge_export.formats.compile import compile_in_worker
+from edge_export.formats.compile_task import CompileAnswer, CompileRequest
 from edge_export.formats.program import CALIBRATION, PROGRAM
-from edge_export.pipeline.context import Site
+from edge_export.pipeline.context import BuildContext
 from edge_export.pipeline.members import Prepared
 from edge_export.pipeline.target import ArtifactPlan
 from edge_export.runtimes import Runtime
-from edge_export.spec.io_json import io_from_json, io_to_json
+from edge_export.runtimes.run import CompiledFile
 from edge_export.spec.results import Measured
-from edge_export.verify.artifact import File, measure_artifact
+from edge_export.tasks import METRICS
+from edge_export.verify.artifact import measure_artifact
 from edge_export.verify.verdict import not_run, run_everywhere, worst
 from edge_export.workers import WorkerError
 from edge_export.workers.environments import environment_folder, present_environments
 
 Made = tuple[Artifact, tuple[ArtifactRun, ...]]
 """An artifact, and one run for each runtime."""
-_MEASURED = TypeAdapter(Measured)
 
 
-def make(site: Site, prepared: Prepared, plan: ArtifactPlan) -> Made:
+def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan) -> Made:
     """Compile one artifact into the bundle and run it from there, by the first scheme that holds its tolerance.
 
     A member that is wrong is not compiled.
     """
     name = prepared.member.name
-    log = site.request.logs / name / f"{plan.label}.log"
+    log = context.request.logs / name / f"{plan.label}.log"
     log.unlink(missing_ok=True)
     artifact = Artifact(
         format=plan.format,
@@ -47,86 +44,79 @@ def make(site: Site, prepared: Prepared, plan: ArtifactPlan) -> Made:
         precision=plan.precision,
         file=None,
         io=None,
-        tolerance=site.request.target.tolerance(plan.format, plan.precision),
+        tolerance=context.request.target.tolerance(plan.format, plan.precision),
         status="failed",
         reason=prepared.reason,
     )
     runs: tuple[ArtifactRun, ...] = (not_run(artifact, "failed", prepared.reason),)
     attempts: list[Attempt] = []
     for scheme in () if prepared.reason else plan.every_scheme:
-        artifact, runs = _try_scheme(site, prepared, plan, artifact.model_copy(update={"scheme": scheme}), log)
+        artifact, runs = _try_scheme(context, prepared, plan, artifact.model_copy(update={"scheme": scheme}), log)
         bad = worst(runs)
         if bad.verdict in ("passed", "unverified") or scheme == plan.every_scheme[-1]:
             break
         attempts.append(Attempt(scheme=scheme, reason=bad.reason))
-        site.progress(name, plan.label, f"{scheme} {bad.verdict}: {bad.reason}")
+        context.progress(name, plan.label, f"{scheme} {bad.verdict}: {bad.reason}")
     bad = worst(runs)
-    site.progress(name, plan.label, bad.verdict)
+    context.progress(name, plan.label, bad.verdict)
     return artifact.model_copy(update={"status": bad.verdict, "reason": bad.reason, "attempts": tuple(attempts)}), runs
 
 
-def _try_scheme(site: Site, prepared: Prepared, plan: ArtifactPlan, artifact: Artifact, log: Path) -> Made:
+def _try_scheme(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, artifact: Artifact, log: Path) -> Made:
     """Compile by one scheme, replacing what another left in the bundle, and run it in every runtime that is here."""
-    member, name = prepared.member, prepared.member.name
-    workdir = site.scratch / name / f"{plan.label}-{artifact.scheme}"
-    site.progress(name, plan.label, f"compile {artifact.scheme}".strip())
-    calibration = prepared.folder / CALIBRATION
-    options = {"backend": plan.backend, **plan.options} | ({"scheme": artifact.scheme} if artifact.scheme else {})
-    parts = {
-        "program": prepared.digest,
-        "io": io_to_json(member.io),
-        "format": plan.format,
-        "precision": plan.precision,
-        "options": options,
-        "calibration": sha256_of(calibration) if plan.precision == "int8" else None,
-        "environments": present_environments(),  # a route may lead through one
-    }
-
-    def work() -> dict[str, Any]:
-        compiled = compile_in_worker(
-            site.pool,
-            format_name=plan.format,
-            precision=plan.precision,
-            options=options,
-            program=prepared.folder / PROGRAM,
-            io=member.io,
-            workdir=workdir,
-            log=log,
-            calibration=calibration if plan.precision == "int8" else None,
-        )
-        stages = {stage: path.name for stage, path in compiled.stages.items()}
-        return {
-            "file": compiled.path.name,
-            "io": io_to_json(compiled.io),
-            "notes": list(compiled.notes),
-            "stages": stages,
-            "seconds": compiled.seconds,
-        }
-
+    name = prepared.member.name
+    workdir = context.scratch / name / f"{plan.label}-{artifact.scheme}"
+    context.progress(name, plan.label, f"compile {artifact.scheme}".strip())
     try:
-        record = site.step((name, f"{plan.label} compile"), "compile", parts, workdir, work).record
+        compiled = _compile(context, prepared, plan, artifact.scheme, workdir, log)
     except WorkerError as error:
         return artifact, (not_run(artifact, "error", f"did not compile: {error}"),)
     path = prepared.family.staged / "members" / name / artifact_name(plan.format, plan.backend, plan.precision)
-    _replace(workdir / record["file"], path)
-    stages = {stage: workdir / file for stage, file in record["stages"].items()}
+    _replace(workdir / compiled.file, path)
+    stages = {stage: workdir / file for stage, file in compiled.stages.items()}
     artifact = artifact.model_copy(
         update={
             "file": describe_file(prepared.family.staged, path),
-            "io": io_from_json(record["io"]),
-            "notes": tuple(record["notes"]),
+            "io": compiled.io,
+            "notes": compiled.notes,
         }
     )
-    site.progress(name, plan.label, f"verify {artifact.scheme}".strip())
+    context.progress(name, plan.label, f"verify {artifact.scheme}".strip())
 
     def measure(runtime: Runtime) -> Measured:
-        return _measure(site, prepared, artifact, path, runtime, stages, log)
+        return _measure(context, prepared, artifact, path, runtime, stages, log)
 
     return artifact, run_everywhere(artifact, prepared.member.tolerance, measure)
 
 
+def _compile(
+    context: BuildContext, prepared: Prepared, plan: ArtifactPlan, scheme: str, workdir: Path, log: Path
+) -> CompileAnswer:
+    """Compile by one scheme, unless that was done before."""
+    member = prepared.member
+    calibration = prepared.folder / CALIBRATION if plan.precision == "int8" else None
+    request = CompileRequest(
+        format=plan.format,
+        precision=plan.precision,
+        options={"backend": plan.backend, **plan.options} | ({"scheme": scheme} if scheme else {}),
+        program=prepared.folder / PROGRAM,
+        io=member.io,
+        calibration=calibration,
+        workdir=workdir,
+    )
+    parts = request.model_dump(mode="json", include={"io", "format", "precision", "options"}) | {
+        "program": prepared.digest,
+        "calibration": calibration and sha256_of(calibration),
+        "environments": present_environments(),  # a route may lead through one
+    }
+    step = (member.name, f"{plan.label} compile")
+    return context.step(
+        step, "compile", CompileAnswer, parts, workdir, lambda: compile_in_worker(context.workers, request, log)
+    )
+
+
 def _measure(
-    site: Site,
+    context: BuildContext,
     prepared: Prepared,
     artifact: Artifact,
     path: Path,
@@ -137,22 +127,25 @@ def _measure(
     """Run the artifact at `path` in one runtime, unless that was done before."""
     assert artifact.file is not None
     assert artifact.io is not None
-    file = File(artifact.format, path, artifact.io, prepared.member.io)
-    workdir = site.scratch / prepared.member.name / f"{artifact.label}-{artifact.scheme}-{runtime.name}"
+    member, reference = prepared.member, prepared.reference
+    file = CompiledFile(format=artifact.format, path=path, io=artifact.io, member_io=member.io)
+    workdir = context.scratch / member.name / f"{artifact.label}-{artifact.scheme}-{runtime.name}"
     outputs, kept = workdir / "outputs", workdir / "kept"
-    parts = {
+    parts = file.model_dump(mode="json", include={"io", "member_io"}) | {
         "artifact": artifact.file.sha256,
-        "io": [io_to_json(file.io), io_to_json(file.member_io)],
         "runtime": [runtime.name, runtime.environment and environment_folder(runtime.environment).name],
         "stages": {name: sha256_of(stage) for name, stage in stages.items()},
-        "reference": prepared.reference.digest(),
+        "reference": reference.digest(),
     }
-
-    def work() -> dict[str, Any]:
-        return asdict(measure_artifact(site.pool, file, runtime, prepared.reference, outputs, log, stages))
-
-    step = site.step((prepared.member.name, f"{artifact.label} {runtime.name}"), "measure", parts, kept, work)
-    return _MEASURED.validate_python(step.record)
+    own_metric = reference.metric not in METRICS  # the mother's own code, which can't be known
+    return context.step(
+        (member.name, f"{artifact.label} {runtime.name}"),
+        "measure",
+        Measured,
+        None if own_metric else parts,
+        kept,
+        lambda: measure_artifact(context.workers, file, runtime, reference, outputs, log, stages),
+    )
 
 
 def _replace(source: Path, target: Path) -> None:

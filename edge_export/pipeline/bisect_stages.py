@@ -7,32 +7,29 @@ part of a recording in each call than a network of whole recordings: nothing ins
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
+from pydantic import Field
 
 from edge_export.bisect.artifact import SAMPLES
 from edge_export.bisect.divergence import bisect
 from edge_export.bisect.values import Bisection, Value
+from edge_export.formats.compile_task import Options
 from edge_export.formats.program import CALIBRATION, PROGRAM
-from edge_export.pipeline.mother_source import MotherSource, order
+from edge_export.pipeline.mother_source import MotherSource
+from edge_export.pipeline.opened import as_recorded, opened
 from edge_export.spec.tolerance import Tolerance
-from edge_export.workers import Pool
+from edge_export.workers.task import FolderPath, InputPath, Message, WorkerTask
 
 if TYPE_CHECKING:
     from torch import nn
 
     from edge_export.mothers.protocol import Config
 
-_BISECTIONS = TypeAdapter(list[Bisection])
 STREAMED = "what is inside a step can't be compared with whole recordings"
 
 
-@dataclass(frozen=True)
-class MemberRequest:
+class BisectStagesRequest(Message):
     """A member to look into.
 
     Attributes:
@@ -42,44 +39,27 @@ class MemberRequest:
         inputs: A safetensors file of the golden inputs.
         tolerance: Of its stages.
         calibrate: Whether an artifact of it needs real inputs to be compiled.
+        workdir: A folder, which exists. It gets PROGRAM, SAMPLES, a few inputs of it, and CALIBRATION if asked for.
     """
 
+    source: MotherSource
     config: str
-    options: Mapping[str, object]
+    options: Options = Field(default_factory=dict)
     batches: int | None
-    inputs: Path
+    inputs: InputPath
     tolerance: Tolerance
     calibrate: bool
+    workdir: FolderPath
 
 
-def bisect_member(pool: Pool, source: MotherSource, member: MemberRequest, workdir: Path, log: Path) -> list[Bisection]:
-    """Look inside every stage of a member; what its files are compared with stays in `workdir`.
+class BisectStagesAnswer(Message):
+    """What was found inside each stage."""
 
-    Raises:
-        RequestError: The mother or the member can't be made.
-    """
-    args = {
-        "config": member.config,
-        "options": dict(member.options),
-        "batches": member.batches,
-        "inputs": str(member.inputs.absolute()),
-        "tolerance": member.tolerance.model_dump(),
-        "calibrate": member.calibrate,
-    }
-    return _BISECTIONS.validate_python(order(pool, "bisect_stages", source, args, workdir, log)["stages"])
+    stages: tuple[Bisection, ...]
 
 
-def bisect_stages(args: dict[str, Any]) -> dict[str, Any]:
-    """Make a member again, as `verify/member.py` does, and look inside every stage.
-
-    Args:
-        args: As for "open", and `config` (text), `options` (of the member's baker), `batches` (how many to calibrate
-            over, or None), `inputs` (the golden inputs), `tolerance` and `calibrate` (whether quantizers will want
-            real inputs).
-
-    Returns:
-        `stages`, a `Bisection` each. In `workdir` are program.pt2, samples.safetensors, a few inputs of it, and, if
-        asked for, calibration.safetensors.
+def bisect_stages(request: BisectStagesRequest) -> BisectStagesAnswer:
+    """Make a member again, as `member.py` does, and look inside every stage.
 
     Raises:
         RequestError: A stage could not be made at all.
@@ -92,12 +72,10 @@ def bisect_stages(args: dict[str, Any]) -> dict[str, Any]:
     from edge_export.files.arrays import load_arrays, save_arrays
     from edge_export.pipeline.calibration_inputs import calibration_inputs
     from edge_export.pipeline.member import prepare_member
-    from edge_export.pipeline.tasks import as_recorded, opened
 
-    mother, recordings = opened(args["mother"], args["checkpoint"], args["goldens"], args["folder"])
-    recordings = as_recorded(mother, recordings, Path(args["inputs"]), None)
-    goldens, workdir = load_arrays(Path(args["inputs"])), Path(args["workdir"])
-    tolerance = Tolerance.model_validate(args["tolerance"])
+    mother, recordings = opened(request.source)
+    recordings = as_recorded(mother, recordings, request.inputs, None)
+    goldens, workdir, tolerance = load_arrays(request.inputs), request.workdir, request.tolerance
     samples = whole_samples(mother.io, goldens)
     inputs = tuple(torch.from_numpy(samples[spec.name]) for spec in mother.io.inputs)
     found: list[Bisection] = []
@@ -110,8 +88,8 @@ def bisect_stages(args: dict[str, Any]) -> dict[str, Any]:
         if stage != "exported" and not (stage == "baked" and mother.io.stream):
             compare(stage, torch_values(against, inputs, config), torch_values(network, inputs))
 
-    config = mother.space.parse(args["config"])
-    prepared = prepare_member(mother, config, recordings, tolerance, args["batches"], args["options"], on_stage=look)
+    config = mother.space.parse(request.config)
+    prepared = prepare_member(mother, config, recordings, tolerance, request.batches, request.options, on_stage=look)
     if mother.io.stream:
         reason = next(stage.reason for stage in prepared.stages if stage.name == "baked")
         found.append(Bisection("baked", bool(reason), (), note=f"{reason}; {STREAMED}" if reason else STREAMED))
@@ -124,7 +102,10 @@ def bisect_stages(args: dict[str, Any]) -> dict[str, Any]:
     )
     save_arrays(workdir / SAMPLES, calls)
     torch.export.save(prepared.program, workdir / PROGRAM)
-    if args["calibrate"]:
+    if request.calibrate:
         observed = calibration_inputs(prepared.baked.module, prepared.io, recordings)
         save_arrays(workdir / CALIBRATION, observed)
-    return {"stages": [asdict(stage) for stage in found]}
+    return BisectStagesAnswer(stages=tuple(found))
+
+
+BISECT_STAGES = WorkerTask("bisect_stages", BisectStagesRequest, BisectStagesAnswer, bisect_stages)

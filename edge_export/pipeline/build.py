@@ -16,12 +16,14 @@ from edge_export.cache.keys import TOOLS, key_of
 from edge_export.errors import RequestError
 from edge_export.files.hashing import file_sha256
 from edge_export.files.owned import SCRATCH, remove_abandoned, scratch_folder
-from edge_export.pipeline.artifacts import Made, make
-from edge_export.pipeline.context import Progress, Request, Site
+from edge_export.formats import FORMATS
+from edge_export.pipeline.artifacts import Made, make_artifact
+from edge_export.pipeline.context import BuildContext, BuildRequest, Progress
 from edge_export.pipeline.finished import keep_bundle, take_finished
 from edge_export.pipeline.members import Family, Prepared, bundle_recorded, open_mother, prepare
 from edge_export.pipeline.mother_source import MotherSource
-from edge_export.runtimes import RUNTIMES, why_unavailable
+from edge_export.pipeline.open_mother import OpenAnswer
+from edge_export.runtimes import why_unavailable
 from edge_export.workers import Pool, Workers
 from edge_export.workers.cluster.pool import ClusterLost, ClusterPool
 
@@ -41,28 +43,28 @@ class Built:
     changed: bool = True
 
 
-def build(request: Request, progress: Progress) -> Built:
+def build(request: BuildRequest, progress: Progress) -> Built:
     """Build, verify and write the bundle of `request`; artifacts that fail are recorded, not raised.
 
     Raises:
         RequestError: The request can't be built at all; nothing is written then.
     """
     check_output(request.out)
-    with _workers(request) as pool:
+    with _workers(request) as workers:
         try:
-            return _build_with(pool, request, progress)
+            return _build_with(workers, request, progress)
         except ClusterLost as error:
             raise RequestError(str(error)) from error
 
 
-def _workers(request: Request) -> Workers:
+def _workers(request: BuildRequest) -> Workers:
     """The workers of this machine, or of the cluster that is asked for."""
     if request.cluster is not None:
         return ClusterPool(request.cluster, request.jobs)
     return Pool(request.jobs or os.cpu_count() or 1)
 
 
-def _build_with(pool: Workers, request: Request, progress: Progress) -> Built:
+def _build_with(workers: Workers, request: BuildRequest, progress: Progress) -> Built:
     remove_abandoned(Path(tempfile.gettempdir()), SCRATCH)
     finish_interrupted(request.out)
     key = _bundle_key(request)
@@ -70,40 +72,43 @@ def _build_with(pool: Workers, request: Request, progress: Progress) -> Built:
         bundle, changed = found
         return Built(bundle.manifest, bundle.numerics, {}, changed)
     with scratch_folder() as scratch:
-        site = Site(request, scratch, pool, progress, {})
-        opened = open_mother(site)
+        context = BuildContext(request, scratch, workers, progress, {})
+        opened = open_mother(context)
         with staging(request.out) as staged:
-            recorded = bundle_recorded(site, opened, staged)
-            manifest, numerics = _build_members(site, recorded, opened["members"])
+            recorded = bundle_recorded(context, opened, staged)
+            manifest, numerics = _build_members(context, recorded, opened)
             write_records(staged, manifest, numerics)
             finished = all(run.verdict != "error" for member in numerics.members for run in member.runs)
             if request.store is not None and key is not None and finished:
                 keep_bundle(request.store, key, staged)
-    return Built(manifest, numerics, site.seconds)
+    return Built(manifest, numerics, context.seconds)
 
 
-def _bundle_key(request: Request) -> str | None:
+def _bundle_key(request: BuildRequest) -> str | None:
     """The key of the whole bundle; None where that can't be known beforehand."""
     if (identity := request.mother.identity()) is None:
         return None
-    here = [runtime.name for each in RUNTIMES.values() for runtime in each if why_unavailable(runtime) is None]
+    runtimes = [runtime for each in FORMATS.values() for runtime in each.runtimes]
+    here = [runtime.name for runtime in runtimes if why_unavailable(runtime) is None]
     parts = {"target": request.target.model_dump(mode="json"), "members": request.members, "runtimes": here}
     return key_of("bundle", parts | {"mother": identity})
 
 
-def _build_members(site: Site, family: Family, names: dict[str, str]) -> tuple[Manifest, Numerics]:
-    """Prepare the members, `names` by the text that asks for them, and make their artifacts as soon as they are."""
-    request = site.request
+def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) -> tuple[Manifest, Numerics]:
+    """Prepare the members, and make their artifacts as soon as they are."""
+    request, names = context.request, opened.members
     for name in names.values():
-        site.progress(name, "member", "waiting")
+        context.progress(name, "member", "waiting")
     with (
-        ThreadPoolExecutor(max_workers=site.pool.jobs) as preparers,
-        ThreadPoolExecutor(max_workers=2 * site.pool.jobs) as makers,
+        ThreadPoolExecutor(max_workers=context.workers.jobs) as preparers,
+        ThreadPoolExecutor(max_workers=2 * context.workers.jobs) as makers,
     ):
 
         def make_member(text: str, name: str) -> tuple[Prepared, list[Future[Made]]]:
-            prepared = prepare(site, family, text, name)
-            return prepared, [makers.submit(make, site, prepared, plan) for plan in request.target.artifacts]
+            prepared = prepare(context, family, text, name)
+            return prepared, [
+                makers.submit(make_artifact, context, prepared, plan) for plan in request.target.artifacts
+            ]
 
         members, numbers = [], []
         try:
@@ -116,12 +121,14 @@ def _build_members(site: Site, family: Family, names: dict[str, str]) -> tuple[M
                 runs = tuple(run for _, each in made for run in each)
                 numbers.append(MemberNumerics(name=name, stages=prepared.stages, runs=runs))
         except BaseException:
-            site.pool.close()  # nobody needs any more what the threads still wait for
+            context.workers.close()  # nobody needs any more what the threads still wait for
             raise
     manifest = Manifest(
         schema="1.0",
         target=request.target.name,
-        mother=MotherEntry(spec=request.mother.spec, checkpoint_sha256=_checkpoint_sha256(request.mother)),
+        mother=MotherEntry(
+            spec=request.mother.spec, task=opened.task, checkpoint_sha256=_checkpoint_sha256(request.mother)
+        ),
         tools={tool: version(tool) for tool in TOOLS["bundle"]},
         recorded=family.recorded,
         members=tuple(members),

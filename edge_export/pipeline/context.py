@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
-from edge_export.cache.steps import Step, run_step
+from pydantic import TypeAdapter
+
+from edge_export.cache.steps import run_step
 from edge_export.cache.store import Store
 from edge_export.pipeline.mother_source import MotherSource
 from edge_export.pipeline.target import Target
@@ -17,8 +19,15 @@ Progress = Callable[[str, str, str], None]
 """Told (member, what, state) whenever something begins or ends; `what` is "member" or an artifact's label."""
 
 
+class Timed(Protocol):
+    """What a step gives: any record that says how long it took."""
+
+    @property
+    def seconds(self) -> float: ...
+
+
 @dataclass(frozen=True)
-class Request:
+class BuildRequest:
     """What to build.
 
     Attributes:
@@ -40,17 +49,37 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Site:
+class BuildContext:
     """Where a build happens: a scratch folder, the workers, and who is told."""
 
-    request: Request
+    request: BuildRequest
     scratch: Path
-    pool: Workers
+    workers: Workers
     progress: Progress
     seconds: dict[tuple[str, str], float | None]
 
-    def step(self, name: tuple[str, str], step: str, parts: Any, workdir: Path, work: Callable[[], Any]) -> Step:
-        """One step, from the cache if it can be; the `seconds` that its record says it took are noted under `name`."""
-        done = run_step(self.request.store, step, parts, workdir, work)
-        self.seconds[name] = None if done.cached else done.record["seconds"]
-        return done
+    def step[Answer: Timed](
+        self,
+        name: tuple[str, str],
+        step: str,
+        answer: type[Answer],
+        parts: dict[str, Any] | None,
+        workdir: Path,
+        work: Callable[[], Answer],
+    ) -> Answer:
+        """One step, from the cache if it can be; how long it took is noted under `name`.
+
+        Args:
+            answer: The type of what it gives.
+            parts: All that the result depends on beside code, tools and machine; None where that can't be known.
+            workdir: The folder where it leaves its files.
+        """
+        adapter: TypeAdapter[Answer] = TypeAdapter(answer)
+
+        def record() -> dict[str, Any]:
+            return cast("dict[str, Any]", adapter.dump_python(work(), mode="json"))
+
+        done = run_step(self.request.store, step, parts, workdir, record)
+        result = adapter.validate_python(done.record)
+        self.seconds[name] = None if done.cached else result.seconds
+        return result

@@ -30,8 +30,9 @@ from edge_export.files.arrays import Array
 from edge_export.members.calibrate import batch_norms, calibrate
 from edge_export.members.complexity import Complexity, complexity
 from edge_export.members.extract import extract, forward
+from edge_export.pipeline.recordings import metric_of, metric_value
 from edge_export.runtimes.torch_module import stream_module
-from edge_export.spec.agreement import TASK_METRICS, Agreement, agreement, worst_of
+from edge_export.spec.agreement import Agreement, agreement, worst_of
 from edge_export.spec.recorded import named
 from edge_export.spec.results import Approximation, Stage
 from edge_export.spec.tolerance import Tolerance, why_not
@@ -203,7 +204,7 @@ def _metric(network: nn.Module, recordings: Recordings, config: Config | None = 
     if recordings.targets is None:
         return None
     results = run_batched(network, recordings.held_out, config)[0].numpy()
-    return TASK_METRICS[recordings.metric].measure(results, recordings.targets.numpy())
+    return metric_value(metric_of(recordings), results, recordings.targets.numpy())
 
 
 def _agreement(reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...], scores: bool) -> Agreement:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from pydantic import TypeAdapter
 
 from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Member, Recorded, Variant
-from edge_export.pipeline.context import Site
-from edge_export.pipeline.mother_source import EXTREMES, GOLDEN, HELD_OUT, INPUTS, RecordedFiles, order
-from edge_export.spec.io_json import io_from_json
+from edge_export.pipeline.context import BuildContext
+from edge_export.pipeline.mother_source import RecordedFiles, ask_for
+from edge_export.pipeline.open_mother import HELD_OUT, INPUTS, OPEN, OpenAnswer, OpenRequest
+from edge_export.pipeline.prepare_member import EXTREMES, GOLDEN, PREPARE, PrepareAnswer, PrepareRequest
+from edge_export.pipeline.score import score_in_worker
 from edge_export.spec.results import Stage
 from edge_export.verify.artifact import Reference, join_inputs
 from edge_export.verify.suggestions import first_divergence
 from edge_export.verify.verdict import judge_stages
 
 GOLDENS = "goldens"
-_STAGES = TypeAdapter(list[Stage])
 
 
 @dataclass(frozen=True)
@@ -51,101 +49,109 @@ class Prepared:
     reference: Reference
 
 
-def open_mother(site: Site) -> dict[str, Any]:
-    """Open the mother, check the members that are asked for, and write its recorded data to the scratch folder.
+def open_mother(context: BuildContext) -> OpenAnswer:
+    """Open the mother, check the members that are asked for, and write its recorded data to the scratch folder."""
+    source, members, workdir = context.request.mother, context.request.members, _opened(context)
+    identity = source.identity()
+    parts = None if identity is None else {"mother": identity, "members": members}
 
-    Returns:
-        What the task "open" returns; see `tasks.py`.
-    """
-    request = site.request
-    identity = request.mother.identity()
-    parts = None if identity is None else {"mother": identity, "members": request.members}
-    log = request.logs / "mother.log"
+    def work() -> OpenAnswer:
+        request = OpenRequest(source=source, members=members, workdir=workdir)
+        return ask_for(context.workers, OPEN, request, source, context.request.logs / "mother.log")
 
-    def work() -> dict[str, Any]:
-        return order(site.pool, "open", request.mother, {"members": request.members}, _opened(site), log)
-
-    return site.step(("", "open"), "open", parts, _opened(site), work).record
+    return context.step(("", "open"), "open", OpenAnswer, parts, workdir, work)
 
 
-def bundle_recorded(site: Site, opened: dict[str, Any], staged: Path) -> Family:
+def bundle_recorded(context: BuildContext, opened: OpenAnswer, staged: Path) -> Family:
     """Put the recorded data into the bundle, and all inputs where the workers find them."""
     bundled = staged / GOLDENS
-    shutil.copytree(_opened(site), bundled)
-    held_out = bundled / HELD_OUT if opened["held_out"] else None
-    files = RecordedFiles(bundled / INPUTS, held_out, bundled / EXTREMES)
+    shutil.copytree(_opened(context), bundled)
+    held_out = bundled / HELD_OUT if opened.held_out else None
+    files = RecordedFiles(inputs=bundled / INPUTS, held_out=held_out, extremes=bundled / EXTREMES)
     recorded = Recorded(
-        metric=opened["metric"],
-        baseline=opened["baseline"],
+        metric=opened.metric,
+        unit=opened.unit,
+        baseline=opened.baseline,
         inputs=describe_file(staged, files.inputs),
         held_out=None if held_out is None else describe_file(staged, held_out),
         extremes=describe_file(staged, files.extremes),
-        sounds=tuple(describe_file(staged, bundled / name) for name in opened["sounds"]),
+        sounds=tuple(describe_file(staged, bundled / name) for name in opened.sounds),
     )
-    return Family(staged, recorded, files, join_inputs(site.scratch / INPUTS, files.inputs, held_out))
+    return Family(staged, recorded, files, join_inputs(context.scratch / INPUTS, files.inputs, held_out))
 
 
-def _opened(site: Site) -> Path:
-    return site.scratch / "opened"
+def _opened(context: BuildContext) -> Path:
+    return context.scratch / "opened"
 
 
-def prepare(site: Site, family: Family, text: str, name: str) -> Prepared:
+def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prepared:
     """Prove a member; what people and `verify` need of it goes into the bundle."""
-    request, workdir = site.request, site.scratch / name / "member"
+    request, workdir = context.request, context.scratch / name / "member"
     target = request.target
-    site.progress(name, "member", "extract, calibrate, bake")
-    args = {
+    context.progress(name, "member", "extract, calibrate, bake")
+    log = request.logs / name / "member.log"
+    calibrate = any(plan.precision == "int8" for plan in target.artifacts)
+    identity = request.mother.identity()
+    parts = identity and {
+        "mother": identity,
         "config": text,
         "options": target.member,
         "batches": target.calibration_batches,
-        "calibrate": any(plan.precision == "int8" for plan in target.artifacts),
+        "calibrate": calibrate,
+        "recorded": family.recorded.model_dump(mode="json"),
     }
-    identity = request.mother.identity()
-    parts = (
-        None if identity is None else {"mother": identity, **args, "recorded": family.recorded.model_dump(mode="json")}
-    )
-    log = request.logs / name / "member.log"
 
-    def work() -> dict[str, Any]:
-        return order(site.pool, "prepare", request.mother, {**family.files.args(), **args}, workdir, log)
+    def work() -> PrepareAnswer:
+        asked = PrepareRequest(
+            source=request.mother,
+            recorded=family.files,
+            config=text,
+            options=target.member,
+            batches=target.calibration_batches,
+            calibrate=calibrate,
+            workdir=workdir,
+        )
+        return ask_for(context.workers, PREPARE, asked, request.mother, log)
 
-    record = site.step((name, "member"), "prepare", parts, workdir, work).record
+    answer = context.step((name, "member"), "prepare", PrepareAnswer, parts, workdir, work)
     bundled = family.staged / GOLDENS
     golden = Path(shutil.copy(workdir / GOLDEN, bundled / f"{name}.safetensors"))
     extremes = Path(shutil.copy(workdir / EXTREMES, bundled / f"{name}-extremes.safetensors"))
-    sounds = [Path(shutil.copy(workdir / sound, bundled)) for sound in record["sounds"]]
+    sounds = [Path(shutil.copy(workdir / sound, bundled)) for sound in answer.sounds]
     tolerance = target.tolerance("member", "fp32")
-    stages = judge_stages(_STAGES.validate_python(record["stages"]), tolerance)
-    variant = record["approximation"]
+    stages = judge_stages(answer.stages, tolerance)
+    variant = answer.approximation
     member = Member(
         name=name,
         config=text,
         options=target.member,
-        io=io_from_json(record["io"]),
-        latency_ms=record["latency_ms"],
-        params=record["params"],
-        macs=record["macs"],
-        peak_activation_bytes=record["peak_activation_bytes"],
-        calibration_batches=record["calibration_batches"],
+        io=answer.io,
+        latency_ms=answer.latency_ms,
+        params=answer.params,
+        macs=answer.macs,
+        peak_activation_bytes=answer.peak_activation_bytes,
+        calibration_batches=answer.calibration_batches,
         tolerance=tolerance,
-        folded=record["folded"],
-        refused=record["refused"],
+        folded=answer.folded,
+        refused=answer.refused,
         golden=describe_file(family.staged, golden),
         extremes=describe_file(family.staged, extremes),
-        metric=record["metric"],
+        metric=answer.metric,
         sounds=tuple(describe_file(family.staged, path) for path in sounds),
-        variant=variant
-        and Variant(name=variant["name"], agreement=variant["agreement"], metric_without=variant["metric"]),
+        variant=variant and Variant(name=variant.name, agreement=variant.agreement, metric_without=variant.metric),
         artifacts=(),
     )
+    metric, held_out = family.recorded.metric, family.files.held_out
     reference = Reference(
         inputs=family.inputs,
         golden=golden,
-        held_out=family.files.held_out,
-        metric=family.recorded.metric,
+        held_out=held_out,
+        metric=metric,
+        unit=family.recorded.unit,
         mother_metric=member.metric,
         extremes=(family.files.extremes, extremes),
+        score=score_in_worker(context.workers, request.mother, metric, held_out, log),
     )
     reason = first_divergence(stages)
-    site.progress(name, "member", reason or "proven")
-    return Prepared(family, member, stages, reason, record["digest"], workdir, reference)
+    context.progress(name, "member", reason or "proven")
+    return Prepared(family, member, stages, reason, answer.digest, workdir, reference)

@@ -1,9 +1,7 @@
-"""Order members from a worker process: this side of it imports no PyTorch."""
+"""Where a mother and its recorded data come from, and how a worker is asked for what needs them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +9,14 @@ from edge_export.errors import RequestError
 from edge_export.files.hashing import file_sha256
 from edge_export.mothers.catalog import CATALOG
 from edge_export.workers import WorkerError, Workers
-
-# What the tasks leave in their folders.
-INPUTS, HELD_OUT, EXTREMES = "inputs.safetensors", "held_out.safetensors", "extremes.safetensors"
-GOLDEN = "golden.safetensors"
+from edge_export.workers.task import InputPath, Message, StayingPath, WorkerTask
 
 KIND = "mother"
 TIMEOUT_S = 1800.0
 
 
-@dataclass(frozen=True)
-class MotherSource:
-    """Where a mother and its recorded data come from.
+class MotherSource(Message):
+    """A mother.
 
     Attributes:
         spec: A catalog name or `package.module:factory`.
@@ -32,24 +26,15 @@ class MotherSource:
     """
 
     spec: str
-    checkpoint: Path | None
-    goldens: Path | None
-    folder: Path
+    checkpoint: InputPath | None = None
+    goldens: InputPath | None = None
+    folder: StayingPath
 
     @property
     def weights(self) -> Path | None:
         """The file that the weights come from; None for a factory that makes its own."""
         shipped = CATALOG[self.spec].checkpoint_path if self.spec in CATALOG else None
         return self.checkpoint or shipped
-
-    def args(self) -> dict[str, Any]:
-        """What the tasks take."""
-        return {
-            "mother": self.spec,
-            "checkpoint": None if self.checkpoint is None else str(self.checkpoint.absolute()),
-            "goldens": None if self.goldens is None else str(self.goldens.absolute()),
-            "folder": str(self.folder),
-        }
 
     def identity(self) -> dict[str, Any] | None:
         """All that decides what the mother and its data are; None for a factory, whose code can't be known."""
@@ -64,34 +49,23 @@ class MotherSource:
             return None  # whoever opens it says what is wrong
 
 
-@dataclass(frozen=True)
-class RecordedFiles:
-    """The recorded data that members are proven on; see `tasks.py`."""
+class RecordedFiles(Message):
+    """The recorded data that members are proven on: safetensors files that the task "open" wrote."""
 
-    inputs: Path
-    held_out: Path | None
-    extremes: Path
-
-    def args(self) -> dict[str, str | None]:
-        """What the task "prepare" takes."""
-        return {
-            "inputs": str(self.inputs.absolute()),
-            "held_out": None if self.held_out is None else str(self.held_out.absolute()),
-            "extremes": str(self.extremes.absolute()),
-        }
+    inputs: InputPath
+    held_out: InputPath | None
+    extremes: InputPath
 
 
-def order(
-    pool: Workers, task: str, source: MotherSource, args: Mapping[str, Any], workdir: Path, log: Path
-) -> dict[str, Any]:
-    """Have a worker do "open" or "prepare" (see `tasks.py`), which leaves its files in `workdir`.
+def ask_for[Request: Message, Answer](
+    workers: Workers, task: WorkerTask[Request, Answer], request: Request, source: MotherSource, log: Path
+) -> Answer:
+    """Have a worker do a task that opens the mother.
 
     Raises:
         RequestError: The request was wrong, or the worker died of it.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
-    arguments = {**source.args(), **args, "workdir": str(workdir.absolute())}
     try:
-        return pool.submit(task, arguments, kind=KIND, timeout_s=TIMEOUT_S, log=log).result()
+        return workers.submit(task, request, kind=KIND, timeout_s=TIMEOUT_S, log=log).result()
     except WorkerError as error:
         raise RequestError(error.request or f"mother {source.spec}: {error}; the log is {log}") from error

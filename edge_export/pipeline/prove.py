@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import TypeAdapter
 
 from edge_export.bundle.folder import Bundle
 from edge_export.bundle.manifest import Artifact, Member
@@ -15,24 +12,27 @@ from edge_export.bundle.numerics import ArtifactRun, MemberNumerics, Numerics
 from edge_export.errors import RequestError
 from edge_export.files.arrays import load_arrays
 from edge_export.files.owned import scratch_folder
-from edge_export.pipeline.mother_source import GOLDEN, MotherSource, RecordedFiles, order
+from edge_export.pipeline.context import Progress
+from edge_export.pipeline.mother_source import MotherSource, RecordedFiles, ask_for
+from edge_export.pipeline.prepare_member import GOLDEN, PREPARE, PrepareRequest
+from edge_export.pipeline.score import score_in_worker
 from edge_export.runtimes import Runtime
+from edge_export.runtimes.run import CompiledFile
 from edge_export.spec.agreement import agreement, worst_of
 from edge_export.spec.results import Measured, Stage
-from edge_export.verify.artifact import File, Reference, join_inputs, measure_artifact
+from edge_export.tasks import METRICS
+from edge_export.verify.artifact import Reference, join_inputs, measure_artifact
 from edge_export.verify.suggestions import first_divergence
 from edge_export.verify.verdict import judge_stages, not_run, run_everywhere, worst
 from edge_export.workers import Pool
 
-Progress = Callable[[str, str, str], None]
-_STAGES = TypeAdapter(list[Stage])
-
 
 @dataclass(frozen=True)
-class _Site:
-    """Where a bundle is proven."""
+class _Context:
+    """Where a bundle is proven, and with which mother, if it is here."""
 
     bundle: Bundle
+    mother: MotherSource | None
     recorded: RecordedFiles
     work: Path
     pool: Pool
@@ -57,16 +57,16 @@ def prove_bundle(bundle: Bundle, mother: MotherSource | None, jobs: int, logs: P
         ThreadPoolExecutor(max_workers=2 * jobs) as provers,
         Pool(jobs) as pool,
     ):
-        site = _Site(bundle, recorded, work, pool, logs, progress)
+        context = _Context(bundle, mother, recorded, work, pool, logs, progress)
         join_inputs(work / "inputs.safetensors", recorded.inputs, recorded.held_out)
         damage = {member.name: _golden_damage(bundle, member) for member in members}
         stages: dict[str, Future[tuple[Stage, ...]]] = {}
         if mother is not None:
             whole = [member for member in members if not damage[member.name]]
-            stages = {member.name: preparers.submit(_prove_stages, site, mother, member) for member in whole}
+            stages = {member.name: preparers.submit(_prove_stages, context, mother, member) for member in whole}
         runs = {
             member.name: [
-                provers.submit(_prove_artifact, site, member, a, damage[member.name]) for a in member.artifacts
+                provers.submit(_prove_artifact, context, member, a, damage[member.name]) for a in member.artifacts
             ]
             for member in members
         }
@@ -115,34 +115,37 @@ def _golden_damage(bundle: Bundle, member: Member) -> str:
     return ""
 
 
-def _prove_stages(site: _Site, mother: MotherSource, member: Member) -> tuple[Stage, ...]:
+def _prove_stages(context: _Context, mother: MotherSource, member: Member) -> tuple[Stage, ...]:
     """Make the member again from the mother, and compare what the bundle recorded with what the mother gives now."""
-    site.progress(member.name, "member", "extract, calibrate, bake")
-    workdir = site.work / member.name
-    args = {
-        **site.recorded.args(),
-        "config": member.config,
-        "options": member.options,
-        "batches": member.calibration_batches or None,
-        "calibrate": False,
-    }
-    answer = order(site.pool, "prepare", mother, args, workdir, site.logs / member.name / "member.log")
-    now, then = load_arrays(workdir / GOLDEN), load_arrays(site.bundle.path(member.golden))
+    context.progress(member.name, "member", "extract, calibrate, bake")
+    workdir = context.work / member.name
+    workdir.mkdir(parents=True, exist_ok=True)
+    request = PrepareRequest(
+        source=mother,
+        recorded=context.recorded,
+        config=member.config,
+        options=member.options,
+        batches=member.calibration_batches or None,
+        calibrate=False,
+        workdir=workdir,
+    )
+    answer = ask_for(context.pool, PREPARE, request, mother, context.logs / member.name / "member.log")
+    now, then = load_arrays(workdir / GOLDEN), load_arrays(context.bundle.path(member.golden))
     recorded = Stage("recorded", worst_of([agreement(now[name], then[name]) for name in now]), "")
-    stages = judge_stages([recorded, *_STAGES.validate_python(answer["stages"])], member.tolerance)
-    site.progress(member.name, "member", first_divergence(stages) or "proven")
+    stages = judge_stages([recorded, *answer.stages], member.tolerance)
+    context.progress(member.name, "member", first_divergence(stages) or "proven")
     return stages
 
 
-def _prove_artifact(site: _Site, member: Member, artifact: Artifact, damage: str) -> tuple[ArtifactRun, ...]:
+def _prove_artifact(context: _Context, member: Member, artifact: Artifact, damage: str) -> tuple[ArtifactRun, ...]:
     """Prove one artifact of a bundle, unless it or its reference is not what the manifest says."""
-    runs = _runs(site, member, artifact, damage)
-    site.progress(member.name, artifact.label, worst(runs).verdict)
+    runs = _runs(context, member, artifact, damage)
+    context.progress(member.name, artifact.label, worst(runs).verdict)
     return runs
 
 
-def _runs(site: _Site, member: Member, artifact: Artifact, damage: str) -> tuple[ArtifactRun, ...]:
-    bundle, recorded = site.bundle, site.recorded
+def _runs(context: _Context, member: Member, artifact: Artifact, damage: str) -> tuple[ArtifactRun, ...]:
+    bundle, recorded = context.bundle, context.recorded
     if artifact.file is None or artifact.io is None:
         return (not_run(artifact, artifact.status, artifact.reason),)
     try:
@@ -150,20 +153,30 @@ def _runs(site: _Site, member: Member, artifact: Artifact, damage: str) -> tuple
             return (not_run(artifact, "failed", reason),)
     except RequestError as error:
         return (not_run(artifact, "failed", str(error)),)
-    site.progress(member.name, artifact.label, "verify")
-    file = File(artifact.format, bundle.path(artifact.file), artifact.io, member.io)
+    context.progress(member.name, artifact.label, "verify")
+    path = bundle.path(artifact.file)
+    file = CompiledFile(format=artifact.format, path=path, io=artifact.io, member_io=member.io)
+    log = context.logs / member.name / f"{artifact.label}.log"
+    metric = bundle.manifest.recorded.metric
     reference = Reference(
-        inputs=site.work / "inputs.safetensors",
+        inputs=context.work / "inputs.safetensors",
         golden=bundle.path(member.golden),
         held_out=recorded.held_out,
-        metric=bundle.manifest.recorded.metric,
+        metric=metric,
+        unit=_unit(bundle),
         mother_metric=member.metric,
         extremes=(recorded.extremes, bundle.path(member.extremes)),
+        score=score_in_worker(context.pool, context.mother, metric, recorded.held_out, log),
     )
-    workdir = site.work / member.name / artifact.label
-    log = site.logs / member.name / f"{artifact.label}.log"
+    workdir = context.work / member.name / artifact.label
 
     def measure(runtime: Runtime) -> Measured:
-        return measure_artifact(site.pool, file, runtime, reference, workdir, log)
+        return measure_artifact(context.pool, file, runtime, reference, workdir, log)
 
     return run_everywhere(artifact, member.tolerance, measure)
+
+
+def _unit(bundle: Bundle) -> str:
+    """The unit of the task metric; bundles from before it was recorded have one of ours."""
+    recorded = bundle.manifest.recorded
+    return METRICS[recorded.metric].unit if recorded.metric in METRICS else recorded.unit

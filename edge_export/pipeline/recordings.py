@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_export.data import recordings_for
-from edge_export.data.images import read_image
-from edge_export.data.musdb import with_channels
-from edge_export.data.sound_file import read_sound, resample
 from edge_export.errors import RequestError, one_line
-from edge_export.files.arrays import Array, load_arrays
+from edge_export.files.arrays import Array
+from edge_export.mothers.catalog import CATALOG
 from edge_export.mothers.protocol import Recordings
-from edge_export.spec.agreement import TASK_METRICS
+from edge_export.spec.lazy import resolve
+from edge_export.spec.metric import Metric
 from edge_export.spec.recorded import fits
+from edge_export.tasks import METRICS, TASKS, task_for
+from edge_export.tasks.task import Task
 
 if TYPE_CHECKING:
     from edge_export.mothers.protocol import Mother
     from edge_export.spec.tensors import IOSpec
 
-GOLDENS = 64
-"""How many recorded inputs of a folder become goldens."""
 CALIBRATION_BATCH = 32
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
-SOUND_SECONDS = (0.5, 10.0)
-"""The shortest sound that is taken, and how much of a longer one."""
-SOUND_GOLDENS = 8
+_METRIC_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
 
 
 def recordings_of(spec: str, mother: Mother, goldens: Path | None) -> Recordings:
@@ -38,24 +35,58 @@ def recordings_of(spec: str, mother: Mother, goldens: Path | None) -> Recordings
         RequestError: There is none, or it does not fit the mother's inputs.
     """
     if goldens is not None:
-        return read_folder(goldens, mother.io)
-    own = getattr(mother, "recordings", None)
-    recordings = own() if own is not None else recordings_for(spec)
-    if recordings is None:
+        return read_folder(goldens, mother.io, task_of(spec, mother))
+    source = getattr(mother, "recordings", None)
+    if source is None and spec in CATALOG and (shipped := CATALOG[spec].recordings):
+        source = resolve(shipped)
+    if source is None:
         raise RequestError(f"mother {spec} brings no recorded inputs: give a folder of them as --goldens")
+    recordings: Recordings = source()
     _check(spec, mother.io, recordings)
     return recordings
 
 
-def read_folder(folder: Path, io: IOSpec) -> Recordings:
-    """Recorded inputs from the safetensors files, images or sound files in `folder`, in the order of their names.
-
-    A safetensors file holds one tensor per input, `(count, …)`; sound may have any number of samples. Images
-    are resized to the input and scaled to 0..1. Sound files are resampled and mixed to the mother's rate and channels,
-    and cut to the shortest of them. Calibration averages over the same recordings.
+def task_of(spec: str, mother: Mother) -> Task:
+    """What the mother is for: the task that it names, or else the one that its inputs and outputs fit.
 
     Raises:
-        RequestError: The folder holds neither, or a file that can't be read or does not fit the inputs.
+        RequestError: It names a task that is not known.
+    """
+    name = getattr(mother, "task", None)
+    if name is not None and name not in TASKS:
+        raise RequestError(f"mother {spec}: its task {name!r} is none of {', '.join(TASKS)}: leave it out, or give one")
+    return task_for(mother.io, name)
+
+
+def metric_of(recordings: Recordings) -> Metric:
+    """The metric of the recordings: the mother's own, or one of ours by its name."""
+    return recordings.metric if isinstance(recordings.metric, Metric) else METRICS[recordings.metric]
+
+
+def metric_value(metric: Metric, results: Array, targets: Array) -> float:
+    """The value of a metric, which may be a stranger's code.
+
+    Raises:
+        RequestError: It raises, or gives something else than a finite number.
+    """
+    try:
+        value = float(metric.measure(results, targets))
+    except Exception as error:
+        raise RequestError(
+            f"metric {metric.name} failed with {type(error).__name__}: {one_line(error, 200)}: mend its function"
+        ) from error
+    if not math.isfinite(value):
+        raise RequestError(f"metric {metric.name} is {value}: let its function give a finite number")
+    return value
+
+
+def read_folder(folder: Path, io: IOSpec, task: Task) -> Recordings:
+    """Recorded inputs from the files in `folder` that the task reads, in the order of their names.
+
+    Calibration averages over the same recordings.
+
+    Raises:
+        RequestError: The folder holds none, or a file that can't be read or does not fit the inputs.
     """
     import torch
 
@@ -63,64 +94,33 @@ def read_folder(folder: Path, io: IOSpec) -> Recordings:
         files = sorted(folder.iterdir())
     except OSError as error:
         raise RequestError(f"--goldens {folder} can't be read ({one_line(error.strerror)}): give a folder") from error
-    tensors = [f for f in files if f.suffix == ".safetensors"]
-    images = [f for f in files if f.suffix.lower() in IMAGE_SUFFIXES]
-    sounds = [f for f in files if f.suffix.lower() in SOUND_SUFFIXES]
-    if tensors:
-        parts = [_read_tensors(path, io) for path in tensors]
-    elif images and len(io.inputs) == 1 and io.inputs[0].layout == "NCHW" and io.inputs[0].shape[1] in (1, 3):
-        parts = [[read_image(path, io.inputs[0])] for path in images]
-    elif sounds and io.stream is not None and len(io.inputs) == 1:
-        parts = [[audio] for audio in _read_sounds(sounds, io.inputs[0].shape[1], io.stream.sample_rate)]
-    else:
+    recordings = task.read_files(files, io)
+    if recordings is None:
         raise RequestError(
-            f"--goldens {folder} holds no .safetensors files, nor images or sound files that the mother could take"
+            f"--goldens {folder} holds no .safetensors files, nor others that a mother for {task.name} could take"
         )
-    inputs = tuple(torch.from_numpy(np.concatenate(arrays)) for arrays in zip(*parts, strict=True))
-    most = GOLDENS if io.stream is None else SOUND_GOLDENS
+    inputs = tuple(torch.from_numpy(np.concatenate(arrays)) for arrays in zip(*recordings, strict=True))
     batches = list(zip(*(t.split(CALIBRATION_BATCH) for t in inputs), strict=True))
-    return Recordings(batches=batches, goldens=tuple(t[:most] for t in inputs))
+    goldens = tuple(t[: task.max_goldens] for t in inputs)
+    return Recordings(batches=batches, goldens=goldens, metric=task.metric.name)
 
 
-def _read_tensors(path: Path, io: IOSpec) -> list[Array]:
-    arrays = load_arrays(path)
-    problems = []
-    for spec in io.inputs:
-        array = arrays.get(spec.name)
-        if array is None:
-            problems.append(f"it has no tensor {spec.name}")
-        elif not fits(array.shape, spec, io.stream is not None) or array.dtype != np.dtype(spec.dtype):
-            wanted = ("count", *spec.shape[1:])
-            problems.append(f"{spec.name} is {array.dtype} {array.shape}, not {spec.dtype} {wanted}")
-        elif array.dtype.kind == "f" and not np.isfinite(array).all():
-            problems.append(f"{spec.name} holds NaN or infinite values")
-    if len({len(arrays[s.name]) for s in io.inputs if s.name in arrays and arrays[s.name].ndim}) > 1:
-        problems.append("its tensors have different counts")
-    if problems:
-        raise RequestError(f"--goldens {path}: {'; '.join(problems)}")
-    return [arrays[spec.name] for spec in io.inputs]
-
-
-def _read_sounds(paths: list[Path], channels: int, sample_rate: int) -> list[Array]:
-    """Each sound as `(1, channels, samples)` of the same length."""
-    audios = []
-    for path in paths:
-        sound = read_sound(path)
-        audio = resample(with_channels(sound.audio, channels), sound.sample_rate, sample_rate)
-        if audio.shape[1] < SOUND_SECONDS[0] * sample_rate:
-            raise RequestError(f"{path} is shorter than {SOUND_SECONDS[0]:g} s: give longer recordings as --goldens")
-        audios.append(audio)
-    samples = min(int(SOUND_SECONDS[1] * sample_rate), *(audio.shape[1] for audio in audios))
-    return [np.ascontiguousarray(audio[None, :, :samples]) for audio in audios]
+def _metric_problems(metric: object) -> Iterator[str]:
+    if isinstance(metric, Metric):
+        if not _METRIC_NAME.fullmatch(metric.name) or metric.name in METRICS:
+            yield f"metric {metric.name!r} must be called by letters, digits and underscores, and not like one of ours"
+        if not callable(metric.measure):
+            yield f"metric {metric.name}: its measure is no function"
+    elif metric not in METRICS:
+        yield f"metric {metric!r} is none of {', '.join(METRICS)}, and no Metric"
 
 
 def _check(spec: str, io: IOSpec, recordings: Recordings) -> None:
     """A stranger's recordings must fit his own mother."""
     import torch
 
-    problems = []
-    if recordings.metric not in TASK_METRICS:
-        problems.append(f"metric {recordings.metric!r} is none of {', '.join(TASK_METRICS)}")
+    problems: list[str] = []
+    problems += _metric_problems(recordings.metric)
     for what, tensors in (("goldens", recordings.goldens), ("held_out", recordings.held_out)):
         if what == "held_out" and recordings.targets is None:
             continue

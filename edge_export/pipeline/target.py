@@ -39,9 +39,7 @@ class ArtifactPlan(Record):
     @property
     def every_scheme(self) -> tuple[str, ...]:
         """The schemes to try, in order; one empty name where there is only one way."""
-        known = FORMATS[self.format]
-        offered = tuple(scheme for scheme in known.precisions[self.precision] if scheme not in known.on_request)
-        return self.schemes or offered or ("",)
+        return self.schemes or FORMATS[self.format].schemes(self.precision)
 
 
 class Target(Record):

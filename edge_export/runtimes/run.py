@@ -7,79 +7,113 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
-from edge_export.files.arrays import Array
-from edge_export.runtimes import Runtime, runtime_of
+from edge_export.files.arrays import Array, load_arrays, save_arrays
+from edge_export.runtimes import runtime_of
 from edge_export.runtimes.stream import stream_recordings
 from edge_export.spec.arrays import Run, to_layout
-from edge_export.spec.io_json import io_from_json
-from edge_export.spec.tensors import IOSpec
+from edge_export.spec.tensors import IO, IOSpec
+from edge_export.workers.task import InputPath, Message, OutputPath, StayingPath, WorkerTask
 
 
-def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
-    """Run an artifact on every sample of a file, one by one, and save what it gives.
+class CompiledFile(Message):
+    """A compiled file: its format, where it lies, its own io, and the member's."""
+
+    format: str
+    path: InputPath
+    io: IO
+    member_io: IO
+
+
+class RunRequest(Message):
+    """What to run.
 
     Samples are stacked on axis 0, the batch axis of every input and output: `(count, …)` holds `count` samples of
     shape `(1, …)`. The arrays are in the member's names and layouts.
 
-    Args:
-        args: `format`; `path` of the artifact; its own `io`; the member's `member_io`; `inputs` and `outputs`, paths of
-            safetensors files. Optional: `runtime` (the format's first); `threads` (1); `stream` (false): state
-            (`feedback`) is fed back instead of being read from the file. Of a member_io with a stream, each sample is
-            then a recording of its own, of any length, cut into calls; else the samples are consecutive calls.
-            `repeat` (false): load the artifact and run everything once more. `progress`: a file that is told how many
-            calls are done.
+    Attributes:
+        inputs, outputs: Safetensors files.
+        runtime: The name of one of the format's; its first when None.
+        stream: State is fed back instead of being read from the file. Of a member_io with a stream, each sample is then
+            a recording of its own, of any length, cut into calls; else the samples are consecutive calls.
+        repeat: Load the artifact and run everything once more.
+        progress: A file that is told how many calls are done.
+    """
 
-    Returns:
-        `runtime` (its name and version), `count`, `load_seconds` and `seconds`, all the calls together, and with
-        `repeat` whether it was `repeatable`, bit for bit; or only `runtime` and `unsupported`, the operators that it
-        does not know.
+    file: CompiledFile
+    inputs: InputPath
+    outputs: OutputPath
+    runtime: str | None = None
+    threads: int = 1
+    stream: bool = False
+    repeat: bool = False
+    progress: StayingPath | None = None
+
+
+class RunAnswer(Message):
+    """How an artifact ran.
+
+    Attributes:
+        runtime: Its name and version.
+        unsupported: The operators that it does not know; nothing was run then.
+        count: How many samples were run.
+        load_seconds, seconds: How long loading took, and all the calls together.
+        repeatable: Whether running it again gave the same bits; None when it was not asked.
+    """
+
+    runtime: str
+    unsupported: tuple[str, ...] = ()
+    count: int = 0
+    load_seconds: float = 0.0
+    seconds: float = 0.0
+    repeatable: bool | None = None
+
+
+def run_artifact(request: RunRequest) -> RunAnswer:
+    """Run an artifact on every sample of a file, one by one, and save what it gives.
 
     Raises:
         ValueError: The samples are not what the member takes, or the artifact is not what its io says.
     """
-    from safetensors.numpy import load_file, save_file
-
-    io, member_io = io_from_json(args["io"]), io_from_json(args["member_io"])
-    runtime = runtime_of(args["format"], args.get("runtime"))
+    file, io, member_io = request.file, request.file.io, request.file.member_io
+    runtime = runtime_of(file.format, request.runtime)
     module = importlib.import_module(runtime.module)
+    name = f"{runtime.name} {module.version()}"
     start = time.perf_counter()
-    if missing := _unsupported(module, Path(args["path"])):
-        return {"runtime": _named(runtime, module), "unsupported": missing}
+    if missing := _unsupported(module, file.path):
+        return RunAnswer(runtime=name, unsupported=tuple(missing))
 
     def load() -> Run:
-        call: Run = module.load(Path(args["path"]), io, threads=int(args.get("threads", 1)))
+        call: Run = module.load(file.path, io, threads=request.threads)
         return as_member(call, io, member_io)
 
     run = load()
     loaded = time.perf_counter()
-    samples = load_file(args["inputs"])
-    feedback = member_io.feedback if args.get("stream") else ()
+    samples = load_arrays(request.inputs)
+    feedback = member_io.feedback if request.stream else ()
     recordings = bool(feedback) and member_io.stream is not None
     count = _count(samples, member_io, {sink for _, sink in feedback}, recordings)
 
     def run_all(run: Run) -> dict[str, Array]:
         if recordings:
-            return stream_recordings(run, member_io, samples[member_io.inputs[0].name], _told(args.get("progress")))
+            report = _report_to(request.progress)
+            return stream_recordings(run, member_io, samples[member_io.inputs[0].name], report)
         return _call_each(run, member_io, samples, count, feedback)
 
     began = time.perf_counter()
     stacked = run_all(run)
     seconds = time.perf_counter() - began
-    save_file({name: np.ascontiguousarray(array) for name, array in stacked.items()}, args["outputs"])
-    answer = {
-        "runtime": _named(runtime, module),
-        "count": count,
-        "load_seconds": loaded - start,
-        "seconds": seconds,
-    }
-    if args.get("repeat"):
+    save_arrays(request.outputs, stacked)
+    repeatable = None
+    if request.repeat:
         again = run_all(load())
-        answer["repeatable"] = all(array.tobytes() == again[name].tobytes() for name, array in stacked.items())
-    return answer
+        repeatable = all(array.tobytes() == again[name].tobytes() for name, array in stacked.items())
+    return RunAnswer(runtime=name, count=count, load_seconds=loaded - start, seconds=seconds, repeatable=repeatable)
+
+
+RUN = WorkerTask("run", RunRequest, RunAnswer, run_artifact)
 
 
 def _call_each(
@@ -96,23 +130,19 @@ def _call_each(
     return {spec.name: np.concatenate([result[spec.name] for result in results]) for spec in io.outputs}
 
 
-def _told(progress: str | None) -> Callable[[int], None]:
+def _report_to(progress: Path | None) -> Callable[[int], None]:
     """Writes how many calls are done to the file `progress`, a hundred at a time: whoever waits may read it."""
 
-    def told(calls: int) -> None:
+    def report(calls: int) -> None:
         if progress is not None and calls % 100 == 0:
-            Path(progress).write_text(str(calls))
+            progress.write_text(str(calls))
 
-    return told
+    return report
 
 
 def _unsupported(module: ModuleType, path: Path) -> list[str]:
     missing: list[str] = module.unsupported(path) if hasattr(module, "unsupported") else []
     return missing
-
-
-def _named(runtime: Runtime, module: ModuleType) -> str:
-    return f"{runtime.name} {module.version()}"
 
 
 def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:

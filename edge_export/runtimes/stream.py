@@ -11,12 +11,6 @@ from edge_export.spec.arrays import Run
 from edge_export.spec.tensors import IOSpec
 
 
-def calls_for(io: IOSpec, samples: int) -> int:
-    """How many calls a recording of `samples` takes until its last sample is out."""
-    assert io.stream is not None
-    return -(-(samples + io.stream.delay) // io.stream.samples)
-
-
 def stream_recording(run: Run, io: IOSpec, recording: Array, on_call: Callable[[int], None] = lambda _: None) -> Array:
     """Call by call through `run`, from a state of zeros; silence behind the end flushes what is still inside.
 
@@ -31,7 +25,7 @@ def stream_recording(run: Run, io: IOSpec, recording: Array, on_call: Callable[[
     assert io.stream is not None
     audio, stems = io.inputs[0], io.outputs[0]
     size, delay, samples = io.stream.samples, io.stream.delay, recording.shape[-1]
-    calls = calls_for(io, samples)
+    calls = io.stream.calls_for(samples)
     padded = np.zeros((*recording.shape[:-1], calls * size), audio.dtype)
     padded[..., :samples] = recording
     result = np.empty((*stems.shape[:-1], calls * size), stems.dtype)
@@ -50,7 +44,8 @@ def stream_recordings(
     run: Run, io: IOSpec, recordings: Array, on_call: Callable[[int], None] = lambda _: None
 ) -> dict[str, Array]:
     """Each of `(count, channels, samples)` as a stream of its own; the stems `(count, stems, channels, samples)`."""
-    each = calls_for(io, recordings.shape[-1])
+    assert io.stream is not None
+    each = io.stream.calls_for(recordings.shape[-1])
 
     def told(index: int) -> Callable[[int], None]:
         return lambda calls: on_call(index * each + calls)

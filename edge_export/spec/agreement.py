@@ -1,8 +1,8 @@
-"""How far one result is from another, and how well a result does its task."""
+"""How far one result is from another."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,7 +44,7 @@ def agreement(reference: Array, result: Array, *, scores: bool = False) -> Agree
         return Agreement(-SNR_LIMIT_DB, None, peak if np.isfinite(peak) else 0.0, 0.0 if scores else None)
     error = got - expected
     same = float(np.mean(expected.argmax(-1) == got.argmax(-1))) if scores else None
-    return Agreement(_ratio_db(expected, error), float(np.abs(error).max(initial=0.0)), peak, same)
+    return Agreement(ratio_db(expected, error), float(np.abs(error).max(initial=0.0)), peak, same)
 
 
 def worst_of(agreements: Sequence[Agreement]) -> Agreement:
@@ -61,59 +61,11 @@ def _share_of_peak(agreement: Agreement) -> float:
     return agreement.max_abs / max(agreement.peak, float(np.finfo(np.float64).tiny))
 
 
-def _ratio_db(signal: Array, noise: Array) -> float:
+def ratio_db(signal: Array, noise: Array) -> float:
+    """Ratio of two powers in dB, within ±`SNR_LIMIT_DB`."""
     signal_power, noise_power = float(np.square(signal).sum()), float(np.square(noise).sum())
     if noise_power == 0.0:
         return SNR_LIMIT_DB
     if signal_power == 0.0:
         return -SNR_LIMIT_DB
     return float(np.clip(10.0 * np.log10(signal_power / noise_power), -SNR_LIMIT_DB, SNR_LIMIT_DB))
-
-
-def top1(scores: Array, targets: Array) -> float:
-    """Share of rows of `scores` `(count, classes)` whose largest score is at `targets` `(count,)`, in per cent.
-
-    A row with a score that is not finite counts as wrong.
-    """
-    right = (scores.argmax(-1) == targets) & np.isfinite(scores).all(-1)
-    return float(100.0 * right.mean())
-
-
-def si_sdr(stems: Array, targets: Array) -> float:
-    """Scale-invariant signal-to-distortion ratio of the first stem in dB, mean over recordings (arXiv 1811.02508).
-
-    Args:
-        stems, targets: `(count, stems, channels, samples)`.
-    """
-    estimates, wanted = (a[:, 0].reshape(len(a), -1).astype(np.float64) for a in (stems, targets))
-    if not np.isfinite(estimates).all():
-        return -SNR_LIMIT_DB
-    energy = np.maximum(np.square(wanted).sum(1, keepdims=True), 1e-12)
-    signal = (estimates * wanted).sum(1, keepdims=True) / energy * wanted
-    return float(np.mean([_ratio_db(s, e - s) for s, e in zip(signal, estimates, strict=True)]))
-
-
-def mixture_si_sdr(targets: Array) -> float:
-    """SI-SDR in dB of the mixture as an estimate of the first stem: what doing nothing gives."""
-    return si_sdr(targets.sum(axis=1, keepdims=True), targets)
-
-
-@dataclass(frozen=True)
-class TaskMetric:
-    """A metric of the task; more is better.
-
-    Attributes:
-        unit: Of its values.
-        measure: From results and targets to a value.
-        baseline: From targets to the value of doing nothing, where that means something.
-    """
-
-    unit: str
-    measure: Callable[[Array, Array], float]
-    baseline: Callable[[Array], float] | None = None
-
-
-TASK_METRICS: dict[str, TaskMetric] = {
-    "top1": TaskMetric("points", top1),
-    "si_sdr": TaskMetric("dB", si_sdr, mixture_si_sdr),
-}

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_export.errors import RequestError
-from edge_export.spec.io_json import io_from_json, io_to_json
-from edge_export.spec.tensors import IOSpec
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,119}"
 
@@ -18,11 +16,6 @@ RelativePath = Annotated[str, Field(pattern=rf"^{_NAME}(/{_NAME}){{0,7}}$", max_
 """A path inside the bundle: no part starts with a dot, so none is `..`, and none is absolute."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=2000)]
-IO = Annotated[
-    IOSpec,
-    PlainValidator(lambda value: value if isinstance(value, IOSpec) else io_from_json(value)),
-    PlainSerializer(io_to_json),
-]
 
 
 class Record(BaseModel):

@@ -26,7 +26,7 @@ class Approximation:
 
 
 @dataclass(frozen=True)
-class Metric:
+class TaskMetric:
     """The task metric on `count` held-out samples, of the mother at the configuration and of the artifact."""
 
     name: str
@@ -60,7 +60,7 @@ class Measured:
 
     runtime: str
     agreement: Agreement
-    metric: Metric | None
+    metric: TaskMetric | None
     extremes: tuple[Extreme, ...]
     repeatable: bool
     finite: bool

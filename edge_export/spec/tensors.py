@@ -1,8 +1,29 @@
-"""What goes into a network and what comes out: names, shapes, types, and how sound streams through it."""
+"""What goes into a network and what comes out: names, shapes, types, and how sound streams through it.
+
+The records are plain dataclasses. pydantic checks them wherever they come from another process or from a disk: as `IO`,
+which only takes what every format can keep.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, Strict
+
+_FORBID_UNKNOWN = {"extra": "forbid"}
+_Whole = Annotated[int, Strict()]
+_Numbers = Annotated[tuple[float, ...], Field(exclude_if=lambda numbers: not numbers)]
+
+# What every format can keep as a name: Core ML allows no dots or dashes, and no digit first.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+_DTYPES = ("float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
+_MAX_TENSORS, _MAX_AXES, _MAX_ELEMENTS = 64, 8, 2**31
+_MAX_TEXT, _MAX_LABELS, _MAX_CHANNELS, _MAX_STEMS = 200, 100_000, 1024, 64
+_MAX_STREAM = {"sample_rate": 1_000_000, "hop": 2**20, "frames_per_call": 2**16, "delay": 2**20}
 
 
 @dataclass(frozen=True)
@@ -19,13 +40,15 @@ class TensorSpec:
             pixels as they are.
     """
 
+    __pydantic_config__ = _FORBID_UNKNOWN
+
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[_Whole, ...]
     dtype: str = "float32"
     layout: str = ""
     unit: str = ""
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
+    mean: _Numbers = ()
+    std: _Numbers = ()
 
 
 @dataclass(frozen=True)
@@ -40,10 +63,12 @@ class Stream:
         stems: Names of the outputs' parts, on axis 1.
     """
 
-    sample_rate: int
-    hop: int
-    frames_per_call: int
-    delay: int
+    __pydantic_config__ = _FORBID_UNKNOWN
+
+    sample_rate: _Whole
+    hop: _Whole
+    frames_per_call: _Whole
+    delay: _Whole
     stems: tuple[str, ...]
 
     @property
@@ -55,6 +80,10 @@ class Stream:
     def latency_ms(self) -> float:
         """Algorithmic latency in ms: from a sample's arrival until it is out, when computing takes no time."""
         return 1000.0 * (self.delay + self.samples) / self.sample_rate
+
+    def calls_for(self, samples: int) -> int:
+        """How many calls a recording of `samples` takes until its last sample is out."""
+        return -(-(samples + self.delay) // self.samples)
 
 
 @dataclass(frozen=True)
@@ -68,6 +97,8 @@ class IOSpec:
         labels: The class names behind the last axis of the first output, for a classifier.
         stream: For what streams. The io of a mother that streams describes whole recordings, of any number of samples.
     """
+
+    __pydantic_config__ = _FORBID_UNKNOWN
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -86,3 +117,80 @@ class IOSpec:
         """The outputs that are compared: all but fed-back state."""
         sources = {source for source, _ in self.feedback}
         return tuple(spec for spec in self.outputs if spec.name not in sources)
+
+
+def check_io(io: IOSpec) -> IOSpec:
+    """`io` itself.
+
+    Raises:
+        ValueError: With every problem, in one line: names, shapes or types that no member can have.
+    """
+    problems = [*_tensor_problems(io), *_feedback_problems(io), *_stream_problems(io.stream)]
+    if len(io.labels) > _MAX_LABELS or not all(map(_is_short, io.labels)):
+        problems.append(f"labels must be at most {_MAX_LABELS} short strings")
+    if problems:
+        raise ValueError("io: " + "; ".join(problems))
+    return io
+
+
+IO = Annotated[IOSpec, AfterValidator(check_io)]
+"""An `IOSpec` from another process or from a disk."""
+
+
+def _tensor_problems(io: IOSpec) -> Iterator[str]:
+    for side, specs in (("inputs", io.inputs), ("outputs", io.outputs)):
+        if not 0 < len(specs) <= _MAX_TENSORS:
+            yield f"{side} must be 1 to {_MAX_TENSORS} tensors"
+        for index, spec in enumerate(specs):
+            yield from (f"{side}[{index}].{problem}" for problem in _problems_of(spec))
+    names = [spec.name for spec in io.inputs + io.outputs]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        yield f"names used twice: {repeated}"
+
+
+def _problems_of(spec: TensorSpec) -> Iterator[str]:
+    if not _NAME.fullmatch(spec.name):
+        yield f"name must match {_NAME.pattern}, not {spec.name!r:.80}"
+    if len(spec.shape) > _MAX_AXES or not all(size > 0 for size in spec.shape):
+        yield f"shape must be at most {_MAX_AXES} positive integers"
+    elif math.prod(spec.shape) >= _MAX_ELEMENTS:
+        yield f"shape has {_MAX_ELEMENTS} elements or more"
+    if spec.dtype not in _DTYPES:
+        yield f"dtype must be one of {', '.join(_DTYPES)}, not {spec.dtype!r:.80}"
+    if spec.layout and len(spec.layout) != len(spec.shape):
+        yield "layout must have one letter per axis, or none"
+    if not _is_short(spec.unit):
+        yield "unit must be a short string"
+    numbers = (*spec.mean, *spec.std)
+    if len(spec.mean) != len(spec.std) or len(numbers) > 2 * _MAX_CHANNELS or not all(map(math.isfinite, numbers)):
+        yield "mean and .std must be as many finite numbers"
+    elif not all(value > 0 for value in spec.std):
+        yield "std must be positive"
+
+
+def _feedback_problems(io: IOSpec) -> Iterator[str]:
+    sources, sinks = {spec.name: spec for spec in io.outputs}, {spec.name: spec for spec in io.inputs}
+    for source, sink in io.feedback:
+        if source not in sources or sink not in sinks:
+            yield f"feedback {source!r:.80} to {sink!r:.80} does not name an output and an input"
+        elif (sources[source].shape, sources[source].dtype) != (sinks[sink].shape, sinks[sink].dtype):
+            yield f"feedback {source} to {sink}: their shapes or types differ"
+    if len({sink for _, sink in io.feedback}) < len(io.feedback):
+        yield "an input is fed back twice"
+
+
+def _stream_problems(stream: Stream | None) -> Iterator[str]:
+    if stream is None:
+        return
+    for name, largest in _MAX_STREAM.items():
+        value = getattr(stream, name)
+        if not (name != "delay") <= value <= largest:
+            yield f"stream.{name} must be a whole number up to {largest}, not {value}"
+    if not 0 < len(stream.stems) <= _MAX_STEMS or not all(map(_NAME.fullmatch, stream.stems)):
+        yield f"stream.stems must be 1 to {_MAX_STEMS} names that match {_NAME.pattern}"
+    elif len(set(stream.stems)) < len(stream.stems):
+        yield "stream.stems has a name twice"
+
+
+def _is_short(text: str) -> bool:
+    return len(text) <= _MAX_TEXT

@@ -46,7 +46,10 @@ def why_metric_not(name: str, mother: float, artifact: float, unit: str, toleran
     """How much more of the task metric `name` was lost than `tolerance` allows; None when it holds."""
     allowed = tolerance.metric_drop.get(name, 0.0)
     if not mother - artifact <= allowed + 1e-9:
-        return f"{name} fell from {mother:.2f} to {artifact:.2f} {unit}, more than {allowed:g}"
+        limit = (
+            f"more than {allowed:g}" if name in tolerance.metric_drop else "and the target has no metric_drop for it"
+        )
+        return f"{name} fell from {mother:.2f} to {artifact:.2f} {unit}, {limit}"
     return None
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_export.data import BUILTIN, open_data, resolve
 from edge_export.errors import RequestError
 from edge_export.files.hashing import file_sha256
 from edge_export.mothers.catalog import build_untrained
 from edge_export.mothers.checkpoint import save_checkpoint
+from edge_export.spec.lazy import resolve
+
+BUILTIN = "builtin"
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,15 @@ class Training:
     """How a mother is trained.
 
     Attributes:
-        task: "module:function", from (mother, data) to a `training.loop.Task`.
+        data: "module:function", from "builtin" or a folder to the data.
+        task: "module:function", from (mother, data) to a `training.loop.Training`.
         epochs: How many epochs, unless the caller says otherwise.
         rules: The sampling rules of its steps that one can choose, the default first; its task takes the name.
         validation: "module:function", from (mother, data) to one row of numbers by name for each configuration; it may
             set the mother's BatchNorm statistics.
     """
 
+    data: str
     task: str
     epochs: int
     rules: tuple[str, ...] = ()
@@ -34,18 +38,21 @@ class Training:
 
 TRAININGS = {
     "digits": Training(
-        "edge_export.training.classification:open_task",
+        data="edge_export.data.digits:open_digits",
+        task="edge_export.training.classification:open_task",
         epochs=40,
         validation="edge_export.training.classification:validate",
     ),
     "separator": Training(
-        "edge_export.training.separation:open_task",
+        data="edge_export.data.music:open_music",
+        task="edge_export.training.separation:open_task",
         epochs=64,
         rules=("random", "ends", "sandwich"),
         validation="edge_export.training.separation_validation:validate",
     ),
     "bsrnn": Training(
-        "edge_export.training.separation:open_task",
+        data="edge_export.data.music:open_music",
+        task="edge_export.training.separation:open_task",
         epochs=2000,
         rules=("random", "ends", "sandwich"),
         validation="edge_export.training.separation_validation:validate",
@@ -102,7 +109,8 @@ def train(
         rule: Which configurations a step trains, one of the mother's rules; None: its first.
         progress: Whether to show a progress bar on standard error.
 
-    Raises RequestError for a mother that has no training here, as `open_data` does, and as `run_epochs` does.
+    Raises RequestError for a mother that has no training here, for data that are not what they should be, and as
+    `run_epochs` does.
     """
     from edge_export.training.loop import Task, run_epochs
 
@@ -117,7 +125,7 @@ def train(
     if epochs < 1:
         raise RequestError(f"{epochs} epochs: train for at least one")
     network: Any = build_untrained(mother, seed)
-    opened = open_data(mother, data)
+    opened = resolve(training.data)(data)
     chosen = () if rule is None else (rule,)
     task: Task = resolve(training.task)(network, opened, *chosen)
     state_path = state_file(out)

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_export.files.arrays import Array, load_arrays, save_arrays
 from edge_export.files.hashing import file_sha256
-from edge_export.runtimes import Runtime, Unsupported
-from edge_export.spec.agreement import TASK_METRICS, Agreement, agreement, worst_of
-from edge_export.spec.io_json import io_to_json
+from edge_export.runtimes import Runtime, Unsupported, runtime_of
+from edge_export.runtimes.run import RUN, CompiledFile, RunAnswer, RunRequest
+from edge_export.spec.agreement import Agreement, agreement, worst_of
 from edge_export.spec.recorded import TARGETS
-from edge_export.spec.results import Extreme, Measured, Metric, Stage
+from edge_export.spec.results import Extreme, Measured, Stage, TaskMetric
+from edge_export.spec.tensors import IOSpec
 from edge_export.spec.tolerance import Tolerance, why_extremes_not, why_metric_not, why_not
+from edge_export.tasks import METRICS
 from edge_export.verify.extremes import compare_extremes, peaks_of
 from edge_export.verify.suggestions import Problem, problem_of, suggestion_for
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from edge_export.spec.tensors import IOSpec
-    from edge_export.workers import Workers
+from edge_export.workers import Workers
 
 RUN_TIMEOUT_S = 600.0
+OUTPUT = "output"
+"""The name of the first output in the file that a mother's own metric is measured on."""
+Score = Callable[[Path], float]
+"""From a safetensors file with the first output on the held-out set to the value of a mother's own metric."""
 
 
 @dataclass(frozen=True)
@@ -36,32 +37,26 @@ class Reference:
         inputs: The golden inputs, followed by the held-out set's, `(count, …)` each.
         golden: The mother's outputs on the golden inputs.
         held_out: The held-out set with its targets; None without one.
-        metric: The name of the task metric.
+        metric, unit: The name of the task metric, and the unit of its values.
         mother_metric: The mother's own value of it.
         extremes: Inputs that no recording holds, and the mother's outputs on them; None to leave them out.
+        score: Measures a metric that the mother brought; None where the metric is one of ours, or the mother isn't
+            here.
     """
 
     inputs: Path
     golden: Path
     held_out: Path | None
     metric: str
+    unit: str
     mother_metric: float | None
     extremes: tuple[Path, Path] | None
+    score: Score | None = None
 
     def digest(self) -> list[str | float | None]:
         """All that a measurement against it depends on."""
         files = [self.inputs, self.golden, self.held_out, *(self.extremes or ())]
         return [self.metric, self.mother_metric, *(None if file is None else file_sha256(file) for file in files)]
-
-
-@dataclass(frozen=True)
-class File:
-    """A compiled file: its format, where it lies, its own io, and the member's."""
-
-    format: str
-    path: Path
-    io: IOSpec
-    member_io: IOSpec
 
 
 def join_inputs(path: Path, goldens: Path, held_out: Path | None) -> Path:
@@ -78,8 +73,8 @@ def join_inputs(path: Path, goldens: Path, held_out: Path | None) -> Path:
 
 
 def measure_artifact(
-    pool: Workers,
-    file: File,
+    workers: Workers,
+    file: CompiledFile,
     runtime: Runtime,
     reference: Reference,
     workdir: Path,
@@ -99,24 +94,25 @@ def measure_artifact(
     """
     workdir.mkdir(parents=True, exist_ok=True)
     golden = load_arrays(reference.golden)
-    outputs, answer = _run(pool, file, runtime, reference.inputs, workdir, log)
-    seconds = answer["load_seconds"] + answer["seconds"]
+    outputs, answer = _run(workers, file, runtime, reference.inputs, workdir, log)
+    seconds = answer.load_seconds + answer.seconds
     extremes: tuple[Extreme, ...] = ()
     repeatable = True
     if reference.extremes is not None:
         inputs, wanted = reference.extremes
-        again, answer = _run(pool, file, runtime, inputs, workdir, log, repeat=True)
+        again, answer = _run(workers, file, runtime, inputs, workdir, log, repeat=True)
         extremes = tuple(compare_extremes(again, load_arrays(wanted), peaks_of(golden)))
-        repeatable = answer["repeatable"]
-        seconds += answer["load_seconds"] + answer["seconds"]
+        repeatable = bool(answer.repeatable)
+        seconds += answer.load_seconds + answer.seconds
+    first = file.member_io.recorded_outputs[0].name
     return Measured(
-        runtime=answer["runtime"],
+        runtime=answer.runtime,
         agreement=compare(outputs, golden, file.member_io),
-        metric=_metric(outputs[file.member_io.recorded_outputs[0].name], reference),
+        metric=_metric(outputs[first], reference, workdir / "held_out_outputs.safetensors"),
         extremes=extremes,
         repeatable=repeatable,
         finite=all(np.isfinite(array).all() for array in outputs.values()),
-        stages=tuple(_stage(pool, file, *stage, reference, golden, workdir, log) for stage in (stages or {}).items()),
+        stages=tuple(_stage(workers, file, *each, reference, golden, workdir, log) for each in (stages or {}).items()),
         seconds=seconds,
     )
 
@@ -155,33 +151,37 @@ def compare(outputs: dict[str, Array], golden: dict[str, Array], io: IOSpec) -> 
 
 
 def _run(
-    pool: Workers, file: File, runtime: Runtime, inputs: Path, workdir: Path, log: Path, *, repeat: bool = False
-) -> tuple[dict[str, Array], dict[str, Any]]:
+    workers: Workers,
+    file: CompiledFile,
+    runtime: Runtime,
+    inputs: Path,
+    workdir: Path,
+    log: Path,
+    *,
+    repeat: bool = False,
+) -> tuple[dict[str, Array], RunAnswer]:
     """The outputs on the samples in `inputs`, and the worker's answer."""
     outputs_path = workdir / f"outputs-{file.format}.safetensors"
-    arguments = {
-        "format": file.format,
-        "runtime": runtime.name,
-        "path": str(file.path.absolute()),
-        "io": io_to_json(file.io),
-        "member_io": io_to_json(file.member_io),
-        "inputs": str(inputs.absolute()),
-        "outputs": str(outputs_path.absolute()),
-        "stream": file.member_io.stream is not None,
-        "repeat": repeat,
-    }
+    request = RunRequest(
+        file=file,
+        inputs=inputs,
+        outputs=outputs_path,
+        runtime=runtime.name,
+        stream=file.member_io.stream is not None,
+        repeat=repeat,
+    )
     kind = runtime.environment or file.format
-    answer = pool.submit("run", arguments, kind=kind, timeout_s=RUN_TIMEOUT_S, log=log).result()
-    if missing := answer.get("unsupported"):
-        raise Unsupported(f"{answer['runtime']} does not know the operators {', '.join(missing)}")
+    answer = workers.submit(RUN, request, kind=kind, timeout_s=RUN_TIMEOUT_S, log=log).result()
+    if answer.unsupported:
+        raise Unsupported(f"{answer.runtime} does not know the operators {', '.join(answer.unsupported)}")
     outputs = load_arrays(outputs_path)
     outputs_path.unlink()
     return outputs, answer
 
 
 def _stage(
-    pool: Workers,
-    file: File,
+    workers: Workers,
+    file: CompiledFile,
     format_name: str,
     path: Path,
     reference: Reference,
@@ -190,21 +190,25 @@ def _stage(
     log: Path,
 ) -> Stage:
     """How a file on the way to the artifact agrees with the goldens."""
-    from edge_export.runtimes import runtime_of
-
     inputs = workdir / "goldens.safetensors"
     count = len(next(iter(golden.values())))
     save_arrays(inputs, {name: array[:count] for name, array in load_arrays(reference.inputs).items()})
-    on_the_way = File(format_name, path, file.io, file.member_io)
-    outputs, _ = _run(pool, on_the_way, runtime_of(format_name), inputs, workdir, log)
+    on_the_way = file.model_copy(update={"format": format_name, "path": path})
+    outputs, _ = _run(workers, on_the_way, runtime_of(format_name), inputs, workdir, log)
     return Stage(format_name, compare(outputs, golden, file.member_io), "")
 
 
-def _metric(output: Array, reference: Reference) -> Metric | None:
-    """The task metric on the held-out set, which comes last in `output`."""
+def _metric(output: Array, reference: Reference, path: Path) -> TaskMetric | None:
+    """The task metric on the held-out set, which comes last in `output`; `path` is for a metric of the mother's own."""
     if reference.held_out is None or reference.mother_metric is None:
         return None
-    task = TASK_METRICS[reference.metric]
     targets = load_arrays(reference.held_out)[TARGETS]
-    value = task.measure(output[len(output) - len(targets) :], targets)
-    return Metric(reference.metric, task.unit, reference.mother_metric, value, len(targets))
+    results = output[len(output) - len(targets) :]
+    if reference.metric in METRICS:
+        value = METRICS[reference.metric].measure(results, targets)
+    elif reference.score is not None:
+        save_arrays(path, {OUTPUT: results})
+        value = reference.score(path)
+    else:
+        return None
+    return TaskMetric(reference.metric, reference.unit, reference.mother_metric, value, len(targets))

@@ -8,7 +8,8 @@ from dataclasses import replace
 from edge_export.bundle.manifest import Artifact, Status
 from edge_export.bundle.numerics import ArtifactRun
 from edge_export.errors import RequestError, one_line
-from edge_export.runtimes import RUNTIMES, Runtime, Unsupported, why_unavailable
+from edge_export.formats import FORMATS
+from edge_export.runtimes import Runtime, Unsupported, why_unavailable
 from edge_export.spec.results import Measured, Stage
 from edge_export.spec.tolerance import Tolerance, why_not
 from edge_export.verify.artifact import why_wrong
@@ -34,7 +35,7 @@ def run_everywhere(
     Args:
         exact: The member's tolerance, which holds for what the way to the artifact passes through.
     """
-    first, *others = RUNTIMES[artifact.format]
+    first, *others = FORMATS[artifact.format].runtimes
     present = [first, *(runtime for runtime in others if why_unavailable(runtime) is None)]
     return tuple(_run_in(runtime, artifact, exact, measure) for runtime in present)
 

@@ -1,12 +1,13 @@
-"""What whoever orders tasks may count on, wherever they run."""
+"""What whoever submits tasks may count on, wherever they run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Protocol
+
+from edge_export.workers.task import Message, WorkerTask
 
 
 class Workers(Protocol):
@@ -16,9 +17,9 @@ class Workers(Protocol):
     def jobs(self) -> int:
         """How many tasks run at once."""
 
-    def submit(
-        self, task: str, args: Mapping[str, Any], *, kind: str, timeout_s: float, log: Path
-    ) -> Future[dict[str, Any]]:
+    def submit[Request: Message, Answer](
+        self, task: WorkerTask[Request, Answer], request: Request, *, kind: str, timeout_s: float, log: Path
+    ) -> Future[Answer]:
         """Queue a task; see `Pool.submit`."""
 
     def close(self) -> None:

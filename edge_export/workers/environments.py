@@ -42,7 +42,7 @@ class Environment:
 ENVIRONMENTS: dict[str, Environment] = {
     "tensorflow": Environment(
         pins="tensorflow.txt",
-        imports=("numpy", "safetensors.numpy", "tensorflow", "tf_keras", "onnx2tf.onnx2tf"),
+        imports=("numpy", "pydantic", "safetensors.numpy", "tensorflow", "tf_keras", "onnx2tf.onnx2tf"),
         description="TensorFlow: a second runtime of TFLite files, and a second way to make them (2.2 GB)",
     ),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import sys
@@ -20,6 +19,7 @@ import edge_export
 from edge_export.files.owned import owned_folder
 from edge_export.workers import environments
 from edge_export.workers.process import Worker, WorkerError
+from edge_export.workers.task import Message, WorkerTask
 
 TASKS = "edge_export.workers.tasks:TASKS"
 SCRATCH = "edge_export-workers-"
@@ -28,12 +28,12 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 
 @dataclass(frozen=True)
 class _Job:
-    task: str
-    args: dict[str, Any]
+    task: WorkerTask[Any, Any]
+    request: Any
     kind: str
     timeout_s: float
     log: Path
-    future: Future[dict[str, Any]]
+    future: Future[Any]
 
 
 class Pool:
@@ -91,29 +91,30 @@ class Pool:
         for slot in self._slots:
             slot.start()
 
-    def submit(
-        self, task: str, args: Mapping[str, Any], *, kind: str, timeout_s: float, log: Path
-    ) -> Future[dict[str, Any]]:
+    def submit[Request: Message, Answer](
+        self, task: WorkerTask[Request, Answer], request: Request, *, kind: str, timeout_s: float, log: Path
+    ) -> Future[Answer]:
         """Queue a task.
 
         Args:
-            task: A name of the table of tasks.
-            args: What the task takes: JSON, with absolute paths as strings.
+            task: One of the table of tasks.
+            request: What the task takes.
             kind: Which workers may run it, such as the name of a format.
             timeout_s: How long it may run, in seconds; waiting for a free worker does not count.
             log: Where everything that it prints is appended.
 
         Returns:
-            A future of the task's result. It raises `WorkerError` when the task raised or its worker died.
+            A future of the task's answer. It raises `WorkerError` when the task raised, its worker died, or what it
+            gave is no answer.
         """
-        future: Future[dict[str, Any]] = Future()
-        plain = json.loads(json.dumps(args))  # raises here, where the caller can see it, and not in a thread
+        future: Future[Answer] = Future()
+        data = request.model_dump(mode="json")  # raises here, where the caller can see it, and not in a thread
         log = log.absolute()
         log.parent.mkdir(parents=True, exist_ok=True)
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
-            self._queue.put(_Job(task, plain, kind, timeout_s, log, future))
+            self._queue.put(_Job(task, data, kind, timeout_s, log, future))
         return future
 
     def close(self) -> None:
@@ -150,22 +151,23 @@ class Pool:
             except BaseException as error:  # anything else would end this slot and leave the future waiting
                 job.future.set_exception(error)
 
-    def _run(self, job: _Job) -> dict[str, Any]:
+    def _run(self, job: _Job) -> Any:
         worker = self._take(job.kind)
         try:
-            return worker.ask(
-                job.task,
-                job.args,
+            answer = worker.ask(
+                job.task.name,
+                job.request,
                 timeout_s=job.timeout_s,
                 log=job.log,
                 memory_limit_bytes=self._memory_limit_bytes,
             )
         except WorkerError as error:
             if self._closed:
-                raise WorkerError(f"{job.task} was stopped", "closed", error.tail) from None
+                raise WorkerError(f"{job.task.name} was stopped", "closed", error.tail) from None
             raise
         finally:
             self._give_back(worker)
+        return read_answer(job.task, answer)
 
     def _take(self, kind: str) -> Worker:
         """An idle worker of this kind, or a new one; the longest idle of another kind makes room for it."""
@@ -198,6 +200,14 @@ class Pool:
                 return
             self._live.discard(worker)
         worker.close()
+
+
+def read_answer[Answer](task: WorkerTask[Any, Answer], data: Any) -> Answer:
+    """What a worker answered; WorkerError where it is no answer of the task."""
+    try:
+        return task.read_answer(data)
+    except ValueError as error:
+        raise WorkerError(f"the worker's answer to {task.name} is not valid: {error}", "exception") from error
 
 
 def _environment(jobs: int, package_folder: Path) -> dict[str, str]:

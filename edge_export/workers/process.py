@@ -75,30 +75,27 @@ class Worker:
         """The process id, which is also the id of its process group."""
         return self._process.pid
 
-    def ask(
-        self, task: str, args: Mapping[str, Any], *, timeout_s: float, log: Path, memory_limit_bytes: int | None
-    ) -> dict[str, Any]:
-        """Run one task and wait for its answer.
+    def ask(self, task: str, request: Any, *, timeout_s: float, log: Path, memory_limit_bytes: int | None) -> Any:
+        """Run one task on `request` (JSON) and wait for its answer (JSON).
 
         Raises:
             WorkerError: The task raised (the worker lives on), or the process crashed, hung for `timeout_s` seconds
                 or held more than `memory_limit_bytes` (it is dead then: `alive` is False).
         """
-        request = json.dumps({"task": task, "args": args, "log": str(log)}) + "\n"
+        line = json.dumps({"task": task, "request": request, "log": str(log)}) + "\n"
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(request.encode())
+            self._process.stdin.write(line.encode())
             self._process.stdin.flush()
-            line = self._wait(time.monotonic() + timeout_s, timeout_s, log, memory_limit_bytes)
+            received = self._wait(time.monotonic() + timeout_s, timeout_s, log, memory_limit_bytes)
         except BrokenPipeError:
             raise self._crashed(log) from None
-        answer = json.loads(line)
+        answer = json.loads(received)
         if answer["ok"]:
-            result: dict[str, Any] = answer["result"]
-            return result
+            return answer["result"]
         message = answer["message"]
-        request = message if answer["type"] == RequestError.__name__ else ""
-        raise WorkerError(f"{answer['type']}: {message}", "exception", _tail(log), request, answer["type"])
+        wrong_request = message if answer["type"] == RequestError.__name__ else ""
+        raise WorkerError(f"{answer['type']}: {message}", "exception", _tail(log), wrong_request, answer["type"])
 
     @property
     def alive(self) -> bool:

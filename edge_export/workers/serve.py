@@ -1,10 +1,11 @@
-"""The inside of a worker process: one JSON task per line comes in on stdin, one JSON answer per line goes out.
+"""The inside of a worker process: one JSON request per line comes in on stdin, one JSON answer per line goes out.
 
     python -m edge_export.workers.serve --tasks edge_export.workers.tasks:TASKS --answers 5 --parent 1234
+    ssh board python -m edge_export.workers.serve --answers - --tasks edge_export.workers.tasks:TASKS
 
-Answers go to a private file descriptor. Everything that a task prints, C++ libraries included, goes to the task's own
-log file. The process ends, with all the processes that it started, as soon as its stdin closes: a parent that is gone
-leaves nothing behind.
+A request is {"task": NAME, "request": {…}, "log": PATH}. Answers go to a private file descriptor, or to standard
+output. Everything that a task prints, C++ libraries included, goes to the task's own log file. The process ends, with
+all the processes that it started, as soon as its stdin closes: a parent that is gone leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import IO, Any
 
-Task = Callable[[dict[str, Any]], dict[str, Any]]
+from edge_export.workers.task import task_named
+
+STANDARD_OUTPUT = "-"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -31,32 +34,43 @@ def main(argv: list[str] | None = None) -> None:
     """Serve tasks until stdin closes."""
     parser = argparse.ArgumentParser(prog="python -m edge_export.workers.serve")
     parser.add_argument("--tasks", required=True, help="the table of tasks, module:NAME")
-    parser.add_argument("--answers", required=True, type=int, help="the file descriptor that answers go to")
-    parser.add_argument("--parent", required=True, type=int, help="the process id without which this one must not live")
+    parser.add_argument("--answers", required=True, help="the file descriptor that answers go to; - standard output")
+    parser.add_argument("--parent", type=int, help="the process id without which this one must not live")
     arguments = parser.parse_args(argv)
-    _die_with(arguments.parent)
+    if arguments.parent is not None:
+        _die_with(arguments.parent)
     module, _, name = arguments.tasks.partition(":")
     table: Mapping[str, str] = getattr(importlib.import_module(module), name)
     faulthandler.enable()  # a segmentation fault leaves the Python lines that led to it in the log
-    os.set_inheritable(arguments.answers, False)
-    answers = os.fdopen(arguments.answers, "w", encoding="utf-8")
+    answers = _answers(arguments.answers)
     tasks = _tasks_from_stdin()
     idle_log = os.dup(1)
     while True:
-        request = json.loads(tasks.get())
-        _redirect(os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644))
-        answer = _answer(table, request["task"], request["args"])
+        line = json.loads(tasks.get())
+        _redirect(os.open(line["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644))
+        answer = _answer(table, line["task"], line["request"])
         _redirect(os.dup(idle_log))
         answers.write(answer + "\n")
         answers.flush()
 
 
-def _answer(table: Mapping[str, str], name: str, args: dict[str, Any]) -> str:
+def _answers(where: str) -> IO[str]:
+    """Where answers are written. Of standard output a private copy: what else is printed must not get between them."""
+    if where == STANDARD_OUTPUT:
+        descriptor = os.dup(1)
+        _redirect(os.dup(2))
+    else:
+        descriptor = int(where)
+    os.set_inheritable(descriptor, False)
+    return os.fdopen(descriptor, "w", encoding="utf-8")
+
+
+def _answer(table: Mapping[str, str], name: str, request: Any) -> str:
     """Run one task. Whatever it raises becomes the answer; the log keeps the traceback."""
     try:
-        module, _, function = table[name].partition(":")
-        task: Task = getattr(importlib.import_module(module), function)
-        return json.dumps({"ok": True, "result": task(args)})
+        task = task_named(table, name)
+        answer = task.run(task.request.model_validate(request))
+        return json.dumps({"ok": True, "result": task.write_answer(answer)})
     except BaseException as error:  # a task that calls sys.exit() must not take the worker with it
         traceback.print_exc()
         return json.dumps({"ok": False, "type": type(error).__name__, "message": str(error)})

@@ -1,1 +1,26 @@
-"""."""
+"""TensorFlow Lite files (`.tflite`) of builtin operators."""
+
+from edge_export.formats.descriptor import Format, Runtime
+
+DIRECT, BY_TENSORFLOW = ROUTES = ("direct", "tensorflow")
+"""The values of the option `route`: onnx2tf's own writer, or TensorFlow in its environment."""
+ENVIRONMENT = "tensorflow"
+
+FORMAT = Format(
+    description="TensorFlow Lite file of builtin operators (LiteRT, Android)",
+    suffix=".tflite",
+    compile="edge_export.formats.tflite.compile:compile",
+    inspect="edge_export.formats.tflite.inspect:inspect",
+    look_inside="edge_export.bisect.tflite_values:look_inside",
+    backends=("builtin",),
+    precisions={"fp32": (), "fp16": (), "int8": ("static", "dynamic", "weight_only")},
+    runtimes=(
+        Runtime("edge_export.formats.tflite.litert", "LiteRT"),
+        Runtime("edge_export.formats.tflite.tensorflow", "TensorFlow", environment=ENVIRONMENT),
+    ),
+    packages=("onnx2tf==2.6.9", "onnx==1.20.1", "onnxscript==0.6.2", "ai-edge-litert==2.1.2"),
+    extra="tflite",
+    submit="edge_export.formats.tflite.routes:compile_by_routes",
+    direct={"route": DIRECT},
+    environments={ENVIRONMENT: {"route": BY_TENSORFLOW}},
+)

@@ -18,11 +18,12 @@ from edge_export.formats.calibration_samples import read_samples
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.garbage import set_aside
 from edge_export.formats.program import load_program
+from edge_export.formats.tflite import BY_TENSORFLOW, ROUTES
 from edge_export.formats.tflite.boundary import moved, permutation, set_boundary
 from edge_export.formats.tflite.floats import stayed_float
 from edge_export.formats.tflite.half import halve
 from edge_export.formats.tflite.int8 import quantize
-from edge_export.formats.tflite.tensorflow_route import BY_TENSORFLOW, ROUTES, NotConverted, read_converted
+from edge_export.formats.tflite.tensorflow_route import NotConverted, read_converted
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """A member as a TensorFlow Lite file by TensorFlow: onnx2tf's TensorFlow backend, then TensorFlow's own converter.
 
 Slower and larger than the direct route, but it knows layers that that one doesn't. TensorFlow lives in an environment
-of its own, so that the way has three steps, one worker task each. All take what "compile" takes; `order.py` asks for
+of its own, so that the way has three steps, one worker task each. All take what "compile" takes; `routes.py` submits
 them in turn:
 
     program ─ write_onnx ─> workdir/ONNX ─ convert_onnx, in the environment ─> workdir/CONVERTED ─ compile ─> artifact
@@ -16,16 +16,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_export.formats.compile_task import CompileRequest
 from edge_export.formats.compiled import versions
-from edge_export.spec.io_json import io_from_json
 from edge_export.spec.tensors import IOSpec, TensorSpec
+from edge_export.workers.task import Message, WorkerTask
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-DIRECT, BY_TENSORFLOW = ROUTES = ("direct", "tensorflow")
-"""The values of the option `route`."""
-ENVIRONMENT = "tensorflow"
 ONNX = "for_tensorflow.onnx"
 CONVERTED = "by_tensorflow.tflite"
 
@@ -34,32 +32,45 @@ class NotConverted(ValueError):
     """The direct route made no file of this network, or a wrong one: TensorFlow may make a right one."""
 
 
-def write_onnx(args: dict[str, Any]) -> dict[str, Any]:
-    """The task "write_onnx": the member as ONNX, in its own names and layouts. Returns the `seconds` that it took."""
+class WriteOnnxAnswer(Message):
+    """How long it took."""
+
+    seconds: float
+
+
+class ConvertOnnxAnswer(Message):
+    """The versions of what made the file, and how long it took."""
+
+    tools: dict[str, str]
+    seconds: float
+
+
+def write_onnx(request: CompileRequest) -> WriteOnnxAnswer:
+    """The task "write_onnx": the member as ONNX, in its own names and layouts."""
     from edge_export.formats.program import load_program
     from edge_export.formats.tflite.compile import to_onnx
 
-    start, io = time.perf_counter(), io_from_json(args["io"])
-    model = to_onnx(load_program(Path(args["program"]), io), io)
-    (Path(args["workdir"]) / ONNX).write_bytes(model.SerializeToString(deterministic=True))
-    return {"seconds": time.perf_counter() - start}
+    start = time.perf_counter()
+    model = to_onnx(load_program(request.program, request.io), request.io)
+    (request.workdir / ONNX).write_bytes(model.SerializeToString(deterministic=True))
+    return WriteOnnxAnswer(seconds=time.perf_counter() - start)
 
 
-def convert_onnx(args: dict[str, Any]) -> dict[str, Any]:
-    """The task "convert_onnx", for TensorFlow's environment: the ONNX model as a file with the artifact's io, float32.
-
-    Returns:
-        `tools`: the versions of what made it; the `seconds` that it took.
-    """
+def convert_onnx(request: CompileRequest) -> ConvertOnnxAnswer:
+    """The task "convert_onnx", for TensorFlow's environment: from the ONNX model to a float32 file with its io."""
     import onnx
 
     from edge_export.formats.tflite.compile import artifact_io
 
-    start, workdir, io = time.perf_counter(), Path(args["workdir"]), io_from_json(args["io"])
-    own_io = artifact_io(io, args["options"])
-    content = _name_boundary(_convert(onnx.load(workdir / ONNX), io, own_io), own_io)
-    (workdir / CONVERTED).write_bytes(content)
-    return {"tools": versions("onnx2tf", "tensorflow"), "seconds": time.perf_counter() - start}
+    start, io = time.perf_counter(), request.io
+    own_io = artifact_io(io, request.options)
+    content = _name_boundary(_convert(onnx.load(request.workdir / ONNX), io, own_io), own_io)
+    (request.workdir / CONVERTED).write_bytes(content)
+    return ConvertOnnxAnswer(tools=versions("onnx2tf", "tensorflow"), seconds=time.perf_counter() - start)
+
+
+WRITE_ONNX = WorkerTask("write_onnx", CompileRequest, WriteOnnxAnswer, write_onnx)
+CONVERT_ONNX = WorkerTask("convert_onnx", CompileRequest, ConvertOnnxAnswer, convert_onnx)
 
 
 def read_converted(workdir: Path) -> bytes:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-Parcel = dict[str, bytes]
+FileTree = dict[str, bytes]
 """The contents of a folder's files by their relative paths; of a single file, by the empty path."""
 
 LIMIT_BYTES = 2 << 30
@@ -16,7 +16,7 @@ class TooLarge(ValueError):
     """A file or folder holds more than is sent."""
 
 
-def pack(path: Path) -> Parcel | None:
+def pack(path: Path) -> FileTree | None:
     """The file or folder at `path`; None when there is nothing. Folders without a file in them are left out.
 
     Raises:
@@ -33,19 +33,19 @@ def pack(path: Path) -> Parcel | None:
     return {name: file.read_bytes() for name, file in files.items()}
 
 
-def unpack(parcel: Parcel, path: Path) -> None:
+def unpack(tree: FileTree, path: Path) -> None:
     """Write what `pack` gave to `path`, over what is there.
 
     Raises:
         ValueError: A name in it leads out of `path`; nothing is written then.
     """
-    if parcel.keys() == {""}:
+    if tree.keys() == {""}:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(parcel[""])
+        path.write_bytes(tree[""])
         return
-    _require_inside(parcel)
+    _require_inside(tree)
     path.mkdir(parents=True, exist_ok=True)
-    for name, content in parcel.items():
+    for name, content in tree.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(content)
 
@@ -57,10 +57,10 @@ def remove(names: Iterable[str], path: Path) -> None:
         (path / name).unlink(missing_ok=True)
 
 
-def digest_of(parcel: Parcel) -> str:
+def digest_of(tree: FileTree) -> str:
     """SHA-256 of all that `unpack` would write."""
     digest = hashlib.sha256()
-    for name, content in sorted(parcel.items()):
+    for name, content in sorted(tree.items()):
         digest.update(f"{name}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()

@@ -2,103 +2,167 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edge_export.cache.keys import installed
-from edge_export.workers.cluster.file_tree import Parcel, TooLarge, digest_of, pack, remove, unpack
+from edge_export.workers.cluster.file_tree import FileTree, TooLarge, digest_of, pack, remove, unpack
 from edge_export.workers.process import WorkerError
-from edge_export.workers.tasks import PATHS
+from edge_export.workers.task import Message, PathField, Travel, path_fields
+
+
+class RemotePath(Message):
+    """A path of a request that travels.
+
+    Attributes:
+        location: The names that lead to it in the request.
+        file_name: Its last part.
+        digest: Of the files that were sent for it.
+    """
+
+    location: tuple[str, ...]
+    travel: Travel
+    file_name: str
+    digest: str = ""
+
+    @property
+    def name(self) -> str:
+        return ".".join(self.location)
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether its files go to the worker; those of an output only come back."""
+        return self.travel in (Travel.INPUT, Travel.FOLDER)
+
+
+class RemoteTask(Message):
+    """What a Dask worker is asked for.
+
+    Attributes:
+        build: The name of the build that it belongs to.
+        installed: What the build's own machine has.
+        task, request, kind, timeout_s: As for `Pool.submit`; the request is JSON.
+        paths: The paths in the request that travel.
+    """
+
+    build: str
+    installed: dict[str, str]
+    task: str
+    request: dict[str, Any]
+    kind: str
+    timeout_s: float
+    paths: tuple[RemotePath, ...]
+
+    def relocated(self, paths: Mapping[str, Path]) -> dict[str, Any]:
+        """The request with `paths`, by the names of those that travel, in place of its own."""
+        request = self.request
+        for path in self.paths:
+            request = _with(request, path.location, str(paths[path.name]))
+        return request
 
 
 @dataclass(frozen=True)
-class Order:
+class Parcel:
     """A task with its files.
 
     Attributes:
-        text: The JSON that `cluster_worker.perform` takes.
-        parcels: Digest and content of each input and folder; None for one that does not exist.
-        paths: Where the arguments that are paths lie here.
+        task: What is asked for.
+        trees: Digest and content of each path that is sent, in the order of the task's; None where nothing is there.
+        paths: Where the paths that travel lie here, by name.
     """
 
-    text: str
-    parcels: tuple[tuple[str, Parcel | None], ...]
+    task: RemoteTask
+    trees: tuple[tuple[str, FileTree | None], ...]
     paths: Mapping[str, Path]
 
 
-def require_declared(task: str, args: Mapping[str, Any]) -> None:
-    """ValueError for a task, or for one of its arguments that is a path, of which `PATHS` knows nothing."""
-    if task not in PATHS:
-        raise ValueError(f"task {task} is not in PATHS: it can't be sent to another machine")
-    names = PATHS[task]
-    known = {*names.inputs, *names.folders, *names.outputs, *names.stays}
-    paths = [name for name, value in args.items() if isinstance(value, str) and value.startswith("/")]
-    if stray := [name for name in paths if name not in known]:
-        raise ValueError(f"task {task}: PATHS does not say what to do with the paths {', '.join(stray)}")
+@dataclass(frozen=True)
+class Changes:
+    """What a task has written to its folder, and what it has removed from it."""
+
+    written: FileTree
+    removed: list[str]
 
 
-def make_order(build: str, task: str, args: Mapping[str, Any], kind: str, timeout_s: float) -> Order:
-    """The order for a task of `PATHS`; WorkerError when one of its files can't be read."""
-    names = PATHS[task]
-    inputs, folders, outputs = (
-        {name: Path(args[name]) for name in each if args.get(name) is not None}
-        for each in (names.inputs, names.folders, names.outputs)
-    )
+@dataclass(frozen=True)
+class Outcome:
+    """What a Dask worker gives back.
+
+    Attributes:
+        answer: Of the task, JSON; None where there is an error.
+        error: The fields of a `WorkerError`; None where there is an answer.
+        folders: What became of each folder, by name.
+        outputs: Each output's file, by name.
+        log: What the task has printed.
+        called: What each path that travels was called there, by name.
+    """
+
+    answer: Any = None
+    error: dict[str, str] | None = None
+    folders: dict[str, Changes] = field(default_factory=dict)
+    outputs: dict[str, FileTree | None] = field(default_factory=dict)
+    log: bytes = b""
+    called: dict[str, str] = field(default_factory=dict)
+
+
+def make_parcel(build: str, task: str, request: Message, kind: str, timeout_s: float) -> Parcel:
+    """A request packed for another machine; WorkerError when one of its files can't be read."""
+    travelling = [each for each in path_fields(request) if each.travel is not Travel.STAY]
     try:
-        contents = {name: pack(path) for name, path in (inputs | folders).items()}
+        trees = {each.name: pack(each.path) for each in travelling if each.travel is not Travel.OUTPUT}
     except (OSError, TooLarge) as error:
         raise WorkerError(f"{task}: {error}", "exception") from error
-    digests = {name: "missing" if parcel is None else digest_of(parcel) for name, parcel in contents.items()}
-    order = {
-        "build": build,
-        "installed": installed(),
-        "task": task,
-        "args": args,
-        "kind": kind,
-        "timeout_s": timeout_s,
-        "inputs": [[name, path.name, digests[name]] for name, path in inputs.items()],
-        "folders": [[name, path.name] for name, path in folders.items()],
-        "outputs": [[name, path.name] for name, path in outputs.items()],
-    }
-    parcels = tuple((digests[name], parcel) for name, parcel in contents.items())
-    return Order(json.dumps(order), parcels, inputs | folders | outputs)
+    digests = {name: "missing" if tree is None else digest_of(tree) for name, tree in trees.items()}
+    remote = RemoteTask(
+        build=build,
+        installed=installed(),
+        task=task,
+        request=request.model_dump(mode="json"),
+        kind=kind,
+        timeout_s=timeout_s,
+        paths=tuple(_remote_path(each, digests.get(each.name, "")) for each in travelling),
+    )
+    return Parcel(
+        remote,
+        tuple((digests[name], tree) for name, tree in trees.items()),
+        {each.name: each.path for each in travelling},
+    )
 
 
-def deliver(order: Order, outcome: Mapping[str, Any], log: Path) -> dict[str, Any]:
-    """Write what a task has written and printed elsewhere, and return its answer in the paths of this machine.
-
-    Args:
-        outcome: What `cluster_worker.perform` returns.
+def deliver(parcel: Parcel, outcome: Outcome, log: Path) -> Any:
+    """Write what a task has written and printed elsewhere, and return its answer, JSON.
 
     Raises:
         WorkerError: The task did not succeed.
         ValueError: A file would land outside of its folder.
     """
     with log.open("ab") as file:
-        file.write(outcome["log"])
-    here = {there: str(order.paths[name]) for name, there in outcome["paths"].items()}
-    if failure := outcome.get("error"):
-        raise WorkerError(**_translated(failure, here))
-    for name, changes in outcome["folders"].items():
-        unpack(changes["written"], order.paths[name])
-        remove(changes["removed"], order.paths[name])
-    for name, parcel in outcome["outputs"].items():
-        if parcel is not None:
-            unpack(parcel, order.paths[name])
-    answer: dict[str, Any] = _translated(outcome["answer"], here)
-    return answer
+        file.write(outcome.log)
+    if outcome.error is not None:
+        raise WorkerError(**{name: _translated(text, outcome, parcel) for name, text in outcome.error.items()})
+    for name, changes in outcome.folders.items():
+        unpack(changes.written, parcel.paths[name])
+        remove(changes.removed, parcel.paths[name])
+    for name, tree in outcome.outputs.items():
+        if tree is not None:
+            unpack(tree, parcel.paths[name])
+    return outcome.answer
 
 
-def _translated(value: Any, here: Mapping[str, str]) -> Any:
-    """JSON with every path of the other machine as it is called here."""
-    if isinstance(value, dict):
-        return {key: _translated(each, here) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_translated(each, here) for each in value]
-    if isinstance(value, str):
-        for there, path in here.items():
-            value = value.replace(there, path)
-    return value
+def _remote_path(each: PathField, digest: str) -> RemotePath:
+    return RemotePath(location=each.location, travel=each.travel, file_name=each.path.name, digest=digest)
+
+
+def _with(data: dict[str, Any], location: tuple[str, ...], value: str) -> dict[str, Any]:
+    """`data` with another value at `location`; the original stays as it was."""
+    first, *rest = location
+    return {**data, first: _with(data[first], tuple(rest), value) if rest else value}
+
+
+def _translated(text: str, outcome: Outcome, parcel: Parcel) -> str:
+    """A message with every path of the other machine as it is called here."""
+    for name, there in outcome.called.items():
+        text = text.replace(there, str(parcel.paths[name]))
+    return text

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
@@ -15,10 +13,12 @@ from types import TracebackType
 from typing import Any
 
 from edge_export.workers.cluster.connection import connect
-from edge_export.workers.cluster.file_tree import Parcel
-from edge_export.workers.cluster.messages import Order, deliver, make_order, require_declared
+from edge_export.workers.cluster.file_tree import FileTree
+from edge_export.workers.cluster.messages import Outcome, Parcel, deliver, make_parcel
 from edge_export.workers.cluster.worker import end, keep, perform
+from edge_export.workers.pool import read_answer
 from edge_export.workers.process import WorkerError
+from edge_export.workers.task import Message, WorkerTask, path_fields
 
 RETRIES = 2
 """How often a task is tried again that failed outside of our own worker process, such as on a full disk."""
@@ -62,16 +62,15 @@ class ClusterPool:
         self._held: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._closed = False
 
-    def submit(
-        self, task: str, args: Mapping[str, Any], *, kind: str, timeout_s: float, log: Path
-    ) -> Future[dict[str, Any]]:
-        """Queue a task of the table `PATHS`; all else as in `Pool.submit`."""
-        plain = json.loads(json.dumps(args))  # raises here, where the caller can see it, and not in a thread
-        require_declared(task, plain)
+    def submit[Request: Message, Answer](
+        self, task: WorkerTask[Request, Answer], request: Request, *, kind: str, timeout_s: float, log: Path
+    ) -> Future[Answer]:
+        """Queue a task; see `Pool.submit`."""
+        tuple(path_fields(request))  # raises here, where the caller can see it, and not in a thread
         log.parent.mkdir(parents=True, exist_ok=True)
         if self._closed:
             raise RuntimeError("the pool is closed")
-        return self._threads.submit(self._perform, task, plain, kind, timeout_s, log)
+        return self._threads.submit(self._perform, task, request, kind, timeout_s, log)
 
     def close(self) -> None:
         """End everything there; tasks that have not finished fail with `WorkerError`, reason "closed"."""
@@ -95,12 +94,14 @@ class ClusterPool:
     ) -> None:
         self.close()
 
-    def _perform(self, task: str, args: dict[str, Any], kind: str, timeout_s: float, log: Path) -> dict[str, Any]:
-        order = make_order(self._build, task, args, kind, timeout_s)
-        return deliver(order, self._outcome(task, order), log)
+    def _perform[Answer](
+        self, task: WorkerTask[Any, Answer], request: Message, kind: str, timeout_s: float, log: Path
+    ) -> Answer:
+        parcel = make_parcel(self._build, task.name, request, kind, timeout_s)
+        return read_answer(task, deliver(parcel, self._outcome(parcel), log))
 
-    def _outcome(self, task: str, order: Order) -> dict[str, Any]:
-        """What a task gave, on whichever worker; see `cluster_worker.perform`.
+    def _outcome(self, parcel: Parcel) -> Outcome:
+        """What a task gave, on whichever worker; see `worker.perform`.
 
         Raises:
             WorkerError: No worker could tell.
@@ -109,21 +110,22 @@ class ClusterPool:
         from distributed.scheduler import KilledWorker
 
         try:
-            waiting = self._executor.submit(perform, order.text, *(self._hold(*each) for each in order.parcels))
+            text = parcel.task.model_dump_json()
+            waiting = self._executor.submit(perform, text, *(self._hold(*each) for each in parcel.trees))
             self._wait(waiting)
-            outcome: dict[str, Any] = waiting.result()
+            outcome: Outcome = waiting.result()
             return outcome
         except ClusterLost:
             raise
         except (Exception, CancelledError) as error:
             if self._closed:
-                raise WorkerError(f"{task} was stopped", "closed") from None
+                raise WorkerError(f"{parcel.task.task} was stopped", "closed") from None
             if isinstance(error, CancelledError) or self._client.status != "running":
                 raise ClusterLost(f"the scheduler {self._address} was lost: {_AGAIN}") from None
             reason = "crash" if isinstance(error, KilledWorker) else "exception"
             raise WorkerError(f"{type(error).__name__}: {error}", reason) from error
 
-    def _wait(self, waiting: Future[dict[str, Any]]) -> None:
+    def _wait(self, waiting: Future[Outcome]) -> None:
         """Wait for a task; ClusterLost when there is nobody who could do it."""
         seen = time.monotonic()
         while not wait([waiting], timeout=_POLL_S).done:
@@ -133,15 +135,15 @@ class ClusterPool:
                 waiting.cancel()
                 raise ClusterLost(f"the scheduler {self._address} has had no workers for {PATIENCE_S:g} s: {_AGAIN}")
 
-    def _hold(self, digest: str, parcel: Parcel | None) -> Any:
+    def _hold(self, digest: str, tree: FileTree | None) -> Any:
         """A Dask future of files, sent only if they aren't there. Dask sends them again where a worker lost them."""
-        if parcel is None:
+        if tree is None:
             return None
         with self._lock:
             future, _ = self._held.pop(digest, (None, 0))
             if future is None or future.status not in ("pending", "finished"):
-                future = self._client.submit(keep, parcel, key=f"edge_export-{digest}", pure=False)
-            self._held[digest] = future, sum(map(len, parcel.values()))
+                future = self._client.submit(keep, tree, key=f"edge_export-{digest}", pure=False)
+            self._held[digest] = future, sum(map(len, tree.values()))
             while sum(size for _, size in self._held.values()) > HELD_BYTES and len(self._held) > 1:
                 self._held.popitem(last=False)
         return future

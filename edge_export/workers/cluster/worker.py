@@ -7,7 +7,6 @@ pays its imports once. It ends with the build (`end`), with the Dask worker, or 
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 import tempfile
 import threading
@@ -15,20 +14,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from edge_export.cache.keys import installed
-from edge_export.workers.cluster.file_tree import Parcel, pack, unpack
+from edge_export.workers.cluster.file_tree import FileTree, pack, unpack
+from edge_export.workers.cluster.messages import Changes, Outcome, RemotePath, RemoteTask
 from edge_export.workers.environments import ENVIRONMENTS, why_missing
 from edge_export.workers.pool import Pool
 from edge_export.workers.process import WorkerError
+from edge_export.workers.task import Travel, task_named
+from edge_export.workers.tasks import TASKS
 
 LOG_BYTES = 1 << 20
 """How much of the end of a task's log is sent back."""
 
 
 @dataclass
-class _Site:
+class _RemoteBuild:
     """What a build has on this worker; a Dask worker of several threads runs several of its tasks at once."""
 
     folder: Path
@@ -41,35 +42,29 @@ class _Site:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_sites: dict[str, _Site] = {}
+_builds: dict[str, _RemoteBuild] = {}
 _lock = threading.Lock()
 
 
-def keep(parcel: Parcel) -> Parcel:
+def keep(tree: FileTree) -> FileTree:
     """A Dask task that only holds files on the cluster: several others take them, and a lost one is made again."""
-    return parcel
+    return tree
 
 
-def perform(order: str, *parcels: Parcel | None) -> dict[str, Any]:
+def perform(text: str, *trees: FileTree | None) -> Outcome:
     """Run one task here.
 
     Args:
-        order: JSON: `build`, `installed` (what the build's own machine has), `task`, `args`, `kind` and `timeout_s` as
-            for `Pool.submit`, and what of `args` are paths: `inputs` and `folders` (argument, file name and digest for
-            each of `parcels`), and `outputs` (argument and file name).
-        parcels: The files themselves, inputs first; None for one that does not exist.
-
-    Returns:
-        Either `answer`, `folders` (what each has new, and what no longer) and `outputs` (parcels), by argument, or
-        `error`: the fields of a `WorkerError`. Always `log`, bytes, and `paths`, what each argument was called here.
+        text: A `RemoteTask`, JSON.
+        trees: The files of its paths that are sent, in that order; None for one that does not exist.
     """
-    asked = json.loads(order)
-    if reason := _why_not_here(asked):
-        return {"error": {"message": reason, "reason": "environment"}, "log": b"", "paths": {}}
-    with _site(asked["build"]) as site:
-        own = site.folder / "tasks" / str(next(site.numbers))
+    task = RemoteTask.model_validate_json(text)
+    if reason := _why_not_here(task):
+        return Outcome(error={"message": reason, "reason": "environment"})
+    with _build_here(task.build) as build:
+        own = build.folder / "tasks" / str(next(build.numbers))
         try:
-            return _perform(site, own, asked, parcels)
+            return _perform(build, own, task, trees)
         finally:
             shutil.rmtree(own, ignore_errors=True)
 
@@ -77,9 +72,9 @@ def perform(order: str, *parcels: Parcel | None) -> dict[str, Any]:
 def end(build: str) -> None:
     """Kill what runs for a build, and remove its files."""
     with _lock:
-        site = _sites.pop(build, None)
-    if site is not None:
-        site.close()
+        ended = _builds.pop(build, None)
+    if ended is not None:
+        ended.close()
 
 
 def differences(theirs: Mapping[str, str]) -> str:
@@ -89,90 +84,101 @@ def differences(theirs: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {ours.get(name) or 'missing'} instead of {theirs.get(name) or 'none'}" for name in names)
 
 
-def _perform(site: _Site, own: Path, asked: dict[str, Any], parcels: tuple[Parcel | None, ...]) -> dict[str, Any]:
-    incoming = [*asked["inputs"], *asked["folders"]]
-    sent = {argument: parcel for (argument, *_), parcel in zip(incoming, parcels, strict=True)}
-    paths = {argument: _input(site, digest, name, sent[argument]) for argument, name, digest in asked["inputs"]}
-    for argument, name in asked["folders"]:
-        paths[argument] = own / argument / name
-        unpack(sent[argument] or {}, paths[argument])
-    for argument, name in asked["outputs"]:
-        paths[argument] = own / argument / name
-        paths[argument].parent.mkdir(parents=True)
-    called = {argument: str(path) for argument, path in paths.items()}
+def _perform(build: _RemoteBuild, own: Path, task: RemoteTask, trees: tuple[FileTree | None, ...]) -> Outcome:
+    sent = dict(zip([path.name for path in task.paths if path.is_sent], trees, strict=True))
+    paths = {path.name: _place(build, own, path, sent.get(path.name)) for path in task.paths}
+    called = {name: str(path) for name, path in paths.items()}
+    worker_task = task_named(TASKS, task.task)
+    request = worker_task.request.model_validate(task.relocated(paths))
     log = own / "log"
-    job = site.pool.submit(
-        asked["task"], asked["args"] | called, kind=asked["kind"], timeout_s=asked["timeout_s"], log=log
-    )
+    job = build.pool.submit(worker_task, request, kind=task.kind, timeout_s=task.timeout_s, log=log)
     try:
-        done = {
-            "answer": job.result(),
-            "folders": {each[0]: _changes(sent[each[0]] or {}, paths[each[0]]) for each in asked["folders"]},
-            "outputs": {argument: pack(paths[argument]) for argument, _ in asked["outputs"]},
-        }
+        answer = worker_task.write_answer(job.result())
     except WorkerError as error:
         fields = {"reason": error.reason, "tail": error.tail, "request": error.request, "raised": error.raised}
-        done = {"error": {"message": str(error), **fields}}
-    return {**done, "log": _end_of(log), "paths": called}
+        return Outcome(error={"message": str(error), **fields}, log=_end_of(log), called=called)
+    return Outcome(
+        answer=answer,
+        folders={
+            path.name: _changes(sent[path.name] or {}, paths[path.name])
+            for path in task.paths
+            if path.travel is Travel.FOLDER
+        },
+        outputs={path.name: pack(paths[path.name]) for path in task.paths if path.travel is Travel.OUTPUT},
+        log=_end_of(log),
+        called=called,
+    )
 
 
-def _why_not_here(asked: dict[str, Any]) -> str:
-    """Why this worker can't do what is asked, and what to do there; empty when it can."""
+def _place(build: _RemoteBuild, own: Path, path: RemotePath, tree: FileTree | None) -> Path:
+    """Where a path of a task lies here, with its files if they are sent."""
+    if path.travel is Travel.INPUT:
+        return _input(build, path.digest, path.file_name, tree)
+    place = own / path.name / path.file_name
+    if path.travel is Travel.FOLDER:
+        unpack(tree or {}, place)
+    else:
+        place.parent.mkdir(parents=True)
+    return place
+
+
+def _why_not_here(task: RemoteTask) -> str:
+    """Why this worker can't do the task, and what to do there; empty when it can."""
     from distributed import get_worker
 
     here = f"Dask worker {get_worker().address}"
-    if differing := differences(asked["installed"]):
+    if differing := differences(task.installed):
         return f"{here} has {differing}: install the same there and restart it"
-    if asked["kind"] in ENVIRONMENTS and (missing := why_missing(asked["kind"])):
-        return f"{here} lacks the environment {asked['kind']}, which is {missing} there"
+    if task.kind in ENVIRONMENTS and (missing := why_missing(task.kind)):
+        return f"{here} lacks the environment {task.kind}, which is {missing} there"
     return ""
 
 
 @contextmanager
-def _site(build: str) -> Iterator[_Site]:
-    """The site of a build, made if need be."""
+def _build_here(name: str) -> Iterator[_RemoteBuild]:
+    """What a build has here, made if need be."""
     with _lock:
-        idle = [] if build in _sites else [name for name, site in _sites.items() if not site.running]
-        abandoned = [_sites.pop(name) for name in idle]
-        site = _sites[build] if build in _sites else _sites.setdefault(build, _new_site())
-        site.running += 1
+        idle = [] if name in _builds else [other for other, build in _builds.items() if not build.running]
+        abandoned = [_builds.pop(other) for other in idle]
+        build = _builds[name] if name in _builds else _builds.setdefault(name, _new_build())
+        build.running += 1
     for each in abandoned:
         each.close()
     try:
-        yield site
+        yield build
     finally:
         with _lock:
-            site.running -= 1
+            build.running -= 1
 
 
-def _new_site() -> _Site:
+def _new_build() -> _RemoteBuild:
     from distributed import get_worker
 
     worker = get_worker()
     jobs, memory = worker.state.nthreads, worker.memory_manager.memory_limit
     folder = Path(tempfile.mkdtemp(prefix="edge_export-", dir=worker.local_directory))
     share = None if memory is None else int(memory / jobs)
-    return _Site(folder, Pool(jobs, log_dir=folder, memory_limit_bytes=share))
+    return _RemoteBuild(folder, Pool(jobs, log_dir=folder, memory_limit_bytes=share))
 
 
-def _input(site: _Site, digest: str, name: str, parcel: Parcel | None) -> Path:
+def _input(build: _RemoteBuild, digest: str, name: str, tree: FileTree | None) -> Path:
     """Where an input lies: the same place whenever it is the same, so that a worker process may know it again."""
-    path = site.folder / "inputs" / digest / name
-    if parcel is not None and not path.exists():
+    path = build.folder / "inputs" / digest / name
+    if tree is not None and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=site.folder))
-        unpack(parcel, beside / name)
+        tmp = Path(tempfile.mkdtemp(dir=build.folder))
+        unpack(tree, tmp / name)
         with suppress(OSError):  # a folder that another thread has put there by now
-            (beside / name).rename(path)
-        shutil.rmtree(beside)
+            (tmp / name).rename(path)
+        shutil.rmtree(tmp)
     return path
 
 
-def _changes(before: Parcel, folder: Path) -> dict[str, Any]:
+def _changes(before: FileTree, folder: Path) -> Changes:
     """What a task has written to its folder, and what it has removed."""
     after = pack(folder) or {}
     written = {name: content for name, content in after.items() if before.get(name) != content}
-    return {"written": written, "removed": sorted(before.keys() - after.keys())}
+    return Changes(written, sorted(before.keys() - after.keys()))
 
 
 def _end_of(log: Path) -> bytes:

@@ -1,0 +1,34 @@
+"""Goldens as wav files, for people: 16 bit, at the stream's rate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from edge_export.files.arrays import Array
+from edge_export.spec.tensors import IOSpec
+
+
+def write_goldens(folder: Path, prefix: str, sounds: Array, io: IOSpec) -> list[Path]:
+    """`PREFIX-1.wav` and so on, or `PREFIX-1-STEM.wav`.
+
+    Args:
+        sounds: Recordings `(count, channels, samples)`, or stems `(count, stems, channels, samples)`.
+    """
+    assert io.stream is not None
+    rate, stems = io.stream.sample_rate, io.stream.stems
+    if sounds.ndim == 3:
+        return [_write(folder / f"{prefix}-{i}.wav", audio, rate) for i, audio in enumerate(sounds, 1)]
+    return [
+        _write(folder / f"{prefix}-{i}-{name}.wav", audio, rate)
+        for i, each in enumerate(sounds, 1)
+        for name, audio in zip(stems, each, strict=True)
+    ]
+
+
+def _write(path: Path, audio: Array, sample_rate: int) -> Path:
+    import soundfile
+
+    soundfile.write(path, np.clip(audio.T, -1.0, 1.0), sample_rate, subtype="PCM_16")
+    return path

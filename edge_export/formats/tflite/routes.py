@@ -1,0 +1,59 @@
+"""The routes to a `.tflite` file: direct, or by TensorFlow where the direct one fails and the options allow it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_export.formats.compile import COMPILE_TIMEOUT_S, compile_once
+from edge_export.formats.compile_task import CompileAnswer, CompileRequest
+from edge_export.formats.tflite import BY_TENSORFLOW, ENVIRONMENT
+from edge_export.formats.tflite.tensorflow_route import CONVERT_ONNX, CONVERTED, ONNX, WRITE_ONNX, NotConverted
+from edge_export.workers import WorkerError, Workers
+from edge_export.workers.environments import why_missing
+
+TENSORFLOW_TIMEOUT_S = 2700.0  # it takes ten times as long as the direct route
+
+
+def compile_by_routes(workers: Workers, request: CompileRequest, log: Path) -> CompileAnswer:
+    """Compile by the route that the options name; else directly, and by TensorFlow where that fails.
+
+    A file that TensorFlow made because the direct route failed has a note that says so.
+
+    Raises:
+        WorkerError: No route made a file, or TensorFlow is asked for and its environment is not set up.
+    """
+    if request.options.get("route") == BY_TENSORFLOW:
+        return _by_tensorflow(workers, request, log)
+    try:
+        return compile_once(workers, request, log)
+    except WorkerError as error:
+        may_help = error.reason == "crash" or error.raised == NotConverted.__name__
+        if "route" in request.options or not may_help or why_missing(ENVIRONMENT):
+            raise
+        direct = error
+    try:
+        options = {**request.options, "route": BY_TENSORFLOW}
+        compiled = _by_tensorflow(workers, request.model_copy(update={"options": options}), log)
+    except WorkerError as error:
+        raise WorkerError(f"{direct}; and by TensorFlow: {error}", error.reason, error.tail) from error
+    note = f"the direct route failed ({direct}): converted by TensorFlow"
+    return compiled.model_copy(update={"notes": (note, *compiled.notes)})
+
+
+def _by_tensorflow(workers: Workers, request: CompileRequest, log: Path) -> CompileAnswer:
+    """The three steps of `tensorflow_route.py`."""
+    if reason := why_missing(ENVIRONMENT):
+        raise WorkerError(f"route={BY_TENSORFLOW}: the environment {ENVIRONMENT} is {reason}", "environment")
+    try:
+        written = workers.submit(
+            WRITE_ONNX, request, kind=request.format, timeout_s=COMPILE_TIMEOUT_S, log=log
+        ).result()
+        converted = workers.submit(
+            CONVERT_ONNX, request, kind=ENVIRONMENT, timeout_s=TENSORFLOW_TIMEOUT_S, log=log
+        ).result()
+        compiled = compile_once(workers, request, log)
+    finally:
+        for name in (ONNX, CONVERTED):
+            (request.workdir / name).unlink(missing_ok=True)
+    seconds = written.seconds + converted.seconds + compiled.seconds
+    return compiled.model_copy(update={"tools": {**compiled.tools, **converted.tools}, "seconds": seconds})

@@ -1,0 +1,123 @@
+"""The worker task "open": a mother, the members that are asked for, and its recorded data."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from edge_export.errors import RequestError, one_line
+from edge_export.files.arrays import save_arrays
+from edge_export.pipeline.mother_source import MotherSource
+from edge_export.pipeline.opened import opened
+from edge_export.spec.recorded import TARGETS, named
+from edge_export.workers.task import FolderPath, Message, WorkerTask
+
+if TYPE_CHECKING:
+    from edge_export.mothers.protocol import Config, Mother
+
+INPUTS, HELD_OUT, EXTREMES = "inputs.safetensors", "held_out.safetensors", "extremes.safetensors"
+"""What the task leaves in its workdir; the held-out set only if there is one."""
+
+
+class OpenRequest(Message):
+    """What to open.
+
+    Attributes:
+        members: Configurations such as "0.25,1.0"; None: the smallest and the largest.
+        workdir: A folder, which exists.
+    """
+
+    source: MotherSource
+    members: str | None
+    workdir: FolderPath
+
+
+class OpenAnswer(Message):
+    """A mother.
+
+    Attributes:
+        members: The members' names by the text that asks for them.
+        task: What the mother is for.
+        metric, unit: The task metric.
+        baseline: Its value for doing nothing.
+        held_out: Whether there is a held-out set.
+        sounds: Names of files in the workdir that show the goldens to people.
+        seconds: How long it took.
+    """
+
+    members: dict[str, str]
+    task: str
+    metric: str
+    unit: str
+    baseline: float | None
+    held_out: bool
+    sounds: tuple[str, ...]
+    seconds: float
+
+
+def open_family(request: OpenRequest) -> OpenAnswer:
+    """Open a mother, check which members are asked for, and write its recorded data.
+
+    Raises:
+        RequestError: The mother, its checkpoint, its recordings or the members are not what they should be.
+    """
+    from edge_export.pipeline.recordings import metric_of, task_of
+
+    started = time.monotonic()
+    mother, recordings = opened(request.source)
+    workdir, io, space = request.workdir, mother.io, mother.space
+    task, metric = task_of(request.source.spec, mother), metric_of(recordings)
+    ends = dict.fromkeys(space.name(config) for config in (space.smallest, space.largest))
+    members = parse_members(mother, ",".join(ends) if request.members is None else request.members)
+    whole = io.stream is not None
+    goldens = named(io.inputs, recordings.goldens, whole_recordings=whole)
+    save_arrays(workdir / INPUTS, goldens)
+    save_arrays(workdir / EXTREMES, task.extremes(io, goldens))
+    baseline = None
+    if recordings.targets is not None:
+        targets = recordings.targets.numpy()
+        baseline = None if metric.baseline is None else metric.baseline(targets)
+        held_out = named(io.inputs, recordings.held_out, whole_recordings=whole)
+        save_arrays(workdir / HELD_OUT, held_out | {TARGETS: targets})
+    sounds = task.write_goldens(workdir, "mixture", goldens[io.inputs[0].name], io)
+    return OpenAnswer(
+        members={text: space.name(config) for text, config in members.items()},
+        task=task.name,
+        metric=metric.name,
+        unit=metric.unit,
+        baseline=baseline,
+        held_out=recordings.targets is not None,
+        sounds=tuple(path.name for path in sounds),
+        seconds=time.monotonic() - started,
+    )
+
+
+def parse_members(mother: Mother, text: str) -> dict[str, Config]:
+    """Configurations by their text, from a list such as "0.25,0.5,1.0".
+
+    Raises:
+        RequestError: An entry is empty, malformed, outside of the mother's space or there twice; all are named.
+    """
+    members: dict[str, Config] = {}
+    names: dict[str, str] = {}
+    problems = []
+    for entry in map(str.strip, text.split(",")):
+        try:
+            if not entry:
+                raise RequestError("an entry is empty: separate configurations by single commas")
+            config = mother.space.parse(entry)
+            name = mother.space.name(config)
+        except RequestError as error:
+            problems.append(str(error))
+        except (ValueError, TypeError, LookupError) as error:  # what a stranger's parse may raise
+            problems.append(f"{entry!r} is no configuration of the mother ({type(error).__name__}: {one_line(error)})")
+        else:
+            if name in names:
+                problems.append(f"{entry} and {names[name]} are the same member: give it once")
+            members[entry], names[name] = config, entry
+    if problems:
+        raise RequestError(f"--members {one_line(text, 60)}: " + "; ".join(problems))
+    return members
+
+
+OPEN = WorkerTask("open", OpenRequest, OpenAnswer, open_family)

@@ -1,0 +1,45 @@
+"""A mother and its recordings, opened in a worker process and kept for the next task of the same family."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_export.files.arrays import load_arrays
+from edge_export.pipeline.mother_source import MotherSource
+from edge_export.spec.recorded import TARGETS
+
+if TYPE_CHECKING:
+    from edge_export.mothers.protocol import Mother, Recordings
+
+
+@functools.lru_cache(maxsize=1)
+def opened(source: MotherSource) -> tuple[Mother, Recordings]:
+    """The mother and its recordings; RequestError when they are not what they should be."""
+    from edge_export.mothers.catalog import open_mother
+    from edge_export.pipeline.recordings import recordings_of
+
+    folder = str(source.folder)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    mother = open_mother(source.spec, source.checkpoint)
+    return mother, recordings_of(source.spec, mother, source.goldens)
+
+
+def as_recorded(mother: Mother, recordings: Recordings, inputs: Path, held_out: Path | None) -> Recordings:
+    """`recordings` with the goldens and the held-out set of the bundle, which what is proven must be proven on."""
+    import torch
+
+    goldens = load_arrays(inputs)
+    own = replace(recordings, goldens=tuple(torch.from_numpy(goldens[spec.name]) for spec in mother.io.inputs))
+    if held_out is None:
+        return replace(own, held_out=(), targets=None)
+    arrays = load_arrays(held_out)
+    return replace(
+        own,
+        held_out=tuple(torch.from_numpy(arrays[spec.name]) for spec in mother.io.inputs),
+        targets=torch.from_numpy(arrays[TARGETS]),
+    )
