@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmarks.measuring import Plan
     from benchmarks.results import CaseResult
+    from edge_export.runtimes.timing import TimingPlan
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # a script's own folder is not enough to find the package and this folder's other files
@@ -56,10 +56,10 @@ def main() -> int:
     from benchmarks.cases import CASES
     from benchmarks.contestants import CONTESTANTS
     from benchmarks.machine import measure_machine
-    from benchmarks.measuring import Plan
     from benchmarks.picture import svg_of
     from benchmarks.results import Run
     from benchmarks.tables import text_of
+    from edge_export.runtimes.timing import TimingPlan
 
     if arguments.list:
         print("cases:", *CASES, "contestants:", *CONTESTANTS, sep="\n  ")
@@ -68,7 +68,7 @@ def main() -> int:
     if not cases or not contestants or min(arguments.rounds, arguments.sittings) < 1:
         print("nothing to measure: see --list, and give at least one sitting and round", file=sys.stderr)
         return 2
-    plan = Plan(arguments.sittings, arguments.rounds, arguments.seconds, arguments.core, arguments.convert_limit)
+    plan = TimingPlan(arguments.sittings, arguments.rounds, arguments.seconds, arguments.core, arguments.convert_limit)
     results = [_measure(name, contestants, arguments, plan) for name in cases]
     run = Run(
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -93,7 +93,7 @@ def _chosen(patterns: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if any(fnmatchcase(name, p.strip()) for p in patterns.split(","))]
 
 
-def _measure(name: str, contestants: list[str], arguments: argparse.Namespace, plan: Plan) -> CaseResult:
+def _measure(name: str, contestants: list[str], arguments: argparse.Namespace, plan: TimingPlan) -> CaseResult:
     from benchmarks.cases import CASES, build
     from benchmarks.contestants import CONTESTANTS
     from benchmarks.conversion import convert

@@ -1,0 +1,53 @@
+"""Contestants are called in turn, the first round is thrown away, and one that fails has no times."""
+
+from __future__ import annotations
+
+from edge_export.runtimes.timing import Timed, TimingPlan, burst, calls_in_a_sample, time_in_turn
+
+PLAN = TimingPlan(sittings=2, rounds=3, seconds=0.01, core=0, limit=5.0)
+
+
+class Recorded:
+    """Writes down what it is asked for."""
+
+    def __init__(self, name: str, calls: list[str], fails: bool = False) -> None:
+        self.name, self.calls, self.fails, self.timed = name, calls, fails, Timed()
+
+    def get_ready(self, limit: float) -> None:
+        self.calls.append(f"ready {self.name}")
+        if self.fails:
+            self.timed.failed = "out of memory"
+
+    def burst(self, seconds: float) -> None:
+        self.calls.append(f"burst {self.name}")
+        if not self.fails:
+            self.timed.cpu_us.append(float(len(self.timed.cpu_us)))
+            self.timed.wall_us.append(1.0)
+
+    def stop(self) -> None:
+        self.calls.append(f"stop {self.name}")
+
+
+def test_rounds_alternate_and_the_first_is_thrown_away() -> None:
+    calls: list[str] = []
+    total = time_in_turn(["a", "b"], lambda name: Recorded(name, calls), PLAN)
+    sitting = ["ready a", "ready b", *["burst a", "burst b"] * 4, "stop a", "stop b"]
+    assert calls == sitting * 2
+    assert total["a"].cpu_us == [1.0, 2.0, 3.0] * 2
+
+
+def test_one_that_failed_is_not_started_again() -> None:
+    calls: list[str] = []
+    total = time_in_turn(["a", "b"], lambda name: Recorded(name, calls, fails=name == "b"), PLAN)
+    assert (total["b"].failed, total["b"].cpu_us) == ("out of memory", [])
+    assert calls.count("ready b") == 1
+    assert len(total["a"].wall_us) == 6
+
+
+def test_a_burst_has_as_many_samples_of_both_clocks() -> None:
+    def work() -> int:
+        return sum(range(1000))
+
+    cpu, wall = burst(work, calls_in_a_sample(work), 0.02)
+    assert len(cpu) == len(wall) > 0
+    assert all(time > 0 for time in wall)
