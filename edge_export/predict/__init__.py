@@ -1,1 +1,1 @@
-"""Use a compiled member of a bundle on one's own file: sound or a picture."""
+"""A result for one's own file, by a compiled member of a bundle."""

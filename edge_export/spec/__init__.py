@@ -1,1 +1,1 @@
-"""."""
+"""Plain records that every room shares: tensors, agreement, tolerance, metric, results."""

@@ -16,7 +16,7 @@ from edge_export.data.labelled_images import LabelledImages
 from edge_export.members.calibrate import calibrate
 from edge_export.mothers.protocol import Config
 from edge_export.training.distillation import accumulate_gradients
-from edge_export.training.loop import Task
+from edge_export.training.loop import Setup
 from edge_export.training.sandwich import sandwich
 from edge_export.workers.threads import cpu_threads
 
@@ -31,8 +31,8 @@ THREADS = 1
 ROTATION, ZOOM, SHIFT = 0.15, 0.1, 0.1
 
 
-def open_task(mother: nn.Module, data: LabelledImages) -> Task:
-    """The task of teaching `mother` the training part of `data`."""
+def set_up(mother: nn.Module, data: LabelledImages) -> Setup:
+    """How `mother` learns the training part of `data`."""
     optimizer = torch.optim.SGD(_parameter_groups(mother), lr=LEARNING_RATE, momentum=0.9, nesterov=True)
     space: Any = mother.space
     batch_size = min(BATCH, len(data.train_images))
@@ -53,7 +53,7 @@ def open_task(mother: nn.Module, data: LabelledImages) -> Task:
 
         return accumulate_gradients(forward, sandwich(space, choices), targets)
 
-    return Task(
+    return Setup(
         mother=mother,
         optimizer=optimizer,
         batches=batches,

@@ -1,6 +1,6 @@
-"""The epoch loop: seeded, resumable, and ignorant of the task.
+"""The epoch loop: seeded, resumable, and ignorant of the setup.
 
-A task hands in its own steps as functions (`Task`): how to draw an epoch's batches, how one batch becomes gradients,
+A recipe hands in its own steps as functions (`Setup`): how to draw an epoch's batches, how one batch becomes gradients,
 how the learning rate runs. The loop draws a fresh generator for each epoch from (seed, epoch), steps the optimizer,
 and leaves a state file after each epoch. Because nothing random outlives an epoch, a run that was killed and started
 again ends with the same bits as one that was not.
@@ -28,8 +28,8 @@ Settings = Mapping[str, str | int | float]
 
 
 @dataclass(frozen=True)
-class Task:
-    """What the loop needs to know of a task.
+class Setup:
+    """What the loop needs to know of a setup.
 
     Attributes:
         mother: The network that learns.
@@ -65,67 +65,67 @@ class Run:
     resumed_from: int
 
 
-def run_epochs(task: Task, *, epochs: int, seed: int, state_path: Path, progress: bool = True) -> Run:
+def run_epochs(setup: Setup, *, epochs: int, seed: int, state_path: Path, progress: bool = True) -> Run:
     """Train for `epochs`, going on from `state_path` if it is there.
 
     The state file stays after the last epoch: delete it once the result is safe.
 
     Raises RequestError for a state file that is damaged or of other settings, and where the loss is not finite.
     """
-    settings = {**task.settings, "epochs": epochs, "seed": seed}
-    losses = _resume(task, settings, state_path)
+    settings = {**setup.settings, "epochs": epochs, "seed": seed}
+    losses = _resume(setup, settings, state_path)
     resumed_from = len(losses)
-    with cpu_threads(task.threads), _progress_bar(epochs, resumed_from, task, progress) as advance:
+    with cpu_threads(setup.threads), _progress_bar(epochs, resumed_from, setup, progress) as advance:
         for epoch in range(resumed_from, epochs):
-            losses.append(_run_epoch(task, epoch, epochs, seed, advance))
-            _save(task, settings, losses, state_path)
+            losses.append(_run_epoch(setup, epoch, epochs, seed, advance))
+            _save(setup, settings, losses, state_path)
     return Run(tuple(losses), resumed_from)
 
 
-def _run_epoch(task: Task, epoch: int, epochs: int, seed: int, advance: Callable[[int, float], None]) -> float:
+def _run_epoch(setup: Setup, epoch: int, epochs: int, seed: int, advance: Callable[[int, float], None]) -> float:
     generator = torch.Generator().manual_seed(_epoch_seed(seed, epoch, "batches"))
     choices = random.Random(_epoch_seed(seed, epoch, "choices"))
     total = 0.0
-    task.mother.train()
+    setup.mother.train()
     # For layers that draw their own random numbers, such as dropout; the caller's generator is left alone.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_epoch_seed(seed, epoch, "layers"))
-        for number, batch in enumerate(task.batches(generator)):
-            for group in task.optimizer.param_groups:
-                group["lr"] = task.learning_rate(epoch + number / task.batches_per_epoch, epochs)
-            task.optimizer.zero_grad()
-            loss = task.accumulate(batch, choices)
+        for number, batch in enumerate(setup.batches(generator)):
+            for group in setup.optimizer.param_groups:
+                group["lr"] = setup.learning_rate(epoch + number / setup.batches_per_epoch, epochs)
+            setup.optimizer.zero_grad()
+            loss = setup.accumulate(batch, choices)
             if not math.isfinite(loss):
                 raise RequestError(
                     f"training diverged in epoch {epoch + 1} of {epochs}, batch {number + 1}: the loss is {loss}; "
                     "try another seed or cleaner data"
                 )
-            if task.clip_norm is not None:
-                nn.utils.clip_grad_norm_(task.mother.parameters(), task.clip_norm)
-            task.optimizer.step()
+            if setup.clip_norm is not None:
+                nn.utils.clip_grad_norm_(setup.mother.parameters(), setup.clip_norm)
+            setup.optimizer.step()
             total += loss
             advance(epoch, loss)
-    return total / task.batches_per_epoch
+    return total / setup.batches_per_epoch
 
 
 def _epoch_seed(seed: int, epoch: int, purpose: str) -> int:
     return random.Random(f"{seed} {epoch} {purpose}").getrandbits(63)
 
 
-def _save(task: Task, settings: Settings, losses: list[float], path: Path) -> None:
+def _save(setup: Setup, settings: Settings, losses: list[float], path: Path) -> None:
     content = io.BytesIO()
     state = {
         "settings": dict(settings),
         "losses": losses,
-        "mother": task.mother.state_dict(),
-        "optimizer": task.optimizer.state_dict(),
+        "mother": setup.mother.state_dict(),
+        "optimizer": setup.optimizer.state_dict(),
     }
     torch.save(state, content)
     write_atomically(path, content.getvalue())
 
 
-def _resume(task: Task, settings: Settings, path: Path) -> list[float]:
-    """Load the state file into the task, if there is one; the losses of the epochs that are done."""
+def _resume(setup: Setup, settings: Settings, path: Path) -> list[float]:
+    """Load the state file into the setup, if there is one; the losses of the epochs that are done."""
     if not path.exists():
         return []
     try:
@@ -146,8 +146,8 @@ def _resume(task: Task, settings: Settings, path: Path) -> list[float]:
             "repeat those to go on, or delete the file to start from the beginning"
         )
     try:
-        task.mother.load_state_dict(state["mother"])
-        task.optimizer.load_state_dict(state["optimizer"])
+        setup.mother.load_state_dict(state["mother"])
+        setup.optimizer.load_state_dict(state["optimizer"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise RequestError(
             f"training state {path}: does not fit the network ({one_line(error, 120)}); delete it to start anew"
@@ -156,18 +156,18 @@ def _resume(task: Task, settings: Settings, path: Path) -> list[float]:
 
 
 @contextlib.contextmanager
-def _progress_bar(epochs: int, done: int, task: Task, shown: bool) -> Iterator[Callable[[int, float], None]]:
+def _progress_bar(epochs: int, done: int, setup: Setup, shown: bool) -> Iterator[Callable[[int, float], None]]:
     """A bar on standard error; gives the function to call after each batch."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{setup.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
-        batches_per_epoch = task.batches_per_epoch
+        batches_per_epoch = setup.batches_per_epoch
         total = epochs * batches_per_epoch
         line = bar.add_task(f"epoch {min(done + 1, epochs)}/{epochs}", total=total, completed=done * batches_per_epoch)
 
         def advance(epoch: int, loss: float) -> None:
-            bar.update(line, advance=1, description=f"epoch {epoch + 1}/{epochs} loss {loss:.3f} {task.status()}")
+            bar.update(line, advance=1, description=f"epoch {epoch + 1}/{epochs} loss {loss:.3f} {setup.status()}")
 
         yield advance

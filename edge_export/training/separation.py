@@ -20,7 +20,7 @@ from torch import Tensor
 
 from edge_export.data.musdb import ChunkPlan, draw_batch, find_tracks
 from edge_export.mothers.band_split.network import BandSplitNetwork, apply_masks
-from edge_export.training.loop import Task
+from edge_export.training.loop import Setup
 from edge_export.training.losses import separation_loss, si_sdr
 from edge_export.training.sandwich import sandwich
 
@@ -77,8 +77,8 @@ class SeparationPlan:
     warm_up: float = 2.0
 
 
-def open_task(mother: ElasticBandSplit, folder: Path, rule: str = "random", plan: SeparationPlan | None = None) -> Task:
-    """The loop's task of training `mother` on the music in `folder` (MUSDB18-HQ's layout, its `train` part).
+def set_up(mother: ElasticBandSplit, folder: Path, rule: str = "random", plan: SeparationPlan | None = None) -> Setup:
+    """How `mother` is trained on the music in `folder` (MUSDB18-HQ's layout, its `train` part).
 
     Runs on the GPU where there is one. Mixed precision (bfloat16) is used where the processor multiplies it natively.
 
@@ -108,7 +108,7 @@ def open_task(mother: ElasticBandSplit, folder: Path, rule: str = "random", plan
         last = accumulate_gradients(mother.network, mixture, stems, configs, RULES[plan.rule].distillation)
         return last.loss
 
-    return Task(
+    return Setup(
         mother=mother,
         optimizer=torch.optim.Adam(mother.parameters(), lr=plan.rate),
         batches=batches,

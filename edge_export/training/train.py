@@ -17,42 +17,42 @@ BUILTIN = "builtin"
 
 
 @dataclass(frozen=True)
-class Training:
+class Recipe:
     """How a mother is trained.
 
     Attributes:
         data: "module:function", from "builtin" or a folder to the data.
-        task: "module:function", from (mother, data) to a `training.loop.Training`.
+        setup: "module:function", from (mother, data) to a `training.loop.Setup`.
         epochs: How many epochs, unless the caller says otherwise.
-        rules: The sampling rules of its steps that one can choose, the default first; its task takes the name.
+        rules: The sampling rules of its steps that one can choose, the default first; its setup takes the name.
         validation: "module:function", from (mother, data) to one row of numbers by name for each configuration; it may
             set the mother's BatchNorm statistics.
     """
 
     data: str
-    task: str
+    setup: str
     epochs: int
     rules: tuple[str, ...] = ()
     validation: str | None = None
 
 
-TRAININGS = {
-    "digits": Training(
+RECIPES = {
+    "digits": Recipe(
         data="edge_export.data.digits:open_digits",
-        task="edge_export.training.classification:open_task",
+        setup="edge_export.training.classification:set_up",
         epochs=40,
         validation="edge_export.training.classification:validate",
     ),
-    "separator": Training(
+    "separator": Recipe(
         data="edge_export.data.music:open_music",
-        task="edge_export.training.separation:open_task",
+        setup="edge_export.training.separation:set_up",
         epochs=64,
         rules=("random", "ends", "sandwich"),
         validation="edge_export.training.separation_validation:validate",
     ),
-    "bsrnn": Training(
+    "bsrnn": Recipe(
         data="edge_export.data.music:open_music",
-        task="edge_export.training.separation:open_task",
+        setup="edge_export.training.separation:set_up",
         epochs=2000,
         rules=("random", "ends", "sandwich"),
         validation="edge_export.training.separation_validation:validate",
@@ -112,25 +112,25 @@ def train(
     Raises RequestError for a mother that has no training here, for data that are not what they should be, and as
     `run_epochs` does.
     """
-    from edge_export.training.loop import Task, run_epochs
+    from edge_export.training.loop import Setup, run_epochs
 
     started = time.perf_counter()
     out = Path(out)
-    training = _training(mother)
-    epochs = training.epochs if epochs is None else epochs
+    recipe = _recipe(mother)
+    epochs = recipe.epochs if epochs is None else epochs
     if out.suffix != ".safetensors":
         raise RequestError(f"cannot write {out}: a checkpoint's name ends in .safetensors")
-    if rule is not None and rule not in training.rules:
-        raise RequestError(f"rule {rule}: {mother} is trained by {', '.join(training.rules) or 'one rule only'}")
+    if rule is not None and rule not in recipe.rules:
+        raise RequestError(f"rule {rule}: {mother} is trained by {', '.join(recipe.rules) or 'one rule only'}")
     if epochs < 1:
         raise RequestError(f"{epochs} epochs: train for at least one")
     network: Any = build_untrained(mother, seed)
-    opened = resolve(training.data)(data)
+    opened = resolve(recipe.data)(data)
     chosen = () if rule is None else (rule,)
-    task: Task = resolve(training.task)(network, opened, *chosen)
+    setup: Setup = resolve(recipe.setup)(network, opened, *chosen)
     state_path = state_file(out)
-    run = run_epochs(task, epochs=epochs, seed=seed, state_path=state_path, progress=progress)
-    validation = () if training.validation is None else tuple(resolve(training.validation)(network, opened))
+    run = run_epochs(setup, epochs=epochs, seed=seed, state_path=state_path, progress=progress)
+    validation = () if recipe.validation is None else tuple(resolve(recipe.validation)(network, opened))
     save_checkpoint(network, out)
     state_path.unlink()
     return TrainingReport(
@@ -150,10 +150,10 @@ def state_file(out: Path) -> Path:
     return out.with_name(f"{out.name}.state")
 
 
-def _training(mother: str) -> Training:
-    if mother not in TRAININGS:
+def _recipe(mother: str) -> Recipe:
+    if mother not in RECIPES:
         raise RequestError(
-            f"mother {mother}: there is no training for it here; known are {', '.join(TRAININGS)}; "
+            f"mother {mother}: there is no training for it here; known are {', '.join(RECIPES)}; "
             "give --checkpoint for any other"
         )
-    return TRAININGS[mother]
+    return RECIPES[mother]

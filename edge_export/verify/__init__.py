@@ -1,1 +1,1 @@
-"""Prove that every stage gives what the mother gives, on recorded real inputs."""
+"""Prove compiled files: run them in their runtimes and compare them with the mother, or with a PyTorch module."""

@@ -14,7 +14,7 @@ from edge_export.errors import RequestError
 from edge_export.mothers.band_split.mother import SEPARATOR, DepthWidth, ElasticBandSplit
 from edge_export.training.loop import run_epochs
 from edge_export.training.losses import si_sdr
-from edge_export.training.separation import RULES, SeparationPlan, accumulate_gradients, configurations, open_task
+from edge_export.training.separation import RULES, SeparationPlan, accumulate_gradients, configurations, set_up
 from edge_export.training.separation_validation import validate
 from edge_export.training.train import train
 
@@ -91,10 +91,10 @@ def test_distillation_alone_still_teaches_the_subnetworks() -> None:
 def test_training_learns_resumes_and_every_configuration_improves(music: Path, tmp_path: Path) -> None:
     state = tmp_path / "state"
     mother = tiny()
-    run = run_epochs(open_task(mother, music, plan=PLAN), epochs=6, seed=0, state_path=state, progress=False)
+    run = run_epochs(set_up(mother, music, plan=PLAN), epochs=6, seed=0, state_path=state, progress=False)
     assert run.losses[-1] < 0.8 * run.losses[0]
     again = tiny()
-    resumed = run_epochs(open_task(again, music, plan=PLAN), epochs=6, seed=0, state_path=state, progress=False)
+    resumed = run_epochs(set_up(again, music, plan=PLAN), epochs=6, seed=0, state_path=state, progress=False)
     assert resumed.resumed_from == 6
     assert all(torch.equal(a, b) for a, b in zip(mother.parameters(), again.parameters(), strict=True))
     results = list(validate(mother, music))

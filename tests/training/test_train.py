@@ -16,7 +16,7 @@ from edge_export.errors import RequestError
 from edge_export.members.calibrate import calibrate
 from edge_export.mothers.catalog import open_mother
 from edge_export.training.classification import jitter
-from edge_export.training.loop import Task, run_epochs
+from edge_export.training.loop import Setup, run_epochs
 from edge_export.training.train import state_file, train
 
 TRAIN = "import sys; from edge_export.training.train import train; train(*sys.argv[1:4], epochs=int(sys.argv[4]))"
@@ -70,7 +70,7 @@ def test_the_seed_decides_the_bytes(tmp_path: Path) -> None:
     open_mother("digits", reports[0].checkpoint)
 
 
-def tiny_task(rate: float = 0.1, poison: int | None = None) -> Task:
+def tiny_setup(rate: float = 0.1, poison: int | None = None) -> Setup:
     """One linear layer that learns a constant; `poison` makes that batch's loss infinite."""
     torch.manual_seed(0)
     network = torch.nn.Linear(2, 1)
@@ -82,7 +82,7 @@ def tiny_task(rate: float = 0.1, poison: int | None = None) -> Task:
         loss.backward()
         return float("inf") if len(seen) == poison else float(loss.detach())
 
-    return Task(
+    return Setup(
         mother=network,
         optimizer=torch.optim.Adam(network.parameters()),
         batches=lambda generator: [(torch.randn(4, 2, generator=generator),) for _ in range(3)],
@@ -94,20 +94,20 @@ def tiny_task(rate: float = 0.1, poison: int | None = None) -> Task:
     )
 
 
-def run_tiny(task: Task, state: Path, epochs: int = 4) -> tuple[float, ...]:
-    return run_epochs(task, epochs=epochs, seed=3, state_path=state, progress=False).losses
+def run_tiny(setup: Setup, state: Path, epochs: int = 4) -> tuple[float, ...]:
+    return run_epochs(setup, epochs=epochs, seed=3, state_path=state, progress=False).losses
 
 
 def test_state_of_other_settings_is_refused_by_name(tmp_path: Path) -> None:
-    run_tiny(tiny_task(), tmp_path / "state")
+    run_tiny(tiny_setup(), tmp_path / "state")
     with pytest.raises(RequestError, match=r"other settings \(epochs 4, now 5; rate 0\.1, now 0\.2\)"):
-        run_tiny(tiny_task(0.2), tmp_path / "state", epochs=5)
+        run_tiny(tiny_setup(0.2), tmp_path / "state", epochs=5)
 
 
 def test_a_finished_state_is_not_trained_further(tmp_path: Path) -> None:
-    first = tiny_task()
+    first = tiny_setup()
     losses = run_tiny(first, tmp_path / "state")
-    again = tiny_task()
+    again = tiny_setup()
     assert run_tiny(again, tmp_path / "state") == losses
     assert torch.equal(again.mother.weight, first.mother.weight)  # type: ignore[arg-type]
 
@@ -116,12 +116,12 @@ def test_a_finished_state_is_not_trained_further(tmp_path: Path) -> None:
 def test_a_damaged_state_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state").write_bytes(content)
     with pytest.raises(RequestError, match="damaged"):
-        run_tiny(tiny_task(), tmp_path / "state")
+        run_tiny(tiny_setup(), tmp_path / "state")
 
 
 def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_the_last_good_epoch(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="diverged in epoch 2 of 4, batch 2"):
-        run_tiny(tiny_task(poison=5), tmp_path / "state")
+        run_tiny(tiny_setup(poison=5), tmp_path / "state")
     assert len(torch.load(tmp_path / "state", weights_only=True)["losses"]) == 1
 
 

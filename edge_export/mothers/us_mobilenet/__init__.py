@@ -1,1 +1,1 @@
-"""."""
+"""MobileNets that run at any width (arXiv 1903.05134)."""
