@@ -1,4 +1,4 @@
-"""The epoch loop: seeded, resumable, and ignorant of the setup.
+"""The epoch loop: seeded and resumable, the same for every recipe.
 
 A recipe hands in its own steps as functions (`Setup`): how to draw an epoch's batches, how one batch becomes gradients,
 how the learning rate runs. The loop draws a fresh generator for each epoch from (seed, epoch), steps the optimizer,
