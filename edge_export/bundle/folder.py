@@ -1,4 +1,4 @@
-"""Write a bundle whole or not at all; read one as if a stranger had made it."""
+"""Write a bundle whole or not at all; check everything when one is read."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def metric_of(recordings: Recordings) -> Metric:
 
 
 def metric_value(metric: Metric, results: Array, targets: Array) -> float:
-    """The value of a metric, which may be a stranger's code.
+    """The value of a metric, which may be a user's own code.
 
     Raises:
         RequestError: It raises, or gives something else than a finite number.
@@ -116,7 +116,7 @@ def _metric_problems(metric: object) -> Iterator[str]:
 
 
 def _check(spec: str, io: IOSpec, recordings: Recordings) -> None:
-    """A stranger's recordings must fit his own mother."""
+    """Raise RequestError unless the recordings fit the mother; every problem is named."""
     import torch
 
     problems: list[str] = []
