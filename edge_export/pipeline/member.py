@@ -3,8 +3,8 @@
     mother@configuration ─> extracted ─> calibrated ─> approximated ─> each baking rule ─> baked ─> exported
 
 The reference is the mother itself, run at the configuration. Two cases need more than that:
-- Statistics are recalibrated. The reference is then a copy of the mother, calibrated at the configuration by the elastic
-  path. The member is extracted from the copy and calibrated again by its own path, on the same batches. So statistics
+- Statistics are recalibrated. The reference is then a copy of the mother, calibrated at the configuration by the
+  elastic path. The member is extracted from the copy and calibrated again by its own path. So statistics
   of another width or layer are found, and wrong weights are not hidden behind statistics that saturate the network.
 - The options approximate something. The copy is approximated in the same way and becomes the reference. The cost of the
   approximation is measured. So constant gates of another width are found.
