@@ -10,15 +10,21 @@ EXAMPLE = """\
 examples:
   python -m edge_export train --mother digits --data builtin --out digits.safetensors
   python -m edge_export train --mother digits --data builtin --out digits.safetensors --epochs 20 --seed 1
+  python -m edge_export train --mother separator --data recorded --out separator.safetensors
   python -m edge_export train --mother separator --data /data/musdb18hq --out separator.safetensors
 
 An interrupted training goes on from its last epoch when the same command is given again.
 """
 
+DATA = (
+    "training data (default: builtin, made here; recorded, for a separator: songs of recorded voices and music, "
+    "fetched from Debian's packages)"
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mother", required=True, metavar="M", help="a name of the catalog")
-    parser.add_argument("--data", default="builtin", metavar="DIR|builtin", help="training data (default: builtin)")
+    parser.add_argument("--data", default="builtin", metavar="DIR|builtin|recorded", help=DATA)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the checkpoint, .safetensors")
     parser.add_argument("--epochs", type=int, metavar="N", help="how many epochs in all (default: the mother's own)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same checkpoint")

@@ -1,11 +1,14 @@
-"""The separator's data: a folder in MUSDB18-HQ's layout, or the built-in songs, rendered once into the cache."""
+"""The separator's data: a folder in MUSDB18-HQ's layout, or songs that are rendered once into the cache folder."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from edge_export.cache import cache_folder
 from edge_export.data.musdb import find_tracks
+from edge_export.data.recorded_songs import RecordedBook, render_recorded_songs
 from edge_export.data.songs import SongBook, render_songs
 
 
@@ -13,12 +16,17 @@ def open_music(where: str = "builtin") -> Path:
     """The folder to train on, with tracks in `train` and in `test`.
 
     Args:
-        where: "builtin" renders a few hundred songs into the cache folder (about 300 MB) unless they are there; else a
-            folder in MUSDB18-HQ's layout.
+        where: "builtin" renders a few hundred songs by synthesizers into the cache folder (about 300 MB) unless they
+            are there; "recorded" renders songs of recorded voices and music (about 6 GB with what is fetched for
+            them); else a folder in MUSDB18-HQ's layout.
 
-    Raises RequestError for a folder without tracks or with bad ones, and for missing programs, as `render_songs` does.
+    Raises RequestError for a folder without tracks or with bad ones, and for missing programs or packages, as
+    `render_songs` and `render_recorded_songs` do.
     """
-    folder = builtin_songs(SongBook()) if where == "builtin" else Path(where)
+    if where == "recorded":
+        folder = recorded_songs(RecordedBook())
+    else:
+        folder = builtin_songs(SongBook()) if where == "builtin" else Path(where)
     for part in ("train", "test"):
         find_tracks(folder, part)
     return folder
@@ -26,13 +34,30 @@ def open_music(where: str = "builtin") -> Path:
 
 def builtin_songs(book: SongBook) -> Path:
     """Render `book` into the cache with a progress bar on standard error; its folder."""
+    name = f"{book.seed}-{book.train}-{book.test}-{book.sample_rate}-{book.channels}"
+    folder = cache_folder() / "songs" / name
+    with _progress("rendering songs") as report:
+        render_songs(folder, book, on_progress=report)
+    return folder
+
+
+def recorded_songs(book: RecordedBook) -> Path:
+    """Fetch recordings, render `book` into the cache with a progress bar on standard error; its folder."""
+    packages = cache_folder() / "recorded"
+    counts = "-".join(str(count) for count in book.counts.values())
+    folder = packages / "songs" / f"{book.seed}-{counts}-{book.sample_rate}-{book.channels}"
+    with _progress("fetching and rendering recorded songs") as report:
+        render_recorded_songs(folder, packages, book, on_progress=report)
+    return folder
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error, as a callback that receives (done, in all)."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    name = f"{book.seed}-{book.train}-{book.test}-{book.sample_rate}-{book.channels}"
-    folder = cache_folder() / "songs" / name
-    columns = (TextColumn("rendering songs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        line = bar.add_task("rendering songs", total=None)
-        render_songs(folder, book, on_progress=lambda done, of: bar.update(line, completed=done, total=of))
-    return folder
+        line = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(line, completed=done, total=of)

@@ -21,7 +21,7 @@ class Recipe:
     """How a mother is trained.
 
     Attributes:
-        data: "module:function", from "builtin" or a folder to the data.
+        data: "module:function", from "builtin", a folder or another name of data to the data.
         setup: "module:function", from (mother, data) to a `training.loop.Setup`.
         epochs: How many epochs, unless the caller says otherwise.
         rules: The sampling rules of its steps that one can choose, the default first; its setup takes the name.
@@ -102,7 +102,8 @@ def train(
 
     Args:
         mother: A name of the catalog.
-        data: "builtin", or a folder in the layout of the mother's task.
+        data: "builtin", a folder in the layout of the mother's task, or "recorded" for a separator: songs of recorded
+            voices and music.
         out: The checkpoint to write, `.safetensors`.
         epochs: How many epochs in all; None: the mother's own number.
         seed: Of the initial weights and of every choice.

@@ -1,0 +1,265 @@
+"""Recorded sound in Debian 12's packages: people who speak, and music without voices. Fetched for training only.
+
+No speaker and no package's music is in two splits. A language is in one split only, so that a person who recorded for
+two packages is, too: Allison Smith speaks English and Spanish, both in training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_export.data.debian import Package
+
+SPLITS = ("train", "validation", "test")
+MIN_SECONDS = {"speech": 0.4, "music": 30.0}
+"""Shorter recordings are jingles and beeps."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Recordings of one speaker, or of one package's music.
+
+    Attributes:
+        name: Unique.
+        package: A key of `PACKAGES`.
+        kind: "speech" or "music".
+        split: "train", "validation" or "test".
+        files: Patterns below the unpacked package.
+        minutes: Measured, of the files that are used.
+        speaker: Who speaks, as far as it is known; "" for music.
+        without: Stems of file names that are left out; `EXCLUDED` gives the reasons.
+        together: File names beside each file that sound at the same time.
+    """
+
+    name: str
+    package: str
+    kind: str
+    split: str
+    files: tuple[str, ...]
+    minutes: float
+    speaker: str = ""
+    without: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
+
+
+PACKAGES = {
+    package.name: package
+    for package in (
+        Package(
+            "asterisk-core-sounds-en-g722", "1.6.1-1",
+            "38c5261820b406dcb0ecb37675720da2b0864850690690352ca52707eb623806", 10.6, "CC-BY-SA-3.0",
+        ),
+        Package(
+            "asterisk-core-sounds-es-g722", "1.6.1-1",
+            "e4e3b4281057d3b81b779298fd6be705f57411513955c518eed1bcaabbd615b8", 13.0, "CC-BY-SA-3.0",
+        ),
+        Package(
+            "asterisk-core-sounds-fr-g722", "1.6.1-1",
+            "7add61d5e42279ecff1bbdf842a5a946ac3644fac9a0fe44384731aa7270c8e0", 10.8, "CC-BY-SA-3.0",
+        ),
+        Package(
+            "asterisk-core-sounds-it-g722", "1.6.1-1",
+            "46b4cf7afc508a5fcfc051b7ea233251c0d195dd4ef83cc4b7facb4c6429b016", 10.1, "CC-BY-3.0",
+        ),
+        Package(
+            "asterisk-core-sounds-ru-g722", "1.6.1-1",
+            "673b4238a6b8269960f055d868c6a11083f7a0d00979167cb01554046b48ed9b", 10.6, "CC-BY-3.0",
+        ),
+        Package(
+            "asterisk-moh-opsound-g722", "2.03-1.1",
+            "8d6b39d6f2e8feff54a042c4a25e1b72f3e2478d05ee372c92f77446fa0b1671", 7.9, "CC-BY-SA-3.0",
+        ),
+        Package(
+            "colobot-common-sounds", "0.2.0-2",
+            "819e799542eac69c95b072567b5584eb3e0b2bb900de13efa3684915747b1644", 60.7, "GPL-3+",
+        ),
+        Package(
+            "extremetuxracer-data", "0.8.2-1",
+            "8ce6c82e6fb89549d284f43f6c4b0a9d82e6c0e5da753bee0ef419276a21470c", 40.6, "GPL-2+",
+        ),
+        Package(
+            "fillets-ng-data", "1.0.1-1.1",
+            "25de89afd8b1adf7bcace8290248a6a22c89cd42300317e69000e162c032cf84", 70.6, "GPL-2+",
+        ),
+        Package(
+            "fillets-ng-data-cs", "1.0.1-1.1",
+            "3ecef99b9456f1c80c9625c6f2418642b52d58e7167a46bad7a412db17991b14", 39.0, "GPL-2+",
+        ),
+        Package(
+            "fillets-ng-data-nl", "1.0.1-1.1",
+            "afb4443fda9ab507dee578b75be857d121718a1cd6017a474f30e0eb13dc9d10", 32.6, "GPL-2+",
+        ),
+        Package(
+            "freedroidrpg-data", "1.0-1",
+            "16c3cfeb82b1ec20c98493bbe1de2e356bd1aec832845630a5a7f12e303baa2b", 228.3, "GPL-2+",
+        ),
+        Package(
+            "fretsonfire-songs-sectoid", "1.dfsg-3.1",
+            "14c1ed3e43c1a6a80eae7698f0469a0825cd1184e441968d62df89ca418aa0b4", 29.1, "Expat",
+        ),
+        Package(
+            "hyperrogue-music", "12.0q-1",
+            "61ab9f4c2169442d85f42c42d26e80c1a18b93c741f3d44f1b9d83015904e7f7", 63.8, "GPL-2+",
+        ),
+        Package(
+            "ktuberling-data", "4:22.12.3-1",
+            "fba44c875bfa31ea488dadd9263e87a4dcaea0bd47d28817f6c0dc6d2af970ed", 46.7, "GPL-2+",
+        ),
+        Package(
+            "planetblupi-music-ogg", "1.14.2-3",
+            "7d89a6d00b43cdb601e35256ab1a62814d203b5922cfed6a0e73e98486e82fa6", 60.1, "GPL-3+",
+        ),
+        Package(
+            "singularity-music", "007-2",
+            "139ba1e408eeb0a72f1fff3760ca46558b9f81bed97dc8c0efa108c4007f4845", 51.6, "CC-BY-SA-3.0",
+        ),
+        Package(
+            "supertux-data", "0.6.3-2",
+            "a6ad8865972f1dbb5e7b49f4e1b381dd16a68f3028a3502cfeaca2400285d27f", 161.6, "GPL-3+ and CC-BY-SA",
+        ),
+        Package(
+            "tuxpaint-stamps-default", "2022.06.04-1",
+            "6db6c1bfc870a47f1499d6203b083522eacb57c5f9c87d468f2e92eb6d9d5f34", 160.9, "GPL-2",
+        ),
+        Package(
+            "warzone2100-music", "4.3.3-3",
+            "d3b2c9f90ea5438d45d4aff18339a03ec808e1affa9dac91f7dad61cb15ee64e", 85.7, "GPL-2+",
+        ),
+        Package(
+            "wesnoth-1.16-music", "1:1.16.9-1",
+            "f9bc3cde92b4ab30db5d7b85f89b4bcc3d788dd92602956d0347250850bf59bb", 153.2, "GPL-2+",
+        ),
+    )
+}  # fmt: skip
+
+
+TONES = (
+    "ascending-2tone", "beep", "beeperr", "confbridge-join", "confbridge-leave", "descending-2tone",
+    "tt-monkeys", "tt-weasels",
+)  # fmt: skip
+"""Prompts in which nobody speaks."""
+
+
+def _prompts(language: str, split: str, speaker: str, minutes: float) -> Source:
+    name = f"asterisk-core-sounds-{language}-g722"
+    # Sentences lie at the top; the folders below hold digits, letters and silence.
+    return Source(name, name, "speech", split, ("usr/share/asterisk/sounds/*/*.flac",), minutes, speaker, TONES)
+
+
+def _stamps(language: str, split: str, minutes: float) -> Source:
+    name, files = f"tuxpaint-{language}", (f"usr/share/tuxpaint/stamps/**/*_desc_{language}.ogg",)
+    return Source(name, "tuxpaint-stamps-default", "speech", split, files, minutes, name)
+
+
+def _fishes(language: str, split: str, fish: str, minutes: float) -> Source:
+    name, files = f"fillets-{language}-{fish}", (f"usr/share/games/fillets-ng/sound/**/{language}/*-{fish}-*.ogg",)
+    return Source(name, f"fillets-ng-data-{language}", "speech", split, files, minutes, name)
+
+
+def _potatoes(language: str, split: str, minutes: float) -> Source:
+    name = f"ktuberling-{language}"
+    files = tuple(f"usr/share/ktuberling/sounds/{language}/*.{ending}" for ending in ("ogg", "opus", "wav"))
+    return Source(name, "ktuberling-data", "speech", split, files, minutes, name)
+
+
+def _music(
+    package: str, split: str, minutes: float, *files: str, without: tuple[str, ...] = (), together: tuple[str, ...] = ()
+) -> Source:
+    return Source(package, package, "music", split, files, minutes, "", without, together)
+
+
+SOURCES = (
+    _prompts("en", "train", "Allison Smith", 0.0),
+    _prompts("es", "train", "Allison Smith", 0.0),
+    _prompts("fr", "train", "June Wallack", 0.0),
+    _prompts("it", "train", "Carlo Flora", 0.0),
+    _fishes("cs", "train", "m", 0.0),
+    _fishes("cs", "train", "v", 0.0),
+    _stamps("bg", "train", 0.0),
+    _stamps("ca", "train", 0.0),
+    _stamps("es", "train", 0.0),
+    _stamps("fr", "train", 0.0),
+    _stamps("ro", "train", 0.0),
+    _potatoes("ca", "train", 0.0),
+    _potatoes("de", "train", 0.0),
+    _potatoes("en", "train", 0.0),
+    _potatoes("fr", "train", 0.0),
+    _potatoes("wa", "train", 0.0),
+    _stamps("be", "validation", 0.0),
+    _stamps("da", "validation", 0.0),
+    _potatoes("da", "validation", 0.0),
+    _potatoes("sl", "validation", 0.0),
+    _potatoes("uk", "validation", 0.0),
+    _prompts("ru", "test", "ivrvoice.ru", 0.0),
+    _fishes("nl", "test", "m", 0.0),
+    _fishes("nl", "test", "v", 0.0),
+    _stamps("el", "test", 0.0),
+    _stamps("ru", "test", 0.0),
+    _potatoes("el", "test", 0.0),
+    _potatoes("lt", "test", 0.0),
+    _potatoes("nn", "test", 0.0),
+    _potatoes("ru", "test", 0.0),
+    _music(
+        "warzone2100-music", "train", 0.0, "usr/share/games/warzone2100/music/**/*.opus",
+        without=("track2",),
+    ),
+    _music("planetblupi-music-ogg", "train", 0.0, "usr/share/planetblupi/music/*.ogg"),
+    _music(
+        "supertux-data", "train", 0.0, "usr/share/games/supertux2/music/**/*.ogg",
+        without=("call_of_the_winding_path",),
+    ),
+    _music("colobot-common-sounds", "train", 0.0, "usr/share/games/colobot/music/*.ogg"),
+    _music(
+        "freedroidrpg-data", "train", 0.0, "usr/share/freedroidrpg/data/sound/music/*.ogg",
+        without=("ImperialArmy",),
+    ),
+    _music("hyperrogue-music", "train", 0.0, "usr/share/hyperrogue/music/*.ogg"),
+    _music(
+        "fretsonfire-songs-sectoid", "train", 0.0, "usr/share/games/fretsonfire/data/songs/*/*/song.ogg",
+        together=("guitar.ogg",),
+    ),
+    _music(
+        "fillets-ng-data", "validation", 0.0, "usr/share/games/fillets-ng/music/*.ogg",
+        without=("rybky09", "rybky14"),
+    ),
+    _music("extremetuxracer-data", "validation", 0.0, "usr/share/games/etr/music/*.ogg"),
+    _music(
+        "wesnoth-1.16-music", "test", 0.0, "usr/share/games/wesnoth/1.16/data/core/music/*.ogg",
+        without=("the_city_falls",),
+    ),
+    _music(
+        "singularity-music", "test", 0.0, "usr/share/games/singularity/music/**/*.ogg",
+        without=("Aberrations", "Nebula"),
+    ),
+    _music(
+        "asterisk-moh-opsound-g722", "test", 0.0, "usr/share/asterisk/moh/*.flac",
+        without=("reno_project-system",),
+    ),
+)  # fmt: skip
+"""Every source, in one split each."""
+
+EXCLUDED = {
+    "fretsonfire-songs-muldjord": "all four songs have growled voices: formants that move through noise",
+    "warzone2100-music: track2": "the voice detector is unsure, 0.76",
+    "supertux-data: call_of_the_winding_path": "calls that glide as voices do",
+    "freedroidrpg-data: ImperialArmy": "the voice detector is unsure, 0.90: glides of many harmonics",
+    "freedroidrpg-data: titles, voice_samples": "people speak",
+    "fillets-ng-data: rybky09, rybky14": "the voice detector is unsure, 0.73 and 0.84: wavering harmonics",
+    "wesnoth-1.16-music: the_city_falls": "the voice detector is unsure, 0.94: perhaps a choir",
+    "singularity-music: Aberrations, Nebula": "voice-like synthesizers with formants, 0.93 and 0.91",
+    "asterisk-moh-opsound-g722: reno_project-system": "a lead that glides as a voice does, 0.85",
+    "asterisk-core-sounds-*: beep, ascending-2tone, tt-monkeys, …": "tones and noises",
+    "tuxpaint-stamps-default: files without _desc_": "animals and machines, no speech",
+    "fillets-ng-data-cs, -nl: other parts": "many speakers with effects on their voices, and noises",
+    "asterisk-prompt-es-co, asterisk-prompt-fr-armelle": "GSM at 8 kHz",
+    "klettres-data": "single letters and syllables of less than a second",
+    "ktuberling-data: gl": "noise, hardly a voice",
+    "drascula-music": "a licence of its own",
+    "ufoai-music, nexuiz-music": "packed in the games' own archives",
+}
+"""What was looked at and left out, and why. The numbers are what a voice detector gave to the files' worst 18 s."""
+
+
+def sources_of(split: str) -> tuple[Source, ...]:
+    """The sources of "train", "validation" or "test"."""
+    return tuple(source for source in SOURCES if source.split == split)
