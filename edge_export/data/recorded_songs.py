@@ -167,7 +167,7 @@ def active_level(audio: Audio) -> float:
 
 def _with_pause(rng: np.random.Generator, music: Audio, rate: int) -> Audio:
     """The accompaniment with a passage in which only the voice is heard."""
-    length = round(float(rng.uniform(2.0, 6.0)) * rate)
+    length = round(float(rng.uniform(0.08, 0.25)) * music.shape[1])
     start = int(rng.integers(0, max(music.shape[1] - length, 1)))
     out = music.copy()
     ramp = min(round(0.05 * rate), start)

@@ -17,6 +17,8 @@ SPEECH_SECONDS = 9.0
 """How much of a speaker is taken apart for a track."""
 MIN_SYLLABLES = 8
 ATTEMPTS = 12
+SILENT = 1e-3
+"""Root mean square of a voice that is not there; those that sound have 0.02 to 0.1."""
 LOWEST, HIGHEST = 38.0, 83.0
 """MIDI pitches that anybody sings."""
 
@@ -38,6 +40,15 @@ def draw_vocals(
         rate: Hz.
         channels: 1 or 2.
     """
+    for _ in range(ATTEMPTS):
+        out = _drawn_voice(rng, corpus, key, seconds, rate, channels)
+        if np.sqrt(np.mean(out**2)) > SILENT:
+            break
+    return treat_voice(rng, out.astype(np.float32), rate, chain)
+
+
+def _drawn_voice(rng: np.random.Generator, corpus: Corpus, key: Key, seconds: float, rate: int, channels: int) -> Mono:
+    """Voices without effects, `(channels, samples)`."""
     style = rng.random()
     if style < SUNG:
         voices = _sung(rng, corpus, key, seconds, rate)
@@ -52,8 +63,7 @@ def draw_vocals(
         gain = 1.0 if number == 0 else float(rng.uniform(0.25, 0.8))
         sides = np.array([1.0]) if channels == 1 else np.sqrt([1.0 - pan, 1.0 + pan])
         out += gain * sides[:, None] * voice
-    out = _with_gap(rng, out, rate)
-    return treat_voice(rng, out.astype(np.float32), rate, chain)
+    return _with_gap(rng, out, rate)
 
 
 def _sung(rng: np.random.Generator, corpus: Corpus, key: Key, seconds: float, rate: int) -> list[Mono]:
@@ -154,10 +164,10 @@ def _breaths(rng: np.random.Generator, notes: list[MelodyNote], samples: int, ra
 
 
 def _with_gap(rng: np.random.Generator, audio: Mono, rate: int) -> Mono:
-    """One track in four has a passage without voice, with soft edges."""
+    """One track in four has a passage without voice of up to a third of the track, with soft edges."""
     if rng.random() > 0.25:
         return audio
-    length = round(float(rng.uniform(3.0, 8.0)) * rate)
+    length = round(float(rng.uniform(0.12, 0.33)) * audio.shape[1])
     start = int(rng.integers(0, max(audio.shape[1] - length, 1)))
     ramp = round(0.02 * rate)
     gain = np.ones(audio.shape[1])

@@ -1,0 +1,152 @@
+"""Tracks of recorded sound: the layout, the exact sum, one seed one track, what is there is kept."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import made_recordings
+import numpy as np
+import pytest
+import soundfile as sf
+
+from edge_export.data.corpus import Corpus, open_corpus
+from edge_export.data.debian import deb_file
+from edge_export.data.musdb import find_tracks
+from edge_export.data.music import open_music
+from edge_export.data.recorded_songs import (
+    STEMS,
+    RecordedBook,
+    render_recorded_songs,
+    render_track,
+    track_audio,
+    track_name,
+)
+from edge_export.data.sound_chains import CHAINS
+from edge_export.data.sources import PACKAGES, Source
+from edge_export.errors import RequestError
+
+BOOK = RecordedBook(train=2, validation=1, test=1, seconds=(5.0, 6.0))
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Source, ...]:
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("needs the Debian package dpkg")
+    files, sources = made_recordings.recordings(tmp_path)
+    package, deb = made_recordings.build_package(tmp_path, "recordings", files)
+    deb_file(package, tmp_path).parent.mkdir()
+    deb.replace(deb_file(package, tmp_path))
+    monkeypatch.setitem(PACKAGES, "recordings", package)
+    monkeypatch.setattr("edge_export.data.corpus.sources_of", lambda split: sources)
+    return sources
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, package: tuple[Source, ...]) -> Corpus:
+    return open_corpus("train", tmp_path, package)
+
+
+def read(folder: Path) -> dict[str, np.ndarray]:
+    return {path.stem: sf.read(path, dtype="int16", always_2d=True)[0].astype(int) for path in folder.glob("*.wav")}
+
+
+def active_db(samples: np.ndarray) -> float:
+    return float(10 * np.log10(np.mean((samples / 32768) ** 2) + 1e-12))
+
+
+def test_every_split_is_rendered_and_rendered_once(tmp_path: Path, package: tuple[Source, ...]) -> None:
+    out, reports = tmp_path / "out", []
+    render_recorded_songs(out, tmp_path, BOOK, on_progress=lambda done, of: reports.append((done, of)))
+    assert reports[-1] == (4, 4)
+    for split, count in BOOK.counts.items():
+        tracks = find_tracks(out, split)
+        assert [track.path.name for track in tracks] == [track_name(split, i) for i in range(count)]
+        for track in tracks:
+            audio = read(track.path)
+            assert set(audio) == {"mixture", *STEMS}
+            assert np.array_equal(audio["mixture"], sum(audio[name] for name in STEMS))
+            assert 0.35 < np.abs(audio["mixture"]).max() / 32768 < 0.97 or np.abs(audio["vocals"]).max() / 32768 > 0.35
+            assert active_db(audio["vocals"]) > -50
+            assert active_db(audio["other"]) > -50
+            assert 5 * 16000 <= track.samples <= 6 * 16000
+    assert sorted(path.name for path in out.iterdir()) == ["test", "train", "validation"]
+    kept = (out / "train" / track_name("train", 0) / "mixture.wav").stat().st_mtime_ns
+    shutil.rmtree(out / "train" / track_name("train", 1))
+    render_recorded_songs(out, tmp_path, BOOK, on_progress=lambda done, of: reports.append((done, of)))
+    assert reports[-2:] == [(3, 4), (4, 4)] or reports[-1] == (4, 4)
+    assert (out / "train" / track_name("train", 0) / "mixture.wav").stat().st_mtime_ns == kept
+    assert len(find_tracks(out, "train")) == 2
+
+
+def test_one_seed_is_one_track_and_each_track_is_another(tmp_path: Path, corpus: Corpus) -> None:
+    first, again = (render_track(tmp_path / name, corpus, BOOK, "train", 0) for name in ("a", "b"))
+    other = render_track(tmp_path / "a", corpus, BOOK, "train", 1)
+    test = render_track(tmp_path / "a", corpus, BOOK, "test", 0)
+    for name in ("vocals", "other", "mixture"):
+        assert (first / f"{name}.wav").read_bytes() == (again / f"{name}.wav").read_bytes()
+        assert (first / f"{name}.wav").read_bytes() != (other / f"{name}.wav").read_bytes()
+        assert (first / f"{name}.wav").read_bytes() != (test / f"{name}.wav").read_bytes()
+
+
+def test_stereo_at_44100_hz(tmp_path: Path, corpus: Corpus) -> None:
+    book = RecordedBook(train=1, validation=0, test=0, seconds=(4.0, 4.5), sample_rate=44100, channels=2)
+    folder = render_track(tmp_path / "out", corpus, book, "train", 0)
+    info = sf.info(folder / "mixture.wav")
+    assert (info.samplerate, info.channels) == (44100, 2)
+    audio = read(folder)
+    assert np.array_equal(audio["mixture"], audio["vocals"] + audio["other"])
+    assert not np.array_equal(audio["other"][:, 0], audio["other"][:, 1])
+
+
+def test_balance_and_passages_are_those_of_mixes(corpus: Corpus) -> None:
+    """Over many tracks: vocals about as loud as the rest, both absent at times."""
+    balances, voiceless, bare = [], 0, 0
+    for index in range(24):
+        stems = track_audio(np.random.default_rng([9, index]), corpus, BOOK, "train")
+        blocks = {
+            name: (stems[name][0][: 16000 * 5] ** 2).reshape(-1, 4000).mean(axis=1) for name in ("vocals", "other")
+        }
+        balances.append(10 * np.log10(blocks["vocals"].mean() / blocks["other"].mean()))
+        voiceless += bool((blocks["vocals"] < 1e-4 * blocks["vocals"].max()).sum() >= 2)
+        bare += bool((blocks["other"] < 1e-6 * blocks["other"].max()).sum() >= 2)
+    assert -8 < np.median(balances) < 5
+    assert np.std(balances) > 1.5
+    assert voiceless >= 3
+    assert 0 < bare < 12
+
+
+def test_the_test_split_has_effects_of_its_own() -> None:
+    train, test = CHAINS["train"], CHAINS["test"]
+    assert not set(train.spaces) & set(test.spaces)
+    assert not set(train.codecs) & set(test.codecs)
+    for name in ("slap", "drive_db"):
+        assert getattr(train, name)[1] <= getattr(test, name)[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"train": 0, "validation": 0, "test": 0},
+        {"train": -1},
+        {"seconds": (1.0, 2.0)},
+        {"channels": 3},
+        {"sample_rate": 8000},
+    ],
+)
+def test_impossible_books_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(RequestError):
+        RecordedBook(**wrong)  # type: ignore[arg-type]
+
+
+def test_recorded_music_is_opened_by_its_name(
+    tmp_path: Path, package: tuple[Source, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_EXPORT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("edge_export.data.music.RecordedBook", lambda: BOOK)
+    debs = tmp_path / "cache" / "recorded" / "debs"
+    debs.parent.mkdir(parents=True)
+    (tmp_path / "debs").rename(debs)
+    folder = open_music("recorded")
+    assert len(find_tracks(folder, "train")) == 2
+    assert open_music("recorded") == folder
