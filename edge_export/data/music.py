@@ -17,7 +17,7 @@ def open_music(where: str = "builtin") -> Path:
 
     Args:
         where: "builtin" renders a few hundred songs by synthesizers into the cache folder (about 300 MB) unless they
-            are there; "recorded" renders songs of recorded voices and music (about 6 GB with what is fetched for
+            are there; "recorded" renders songs of recorded voices and music (about 5 GB with what is fetched for
             them); else a folder in MUSDB18-HQ's layout.
 
     Raises RequestError for a folder without tracks or with bad ones, and for missing programs or packages, as

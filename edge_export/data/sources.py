@@ -99,7 +99,7 @@ PACKAGES = {
         ),
         Package(
             "hyperrogue-music", "12.0q-1",
-            "61ab9f4c2169442d85f42c42d26e80c1a18b93c741f3d44f1b9d83015904e7f7", 63.8, "GPL-2+",
+            "61ab9f4c2169442d85f42c42d26e80c1a18b93c741f3d44f1b9d83015904e7f7", 63.8, "CC-BY-SA-3.0",
         ),
         Package(
             "ktuberling-data", "4:22.12.3-1",
@@ -115,7 +115,7 @@ PACKAGES = {
         ),
         Package(
             "supertux-data", "0.6.3-2",
-            "a6ad8865972f1dbb5e7b49f4e1b381dd16a68f3028a3502cfeaca2400285d27f", 161.6, "GPL-3+ and CC-BY-SA",
+            "a6ad8865972f1dbb5e7b49f4e1b381dd16a68f3028a3502cfeaca2400285d27f", 161.6, "GPL-2+",
         ),
         Package(
             "tuxpaint-stamps-default", "2022.06.04-1",

@@ -35,7 +35,7 @@ def noise(channels: int = 1, seed: int = 0) -> np.ndarray:
 
 
 def swell(seed: int = 0) -> np.ndarray:
-    """A tone that swells from silence by 40 dB and fades again, once a second, slowly enough for a compressor to follow."""
+    """A tone that swells from silence by 40 dB and fades again, once a second."""
     time = np.arange(int(SECONDS * RATE)) / RATE
     gain = 10.0 ** (-1.0 - np.cos(2 * np.pi * time))
     return (gain * np.sin(2 * np.pi * (300 + 70 * seed) * time)).astype(np.float32)[None]

@@ -14,7 +14,7 @@ import pytest
 from edge_export.cache import cache_folder
 from edge_export.data.corpus import find_clips, open_corpus, read_clip, trimmed
 from edge_export.data.debian import deb_file, unpacked_folder
-from edge_export.data.sources import PACKAGES, SOURCES, SPLITS, Source, sources_of
+from edge_export.data.sources import EXCLUDED, PACKAGES, SOURCES, SPLITS, Source, sources_of
 from edge_export.errors import RequestError
 
 
@@ -56,7 +56,7 @@ def test_a_fetched_source_has_its_minutes_and_is_sound(source: Source) -> None:
         audio = read_clip(clip, 16000, 1, seconds=5.0)
         assert audio.shape[0] == 1
         assert np.isfinite(audio).all()
-        assert np.abs(audio).max() > 0.01
+        assert np.abs(audio).max() > 1e-3
 
 
 @pytest.fixture
@@ -109,3 +109,18 @@ def test_silence_around_speech_is_cut() -> None:
     audio = np.concatenate([np.zeros(8000), np.full(1600, 0.5), np.zeros(8000)])
     assert len(trimmed(audio, 16000)) == pytest.approx(1600 + 2 * 800, abs=2)
     assert len(trimmed(np.zeros(100), 16000)) == 0
+
+
+def test_the_page_on_recorded_data_lists_every_source_with_its_licence_and_minutes() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "recorded_data.md").read_text()
+    for source in SOURCES:
+        package = PACKAGES[source.package]
+        row = f"| {source.name} | {package.name} {package.version} | {package.licence} | {source.minutes} |"
+        assert row in page
+    for split in SPLITS:
+        for kind in ("speech", "music"):
+            minutes = sum(source.minutes for source in sources_of(split) if source.kind == kind)
+            assert f"| **{split}, {kind}** | | | **{minutes:.1f}** |" in page
+    assert all(name in page and reason in page for name, reason in EXCLUDED.items())
+    for picture in re.findall(r"\(pictures/([\w.]+)\)", page):
+        assert (Path(__file__).resolve().parents[2] / "docs" / "pictures" / picture).stat().st_size < 150_000
