@@ -113,8 +113,11 @@ _corpus: Corpus | None = None
 
 
 def _set_corpus(corpus: Corpus) -> None:
+    from threadpoolctl import threadpool_limits
+
     global _corpus
     _corpus = corpus
+    threadpool_limits(1)  # The processes share the cores already.
 
 
 def _render(folder: Path, book: RecordedBook, split: str, index: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import made_recordings
@@ -137,6 +138,13 @@ def test_the_test_split_has_effects_of_its_own() -> None:
 def test_impossible_books_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(RequestError):
         RecordedBook(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("library", ["pyworld", "pedalboard"])
+def test_a_missing_library_is_named(corpus: Corpus, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(RequestError, match=rf'{library} is missing.*pip install "edge_export\[training\]"'):
+        track_audio(np.random.default_rng(0), corpus, BOOK, "train")
 
 
 def test_recorded_music_is_opened_by_its_name(
