@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import TypeAdapter
 
 from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Member, Recorded, Variant
+from edge_export.files.copying import copy_contents
 from edge_export.pipeline.context import Site
 from edge_export.pipeline.mother_source import EXTREMES, GOLDEN, HELD_OUT, INPUTS, RecordedFiles, order
 from edge_export.spec.io_json import io_from_json
@@ -71,7 +71,7 @@ def open_mother(site: Site) -> dict[str, Any]:
 def bundle_recorded(site: Site, opened: dict[str, Any], staged: Path) -> Family:
     """Put the recorded data into the bundle, and all inputs where the workers find them."""
     bundled = staged / GOLDENS
-    shutil.copytree(_opened(site), bundled)
+    copy_contents(_opened(site), bundled)
     held_out = bundled / HELD_OUT if opened["held_out"] else None
     files = RecordedFiles(bundled / INPUTS, held_out, bundled / EXTREMES)
     recorded = Recorded(
@@ -111,9 +111,9 @@ def prepare(site: Site, family: Family, text: str, name: str) -> Prepared:
 
     record = site.step((name, "member"), "prepare", parts, workdir, work).record
     bundled = family.staged / GOLDENS
-    golden = Path(shutil.copy(workdir / GOLDEN, bundled / f"{name}.safetensors"))
-    extremes = Path(shutil.copy(workdir / EXTREMES, bundled / f"{name}-extremes.safetensors"))
-    sounds = [Path(shutil.copy(workdir / sound, bundled)) for sound in record["sounds"]]
+    golden = copy_contents(workdir / GOLDEN, bundled / f"{name}.safetensors")
+    extremes = copy_contents(workdir / EXTREMES, bundled / f"{name}-extremes.safetensors")
+    sounds = [copy_contents(workdir / sound, bundled / sound) for sound in record["sounds"]]
     tolerance = target.tolerance("member", "fp32")
     stages = judge_stages(_STAGES.validate_python(record["stages"]), tolerance)
     variant = record["approximation"]

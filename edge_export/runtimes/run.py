@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_export.files.arrays import Array
+from edge_export.files.arrays import Array, save_arrays
 from edge_export.runtimes import Runtime, runtime_of
 from edge_export.runtimes.stream import stream_recordings
 from edge_export.spec.arrays import Run, to_layout
@@ -41,7 +41,7 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: The samples are not what the member takes, or the artifact is not what its io says.
     """
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import load_file
 
     io, member_io = io_from_json(args["io"]), io_from_json(args["member_io"])
     runtime = runtime_of(args["format"], args.get("runtime"))
@@ -69,7 +69,7 @@ def run_artifact(args: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
     stacked = run_all(run)
     seconds = time.perf_counter() - began
-    save_file({name: np.ascontiguousarray(array) for name, array in stacked.items()}, args["outputs"])
+    save_arrays(Path(args["outputs"]), stacked)
     answer = {
         "runtime": _named(runtime, module),
         "count": count,
