@@ -41,6 +41,14 @@ def project(tmp_path):
     return tmp_path, {**plain, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
 
 
+def module():
+    """The script as a module."""
+    spec = importlib.util.spec_from_file_location("install", INSTALL)
+    install = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(install)
+    return install
+
+
 def command(folder: Path) -> list[str]:
     return [sys.executable, "-I", "-S", str(INSTALL), str(folder / "env"), str(folder / "requirements.lock")]
 
@@ -98,9 +106,7 @@ def test_a_terminal_gets_one_line_that_is_rewritten(project):
 
 
 def test_sizes_are_summed_from_what_pip_says(tmp_path, capsys):
-    spec = importlib.util.spec_from_file_location("install", INSTALL)
-    install = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(install)
+    install = module()
     progress = install.Progress(install.Status(), 2, tmp_path)
     for line in (
         "Collecting torch==2.13.0",
@@ -111,6 +117,27 @@ def test_sizes_are_summed_from_what_pip_says(tmp_path, capsys):
     ):
         progress.saw(line)
     assert capsys.readouterr().out.splitlines()[-1] == "2 packages are here (2.0 GB), unpacking them"
+
+
+def test_what_is_unpacked_is_counted_when_it_is_finished(tmp_path, capsys, monkeypatch):
+    install = module()
+    monkeypatch.setattr(install, "PLAIN_EVERY_S", -1.0)
+    packages = tmp_path / "lib" / "python3.12" / "site-packages"
+    (packages / "pip-25.0.dist-info").mkdir(parents=True)
+    (packages / "pip-25.0.dist-info" / "INSTALLER").touch()
+    progress = install.Progress(install.Status(), 2, tmp_path)
+    progress.saw("Installing collected packages: six, torch")
+    for name in ("six-1.17.0", "torch-2.13.0"):
+        (packages / f"{name}.dist-info").mkdir()
+        progress.saw("")
+        (packages / f"{name}.dist-info" / "INSTALLER").touch()
+    progress.saw("")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "unpacked 0 of 2 packages",
+        "unpacked 0 of 2 packages, now six",
+        "unpacked 1 of 2 packages, now torch",
+        "unpacked 2 of 2 packages",
+    ]
 
 
 def test_it_needs_nothing_but_the_standard_library():

@@ -90,6 +90,8 @@ class Progress:
         self._status, self._packages, self._environment = status, packages, environment
         self._fetched, self._bytes, self._current = 0, 0.0, ""
         self._installing = False
+        self._before: set[str] = set()  # pip itself
+        self._before, _ = self._present()
 
     def saw(self, line: str) -> None:
         """Take in a line of pip's, or an empty one when a second has gone by without any."""
@@ -103,11 +105,18 @@ class Progress:
             self._installing = True
             self._status.tell(f"{self._packages} packages are here ({self._bytes / 1e9:.1f} GB), unpacking them")
         if self._installing:
-            done = sum(1 for _ in self._environment.glob("lib*/python*/site-packages/*.dist-info"))
-            self._status.update(f"unpacked {min(done, self._packages)} of {self._packages} packages")
+            begun, done = self._present()
+            now = f", now {', '.join(sorted(begun - done))}" if begun - done else ""
+            self._status.update(f"unpacked {len(done)} of {self._packages} packages{now}")
         elif self._fetched:
             size = f"{self._bytes / 1e9:.1f} GB so far"
             self._status.update(f"fetching {self._fetched} of {self._packages}: {self._current}, {size}")
+
+    def _present(self) -> tuple[set[str], set[str]]:
+        """The packages that pip has begun to unpack, and those of them that it has finished, by their names."""
+        found = list(self._environment.glob("lib/python*/site-packages/*.dist-info"))
+        begun = {path.name.partition("-")[0]: (path / "INSTALLER").exists() for path in found}
+        return begun.keys() - self._before, {name for name, done in begun.items() if done} - self._before
 
 
 def run(command: Sequence[str], log: Path, saw: Callable[[str], None]) -> int:
