@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import edge_export
+from edge_export.files.hashing import file_sha256, tree_sha256
 
 PACKAGE = Path(edge_export.__file__).parent
 
@@ -73,9 +74,5 @@ def _version(tool: str) -> str:
 @functools.cache
 def _sources(room: str) -> str:
     """A digest of every file of a room of this package, what is data included."""
-    digest = hashlib.sha256()
-    for path in sorted((PACKAGE / room).rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    files = (path for path in (PACKAGE / room).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return tree_sha256({path.relative_to(PACKAGE).as_posix(): file_sha256(path) for path in files})

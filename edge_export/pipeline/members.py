@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Member, Recorded, Variant
+from edge_export.files.copying import copy_contents
 from edge_export.pipeline.context import BuildContext
 from edge_export.pipeline.mother_source import RecordedFiles, submit_for_mother
 from edge_export.pipeline.open_mother import HELD_OUT, INPUTS, OPEN, OpenAnswer, OpenRequest
@@ -65,7 +65,7 @@ def open_mother(context: BuildContext) -> OpenAnswer:
 def bundle_recorded(context: BuildContext, opened: OpenAnswer, staged: Path) -> Family:
     """Copy the recorded data into the bundle, and join all inputs into one file for the workers."""
     bundled = staged / GOLDENS
-    shutil.copytree(_opened(context), bundled)
+    copy_contents(_opened(context), bundled)
     held_out = bundled / HELD_OUT if opened.held_out else None
     files = RecordedFiles(inputs=bundled / INPUTS, held_out=held_out, extremes=bundled / EXTREMES)
     recorded = Recorded(
@@ -115,9 +115,9 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
 
     answer = context.step((name, "member"), "prepare", PrepareAnswer, parts, workdir, work)
     bundled = family.staged / GOLDENS
-    golden = Path(shutil.copy(workdir / GOLDEN, bundled / f"{name}.safetensors"))
-    extremes = Path(shutil.copy(workdir / EXTREMES, bundled / f"{name}-extremes.safetensors"))
-    sounds = [Path(shutil.copy(workdir / sound, bundled)) for sound in answer.sounds]
+    golden = copy_contents(workdir / GOLDEN, bundled / f"{name}.safetensors")
+    extremes = copy_contents(workdir / EXTREMES, bundled / f"{name}-extremes.safetensors")
+    sounds = [copy_contents(workdir / sound, bundled / sound) for sound in answer.sounds]
     tolerance = target.tolerance("member", "fp32")
     stages = judge_stages(answer.stages, tolerance)
     variant = answer.approximation
