@@ -91,7 +91,7 @@ class _Axis:
 
 
 def _constant(values: list[float], axes_behind: int, like: Tensor) -> Tensor:
-    """`values` along an axis with `axes_behind` more behind it; built of operators, as a decomposition holds no data."""
+    """`values` along an axis with `axes_behind` more behind it, built of operators: a decomposition holds no data."""
     import torch
 
     runs = [(value, len(list(run))) for value, run in itertools.groupby(values)]
