@@ -103,11 +103,11 @@ def _print_tables(built: Built, request: Request, seconds: float, failures: int)
     console = tables.console()
     print_stages(console, built.manifest, built.numerics)
     print_artifacts(console, built.manifest, built.numerics, built.seconds)
-    members = f"{request.out}: {len(built.manifest.members)} members"
+    members = f"{tables.plain(request.out)}: {len(built.manifest.members)} members"
     if not built.changed:
         console.print(f"{members}, nothing has changed ({seconds:.1f} s)")
     else:
-        console.print(f"{members} in {seconds:.1f} s, logs in {request.logs}")
+        console.print(f"{members} in {seconds:.1f} s, logs in {tables.plain(request.logs)}")
     if failures:
         console.print(f"[bold red]{failures} artifacts did not pass[/bold red]")
 

@@ -64,8 +64,8 @@ def _bundle(root: Path, as_json: bool) -> int:
     print_artifacts(console, manifest, bundle.numerics)
     for member in manifest.members:
         for refusal in member.refused:
-            reason = tables.plain(f"{refusal.layer} kept by {refusal.rule}: {refusal.reason}")
-            console.print(f"{member.name}: {reason}", soft_wrap=True)
+            left = f"not folded: {refusal.layer}: {refusal.reason} (rule {refusal.rule})"
+            console.print(tables.plain(f"{member.name}: {left}"))
     return 0
 
 
@@ -91,9 +91,8 @@ def _file(path: Path, as_json: bool) -> int:
 
 
 def _print_contents(path: Path, found: dict[str, Any]) -> None:
-    from rich.table import Table
-
     from edge_export.cli import tables
+    from edge_export.cli.fitted_table import Column, FittedTable, print_fitted
 
     console = tables.console()
     size, weights = tables.size(found["bytes"]), tables.size(found["weight_bytes"])
@@ -102,19 +101,26 @@ def _print_contents(path: Path, found: dict[str, Any]) -> None:
         for index, spec in enumerate(found[f"{side}s"]):
             name = spec["name"] or f"#{index}"
             console.print(f"{side:6} {_tensor(name, spec['shape'], spec['dtype'], spec['layout'], spec['unit'])}")
-    table = Table("where", "operator", title="operators", title_justify="left")
-    table.add_column("count", justify="right")
+    sections = []
     for delegate in found["delegates"]:
         where = f"{tables.plain(delegate['name'])} × {delegate['count']}, {tables.size(delegate['bytes'])}"
-        operators = delegate["operators"] or {"(not readable)": 0}
-        for index, (operator, count) in enumerate(operators.items()):
-            table.add_row(where if index == 0 else "", tables.plain(operator), str(count or ""))
-    for index, (operator, count) in enumerate(found["operators"].items()):
+        sections.append(_counted(where, delegate["operators"] or {"(not readable)": 0}))
+    if found["operators"]:
         where = "left out of delegates" if found["delegates"] else "the runtime"
-        table.add_row(where if index == 0 else "", tables.plain(operator), str(count))
-    console.print(table)
+        sections.append(_counted(where, found["operators"]))
+    columns = (Column("where"), Column("operator"), Column("count", right=True))
+    print_fitted(console, FittedTable("operators", columns, tuple(sections)))
     if found["delegates"] and not found["operators"]:
         console.print("nothing was left out of the delegates")
+
+
+def _counted(where: str, operators: dict[str, int]) -> tuple[tuple[str, ...], ...]:
+    from edge_export.cli import tables
+
+    return tuple(
+        (where if index == 0 else "", tables.plain(operator), str(count or ""))
+        for index, (operator, count) in enumerate(operators.items())
+    )
 
 
 def _tensor(name: str, shape: Any, dtype: str, layout: str, unit: str) -> str:

@@ -6,12 +6,14 @@ import argparse
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_export.cli import verify_alone, verify_bisect
 
 if TYPE_CHECKING:
     from edge_export.bundle.folder import Bundle
+    from edge_export.bundle.manifest import Manifest
+    from edge_export.bundle.numerics import Numerics
     from edge_export.pipeline.mother_source import MotherSource
 
 HELP = "run every artifact of a bundle, or one compiled file, and compare it with where it came from"
@@ -73,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     failures += bool(note) and args.strict
     if args.json:
         result = {"bundle": str(args.bundle), "passed": not failures, "stages": note or "repeated"}
-        print(json.dumps(result | {"members": numerics.model_dump(mode="json")["members"]}, allow_nan=False))
+        print(json.dumps(result | {"members": _as_json(bundle.manifest, numerics)}, allow_nan=False))
     else:
         from edge_export.cli import tables
         from edge_export.cli.family_table import print_artifacts, print_stages
@@ -82,10 +84,28 @@ def run(args: argparse.Namespace) -> int:
         if not note:
             print_stages(console, bundle.manifest, numerics)
         print_artifacts(console, bundle.manifest, numerics)
-        console.print(f"{args.bundle}: {'everything passed' if not failures else f'{failures} checks did not pass'}")
+        console.print(
+            f"{tables.plain(args.bundle)}: {'everything passed' if not failures else f'{failures} checks did not pass'}"
+        )
         if note:
-            console.print(f"stages before the artifacts were not repeated: {tables.plain(note)}", soft_wrap=True)
+            console.print(f"stages before the artifacts were not repeated: {tables.plain(note)}")
     return 1 if failures else 0
+
+
+def _as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:
+    """What was measured now, and what the manifest says of each member and file that the table shows."""
+    return [
+        {
+            **numbers,
+            "params": member.params,
+            "macs": member.macs,
+            "artifacts": [
+                {"label": a.label, "scheme": a.scheme, "bytes": None if a.file is None else a.file.bytes}
+                for a in member.artifacts
+            ],
+        }
+        for member, numbers in zip(manifest.members, numerics.model_dump(mode="json")["members"], strict=True)
+    ]
 
 
 def _mother(args: argparse.Namespace, bundle: Bundle) -> tuple[MotherSource | None, str]:

@@ -131,25 +131,32 @@ def _print(console: Console, member: str, found: Bisection) -> None:
         head += f"; {_named(worst)} adds most to the error, SNR {_decibels(worst)} dB"
     if found.first:
         head += f", first at {_named(found.rows[names.index(found.first)])}"
-    console.print(tables.plain(f"{head}; {found.note}" if found.note else head), soft_wrap=True)
+    console.print(tables.plain(f"{head}; {found.note}" if found.note else head))
     if found.first:
         first = names.index(found.first)
         _print_rows(console, found.rows[max(0, first - AROUND) : first + AROUND + 1], found.first)
 
 
 def _print_rows(console: Console, rows: tuple[Row, ...], first: str) -> None:
-    from rich.table import Table
-
     from edge_export.cli import tables
+    from edge_export.cli.fitted_table import Column, FittedTable, print_fitted
 
-    table = Table()
-    for name in ("", "operator", "name", "source", "layer", "SNR dB", "max error", "state"):
-        table.add_column(name, justify="right" if name in ("SNR dB", "max error") else "left")
+    columns = (
+        Column(""),
+        Column("operator", leaves=5),
+        Column("name"),
+        Column("source", leaves=2),
+        Column("layer", leaves=3),
+        Column("SNR dB", leaves=6, right=True),
+        Column("max error", leaves=1, right=True),
+        Column("state"),
+    )
+    cells = []
     for row in rows:
         error = "-" if row.max_abs is None else f"{row.max_abs:.1e}"
-        cells = (row.operator, row.name, row.source, row.layer, _decibels(row), error, row.state)
-        table.add_row("first" if row.name == first else "", *map(tables.plain, cells))
-    console.print(table)
+        texts = (row.operator, row.name, row.source, row.layer, _decibels(row), error, row.state)
+        cells.append(("first" if row.name == first else "", *map(tables.plain, texts)))
+    print_fitted(console, FittedTable("", columns, (tuple(cells),)))
 
 
 def _named(row: Row) -> str:
