@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 HELP = "try every converter and runtime on this machine, and say how to mend what fails"
 EXAMPLE = """\
 examples:
-  python -m edge_export doctor
-  python -m edge_export doctor --json
-  python -m edge_export doctor --setup tensorflow
+  edge_export doctor
+  edge_export doctor --json
+  edge_export doctor --setup tensorflow
 """
 
 WORDS = {True: "[green]works[/green]", False: "[bold red]broken[/bold red]", None: "[yellow]not here[/yellow]"}

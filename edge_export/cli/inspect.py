@@ -10,9 +10,9 @@ from typing import Any
 HELP = "list a bundle, or what is inside of one compiled file"
 EXAMPLE = """\
 examples:
-  python -m edge_export inspect dist/android
-  python -m edge_export inspect dist/android/members/w0.5/executorch-xnnpack-fp32.pte
-  python -m edge_export inspect model.mlpackage --json
+  edge_export inspect dist/android
+  edge_export inspect dist/android/members/w0.5/executorch-xnnpack-fp32.pte
+  edge_export inspect model.mlpackage --json
 """
 
 INSPECT_TIMEOUT_S = 300.0

@@ -12,20 +12,23 @@ if TYPE_CHECKING:
 HELP = "train a mother of the catalog and write its checkpoint"
 EXAMPLE = """\
 examples:
-  python -m edge_export train --mother digits --data builtin --out digits.safetensors
-  python -m edge_export train --mother digits --data builtin --out digits.safetensors --epochs 20 --seed 1
-  python -m edge_export train --mother separator --data /data/musdb18hq --out separator.safetensors
+  edge_export train --mother digits --out digits.safetensors
+  edge_export train --mother digits --out mine.safetensors --epochs 20 --seed 1
+  edge_export train --mother separator --data musdb18hq --out mine.safetensors
 
-An interrupted training goes on from its last epoch when the same command is given again.
+An interrupted training goes on from its last epoch when the same command is
+given again.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--mother", required=True, metavar="M", help="a name of the catalog")
+    parser.add_argument("--mother", required=True, metavar="M", help="digits, separator or bsrnn")
     parser.add_argument("--data", default="builtin", metavar="DIR|builtin", help="training data (default: builtin)")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the checkpoint, .safetensors")
     parser.add_argument("--epochs", type=int, metavar="N", help="how many epochs in all (default: the mother's own)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same checkpoint")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="the same gives the same checkpoint (default: 0)"
+    )
     parser.add_argument(
         "--rule",
         metavar="R",

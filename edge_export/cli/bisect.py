@@ -1,4 +1,4 @@
-"""`verify BUNDLE --bisect`: the first operator or layer that diverges, inside each stage and each file."""
+"""`bisect`: the first operator or layer that diverges, inside each stage and each file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import json
 import os
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from edge_export.cli.bundle_mother import add_mother_arguments, find_mother
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,17 +20,50 @@ if TYPE_CHECKING:
     from edge_export.bundle.folder import Bundle
     from edge_export.bundle.manifest import Artifact, Member
     from edge_export.pipeline.bisect_stages import MemberRequest
-    from edge_export.pipeline.mother_source import MotherSource
 
+HELP = "name the first operator or layer that diverges, inside every stage and every file"
+EXAMPLE = """\
+examples:
+  edge_export bisect dist/android
+  edge_export bisect dist/android --member d2w2 --artifact tflite-builtin-fp32
+  edge_export bisect dist/mine --mother my_package.my_module:factory --json
+
+A row is the value of one operator, beside the one of the mother that it comes
+from; the first that diverges is where to look.
+"""
 AROUND = 4
 """Rows that are shown before and behind the first that diverges; `--json` has all."""
 VERDICTS = {True: "diverges", False: "agrees", None: "not seen"}
 STATES = {True: "failed", False: "passed", None: "unverified"}
 
 
-def run(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | None, note: str) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, metavar="BUNDLE|FILE", help="folder that build wrote, or a compiled file")
+    parser.add_argument("--member", metavar="NAME", help="look into this member alone")
+    parser.add_argument("--artifact", metavar="LABEL", help="look into artifacts of this label alone")
+    add_mother_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    from edge_export.inspection import INSPECTORS
+
+    if args.path.suffix in INSPECTORS or args.path.is_file():
+        return bisect_file_alone(args)
+    return _bisect_bundle(args)
+
+
+def bisect_file_alone(args: argparse.Namespace) -> int:
+    """Look inside of one compiled file."""
+    from edge_export.errors import RequestError
+
+    raise RequestError(f"{args.path} is one file: give a bundle, which says what the file is from")
+
+
+def _bisect_bundle(args: argparse.Namespace) -> int:
     """Look inside the members and artifacts that `args` choose; 1 if anything diverges, or can't be run."""
     from edge_export.bisect.artifact import bisect_artifact
+    from edge_export.bundle.folder import read_bundle
     from edge_export.cache import log_folder
     from edge_export.cli.progress import shown_progress
     from edge_export.errors import RequestError
@@ -35,8 +71,10 @@ def run(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | None, n
     from edge_export.pipeline.bisect_stages import bisect_member
     from edge_export.workers import Pool
 
+    bundle = read_bundle(args.path)
+    mother, note = find_mother(args, bundle)
     if mother is None:
-        raise RequestError(f"{args.bundle}: to look inside, the mother is needed: {note}")
+        raise RequestError(f"{args.path}: to look inside, the mother is needed: {note}")
     if damage := bundle.why_changed(bundle.manifest.recorded.inputs):
         raise RequestError(f"{bundle.root}: {damage}; build it again")
     chosen = _chosen(bundle, args.member, args.artifact)
@@ -64,7 +102,7 @@ def run(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | None, n
         members: list[dict[str, Any]] = [
             {"name": name, "bisections": [asdict(each) for each in bisections]} for name, bisections in found.items()
         ]
-        print(json.dumps({"bundle": str(args.bundle), "passed": passed, "members": members}, allow_nan=False))
+        print(json.dumps({"bundle": str(args.path), "passed": passed, "members": members}, allow_nan=False))
     else:
         from edge_export.cli import tables
 
