@@ -135,7 +135,7 @@ def _try_runtime(format_name: str, runtime: Runtime, compiled: CompileAnswer, tr
     """One runtime, on a file that the format's converter has just made."""
     started = time.monotonic()
     if reason := why_unavailable(runtime):
-        remedy = "nothing to mend here: run `verify` on such a machine"
+        remedy = "run `verify` on a machine that has it"
         return _check("runtime", runtime.name, "", started, None, reason, remedy)
     trial.report(f"running in {runtime.name}")
     folder = trial.folder(format_name)

@@ -1,4 +1,4 @@
-"""Factories of the modules in `compiled_members`, as `verify --against` names them."""
+"""Factories of the modules in `compiled_members`, as `compare --against` names them."""
 
 from __future__ import annotations
 

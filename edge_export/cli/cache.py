@@ -9,8 +9,8 @@ from pathlib import Path
 HELP = "show or clean what is kept of finished builds"
 EXAMPLE = """\
 examples:
-  python -m edge_export cache info
-  python -m edge_export cache prune --unused-days 30
+  edge_export cache info
+  edge_export cache prune --unused-days 30
 
 Nothing in the cache is needed: a build makes again what it does not find.
 """
@@ -20,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("info", "prune"), help="show its size, or remove what was not used lately")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="the folder (default: your cache)")
     parser.add_argument(
-        "--unused-days", type=float, default=30.0, metavar="N", help="prune: what was not used for so long (0: all)"
+        "--unused-days",
+        type=float,
+        default=30.0,
+        metavar="N",
+        help="of prune: what was not used for so long (default: 30; 0: all)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
