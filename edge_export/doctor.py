@@ -18,6 +18,7 @@ from edge_export.files.owned import scratch_folder
 from edge_export.formats import FORMATS
 from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compiled import Compiled
+from edge_export.formats.installed import install_line, missing_imports
 from edge_export.formats.tflite import tensorflow_route
 from edge_export.runtimes import RUNTIMES, Runtime, why_unavailable
 from edge_export.spec.tensors import IOSpec, TensorSpec
@@ -118,6 +119,10 @@ def _network(scratch: Path) -> Reference:
 def _try_format(name: str, bench: _Bench) -> Iterator[Check]:
     """The converter of a format, then its runtimes if there is anything to run."""
     started = time.monotonic()
+    if missing := missing_imports(name):
+        detail = f"not installed: no {', '.join(missing)}"
+        yield _check("converter", name, "", started, None, detail, f"`{install_line(name)}` to have it")
+        return
     bench.told(f"converting to {name}")
     again = f"pip install {' '.join(PACKAGES[name])}; the log is {bench.logs / name}.log"
     converter = _installed(PACKAGES[name][0].partition("==")[0])
@@ -159,6 +164,8 @@ def _try_tensorflow(bench: _Bench) -> Check:
     if interpreter(name) is None:
         wanted = ENVIRONMENTS[name].description
         return _check("environment", name, "", started, None, "not set up", f"`{SET_UP} {name}` for {wanted}")
+    if missing_imports("tflite"):
+        return _check("environment", name, "", started, None, "only makes tflite, which is not installed")
     bench.told(f"converting in the environment {name}")
     try:
         compiled = bench.convert("tflite", {"route": tensorflow_route.BY_TENSORFLOW})

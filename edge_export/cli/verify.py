@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.errors import RequestError
     from edge_export.inspection import INSPECTORS
     from edge_export.pipeline.prove import prove_bundle
+    from edge_export.workers import cpu_count
 
     if args.bundle.suffix in INSPECTORS and args.bisect:
         raise RequestError(f"{args.bundle} is one file: --bisect needs the bundle that it stands in")
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     labels = list(dict.fromkeys(artifact.label for member in members for artifact in member.artifacts))
     with shown_progress(labels) as progress:
         logs = log_folder(f"verify-{bundle.root.absolute().name}")
-        numerics = prove_bundle(bundle, mother, os.cpu_count() or 1, logs, progress)
+        numerics = prove_bundle(bundle, mother, cpu_count(), logs, progress)
     bad = {"failed", "error", "unverified"} if args.strict else {"failed", "error"}
     failures = sum(run.verdict in bad for member in numerics.members for run in member.runs)
     failures += sum(bool(stage.reason) for member in numerics.members for stage in member.stages)

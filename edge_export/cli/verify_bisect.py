@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -33,7 +32,7 @@ def run(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | None, n
     from edge_export.errors import RequestError
     from edge_export.files.owned import scratch_folder
     from edge_export.pipeline.bisect_stages import bisect_member
-    from edge_export.workers import Pool
+    from edge_export.workers import Pool, cpu_count
 
     if mother is None:
         raise RequestError(f"{args.bundle}: to look inside, the mother is needed: {note}")
@@ -45,7 +44,7 @@ def run(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | None, n
     labels = list(dict.fromkeys(artifact.label for _, artifacts in chosen for artifact in artifacts))
     with (
         scratch_folder() as work,
-        Pool(os.cpu_count() or 1) as pool,
+        Pool(cpu_count()) as pool,
         shown_progress(labels) as progress,
     ):
         for member, artifacts in chosen:
