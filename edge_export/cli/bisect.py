@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,6 +99,7 @@ def _bundle(args: argparse.Namespace) -> dict[str, list[Bisection]]:
     from edge_export.cli.progress import shown_progress
     from edge_export.errors import RequestError
     from edge_export.pipeline.bisect_bundle import bisect_bundle, choose
+    from edge_export.workers import cpu_count
 
     bundle = read_bundle(args.path)
     mother, note = find_mother(args, bundle)
@@ -109,7 +109,7 @@ def _bundle(args: argparse.Namespace) -> dict[str, list[Bisection]]:
     logs = log_folder(f"bisect-{bundle.root.absolute().name}")
     labels = list(dict.fromkeys(artifact.label for _, artifacts in chosen for artifact in artifacts))
     with shown_progress(labels) as progress:
-        return bisect_bundle(bundle, mother, chosen, os.cpu_count() or 1, logs, progress)
+        return bisect_bundle(bundle, mother, chosen, cpu_count(), logs, progress)
 
 
 def _print(console: Console, member: str, found: Bisection) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -55,10 +54,11 @@ def _check(as_json: bool) -> int:
     from edge_export.cache import log_folder
     from edge_export.cli import tables
     from edge_export.doctor import checkup
+    from edge_export.workers import cpu_count
 
     logs = log_folder("doctor")
     with _progress() as told:
-        checks = checkup(os.cpu_count() or 1, logs, told)
+        checks = checkup(cpu_count(), logs, told)
     broken = [check for check in checks if check.ok is False]
     if as_json:
         print(json.dumps({"works": not broken, "checks": [asdict(check) for check in checks]}, allow_nan=False))

@@ -76,11 +76,14 @@ def _bundle(root: Path, as_json: bool) -> int:
 def _file(path: Path, as_json: bool) -> int:
     from edge_export.cache import log_folder
     from edge_export.errors import RequestError
+    from edge_export.formats import FORMATS
+    from edge_export.formats.installed import require_installed
     from edge_export.inspection.task import INSPECT, InspectRequest
     from edge_export.workers import Pool, WorkerError
 
     if not path.exists():
         raise RequestError(f"{path} does not exist: give a compiled file or a bundle")
+    require_installed(name for name, each in FORMATS.items() if each.suffix == path.suffix)
     with Pool(1) as pool:
         log = log_folder("inspect") / "inspect.log"
         request = InspectRequest(path=path)

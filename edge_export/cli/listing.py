@@ -73,13 +73,13 @@ def targets() -> list[Entry]:
 
 def formats() -> list[Entry]:
     from edge_export.formats import FORMATS
+    from edge_export.formats.installed import why_not_installed
 
     entries = []
     for name, known in FORMATS.items():
-        missing = [package for package in known.packages if not _installed(package.partition("==")[0])]
+        why_not = why_not_installed(name) or ""
         facts = {"files": [known.suffix], "backends": list(known.backends), "precisions": list(known.precisions)}
-        why_not = f"not installed: run pip install {' '.join(missing)}" if missing else ""
-        entries.append(Entry(name, known.description, not missing, why_not, facts))
+        entries.append(Entry(name, known.description, not why_not, why_not, facts))
     return entries
 
 
@@ -173,13 +173,3 @@ def print_entries(console: Console, kind: str, entries: list[Entry]) -> None:
     for entry in entries:
         if entry.why_not:
             console.print(tables.plain(f"{entry.name}: {entry.why_not}"))
-
-
-def _installed(package: str) -> bool:
-    from importlib import metadata
-
-    try:
-        metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return False
-    return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.errors import RequestError
     from edge_export.formats import format_of_file
     from edge_export.pipeline.prove import prove_bundle
+    from edge_export.workers import cpu_count
 
     if format_of_file(args.bundle.suffix) or args.bundle.is_file():
         raise RequestError(f"{args.bundle} is a file: use `compare FILE --against module:factory --inputs F`")
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     labels = list(dict.fromkeys(artifact.label for member in members for artifact in member.artifacts))
     with shown_progress(labels) as progress:
         logs = log_folder(f"verify-{bundle.root.absolute().name}")
-        numerics = prove_bundle(bundle, mother, os.cpu_count() or 1, logs, progress)
+        numerics = prove_bundle(bundle, mother, cpu_count(), logs, progress)
     bad = {"failed", "error", "unverified"} if args.strict else {"failed", "error"}
     failures = sum(run.verdict in bad for member in numerics.members for run in member.runs)
     failures += sum(bool(stage.reason) for member in numerics.members for stage in member.stages)
