@@ -81,7 +81,9 @@ def write_records(root: Path, manifest: Manifest, numerics: Numerics) -> None:
 
 def describe_file(root: Path, path: Path) -> File:
     """The manifest's entry for `path`, a file or package folder below `root`."""
-    return File(path=path.absolute().relative_to(root.absolute()).as_posix(), sha256=sha256_of(path), bytes=bytes_of(path))
+    return File(
+        path=path.absolute().relative_to(root.absolute()).as_posix(), sha256=sha256_of(path), bytes=bytes_of(path)
+    )
 
 
 def check_output(out: Path) -> None:
