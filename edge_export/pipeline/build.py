@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_export.bundle.folder import check_output, finish_interrupted, staging, write_records
 from edge_export.bundle.manifest import Manifest, MotherEntry
 from edge_export.bundle.numerics import MemberNumerics, Numerics
-from edge_export.cache.keys import TOOLS, key_of
+from edge_export.cache.keys import STATED_TOOLS, key_of
 from edge_export.errors import RequestError
 from edge_export.files.hashing import file_sha256
 from edge_export.files.owned import SCRATCH, remove_abandoned, scratch_folder
@@ -141,7 +141,7 @@ def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) ->
 def _tools() -> dict[str, str]:
     """The versions of those tools that are installed here: whoever needs one format may lack the others' tools."""
     found = {}
-    for tool in TOOLS["bundle"]:
+    for tool in STATED_TOOLS:
         with suppress(PackageNotFoundError):
             found[tool] = version(tool)
     return found
