@@ -17,6 +17,11 @@ def add_mother_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--goldens", type=Path, metavar="DIR", help="the recordings that the bundle was built with")
 
 
+def given_options(args: argparse.Namespace) -> list[str]:
+    """Those of the options above that were given."""
+    return [f"--{name}" for name in ("mother", "checkpoint", "goldens") if getattr(args, name) is not None]
+
+
 def find_mother(args: argparse.Namespace, bundle: Bundle) -> tuple[MotherSource | None, str]:
     """The bundle's mother and its data, or why it is not here.
 

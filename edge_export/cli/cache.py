@@ -14,6 +14,7 @@ examples:
 
 Nothing in the cache is needed: a build makes again what it does not find.
 """
+UNUSED_DAYS = 30.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unused-days",
         type=float,
-        default=30.0,
         metavar="N",
         help="of prune: what was not used for so long (default: 30; 0: all)",
     )
@@ -35,10 +35,13 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.cli.tables import size
     from edge_export.errors import RequestError
 
-    if not args.unused_days >= 0:
-        raise RequestError(f"--unused-days {args.unused_days:g} is negative: give 0 or more")
+    if args.action != "prune" and args.unused_days is not None:
+        raise RequestError(f"--unused-days does nothing in cache {args.action}: leave it out, or run cache prune")
+    days = UNUSED_DAYS if args.unused_days is None else args.unused_days
+    if not days >= 0:
+        raise RequestError(f"--unused-days {days:g} is negative: give 0 or more")
     store = Store(args.cache or cache_folder() / "steps")
-    removed = prune(store, args.unused_days * 86400) if args.action == "prune" else None
+    removed = prune(store, days * 86400) if args.action == "prune" else None
     kept = size_of(store)
     if args.json:
         result = {"cache": str(store.folder), "kept": vars(kept), "removed": None if removed is None else vars(removed)}

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_export.cli.bundle_mother import add_mother_arguments, find_mother
+from edge_export.cli.bundle_mother import add_mother_arguments, find_mother, given_options
 
 if TYPE_CHECKING:
     from edge_export.bundle.manifest import Manifest
@@ -43,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
         raise RequestError(f"{args.bundle} is a file: use `compare FILE --against module:factory --inputs F`")
     bundle = read_bundle(args.bundle)
     mother, note = find_mother(args, bundle)
+    if note and (unused := given_options(args)):
+        raise RequestError(f"{' and '.join(unused)} would do nothing: {note}")
     members = bundle.manifest.members
     labels = list(dict.fromkeys(artifact.label for member in members for artifact in member.artifacts))
     with shown_progress(labels) as progress:

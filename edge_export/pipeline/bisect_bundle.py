@@ -35,11 +35,15 @@ def choose(bundle: Bundle, member: str | None, label: str | None) -> Chosen:
         raise RequestError(f"{bundle.root} has no member {member}: give one of {', '.join(names)}")
     if label not in (None, *labels):
         raise RequestError(f"{bundle.root} has no artifact {label}: give one of {', '.join(labels)}")
-    return [
+    chosen = [
         (each, [a for a in each.artifacts if a.file is not None and label in (None, a.label)])
         for each in members
         if member in (None, each.name)
     ]
+    if label is not None and not any(artifacts for _, artifacts in chosen):
+        whose = member or "any member"
+        raise RequestError(f"--artifact {label} did not compile for {whose}: take another, or leave it out")
+    return chosen
 
 
 def bisect_bundle(
