@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edge_export.pipeline.bisect_stages import MemberRequest
 
 HELP = "name the first operator or layer that diverges, inside every stage and every file"
+INTERRUPTED = "the bundle was not changed"
 EXAMPLE = """\
 examples:
   edge_export bisect dist/android

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 HELP = "list a bundle, or what is inside of one compiled file"
+INTERRUPTED = "nothing was changed"
 EXAMPLE = """\
 examples:
   edge_export inspect dist/android

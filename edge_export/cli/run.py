@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edge_export.predict.choice import Choice
 
 HELP = "separate a sound file, or classify an image, with a member of a bundle"
+INTERRUPTED = "each file of OUTPUT is whole or as it was before"
 EXAMPLE = """\
 examples:
   edge_export run dist/android --member d4w4 --format tflite song.wav out/
