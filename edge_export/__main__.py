@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return _fail(f"{one_line(error, 1500)}", 2)
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing was written", 130)
+        return _fail(f"interrupted; {VERBS[args.verb].INTERRUPTED}", 130)
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         sys.stderr.close()
         return 1

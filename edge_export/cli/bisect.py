@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edge_export.bisect.values import Bisection, Row
 
 HELP = "name the first operator or layer that diverges, inside every stage and every file"
+INTERRUPTED = "the bundle was not changed"
 EXAMPLE = """\
 examples:
   edge_export bisect dist/android

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from edge_export.pipeline import BuildRequest, Built
 
 HELP = "build a verified family of members for a target"
+INTERRUPTED = "the bundle is whole or as it was before; unless --no-cache was given, finished steps are kept"
 EXAMPLE = """\
 examples:
   edge_export build --target android

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 HELP = "show or clean what is kept of finished builds"
+INTERRUPTED = "what was removed stays removed, the rest is whole"
 EXAMPLE = """\
 examples:
   edge_export cache info

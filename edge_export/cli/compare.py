@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 HELP = "run one compiled file and compare it with the nn.Module that it is from"
+INTERRUPTED = "the file was not changed"
 EXAMPLE = """\
 examples:
   edge_export compare m.tflite --against my_module:net --inputs x.safetensors

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edge_export.doctor import Check
 
 HELP = "try every converter and runtime on this machine, and say how to mend what fails"
+INTERRUPTED = "no environment is left half made"
 EXAMPLE = """\
 examples:
   edge_export doctor

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from edge_export.formats.contents import Contents
 
 HELP = "list a bundle, or what is inside of one compiled file"
+INTERRUPTED = "nothing was changed"
 EXAMPLE = """\
 examples:
   edge_export inspect dist/android

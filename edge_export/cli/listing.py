@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 HELP = "list the mothers, tasks, targets, formats, precisions and runtimes that are known"
+INTERRUPTED = "nothing was changed"
 EXAMPLE = """\
 examples:
   edge_export list

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HELP = "separate a sound file, or classify an image, with a member of a bundle"
+INTERRUPTED = "each file of OUTPUT is whole or as it was before"
 EXAMPLE = """\
 examples:
   edge_export run dist/android --member d4w4 --format tflite song.wav out/

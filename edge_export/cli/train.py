@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from edge_export.training.train import TrainingReport
 
 HELP = "train a mother of the catalog and write its checkpoint"
+INTERRUPTED = "finished epochs are kept, and the same command goes on from there"
 EXAMPLE = """\
 examples:
   edge_export train --mother digits --out digits.safetensors

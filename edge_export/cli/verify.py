@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edge_export.bundle.numerics import Numerics
 
 HELP = "run every artifact of a bundle again and compare it with where it came from"
+INTERRUPTED = "the bundle was not changed"
 EXAMPLE = """\
 examples:
   edge_export verify dist/android
