@@ -18,6 +18,7 @@ from edge_export.files.owned import scratch_folder
 from edge_export.formats import FORMATS
 from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compile_task import CompileAnswer, CompileRequest, Options
+from edge_export.formats.installed import install_line, missing_imports
 from edge_export.runtimes import Runtime, why_unavailable
 from edge_export.runtimes.run import CompiledFile
 from edge_export.spec.tensors import IOSpec, TensorSpec
@@ -116,6 +117,10 @@ def _network(scratch: Path) -> Reference:
 def _try_format(name: str, trial: _Trial) -> Iterator[Check]:
     """The converter of a format, then its runtimes if there is anything to run."""
     started, known = time.monotonic(), FORMATS[name]
+    if missing := missing_imports(name):
+        detail = f"not installed: no {', '.join(missing)}"
+        yield _check("converter", name, "", started, None, detail, f"`{install_line(name)}` to have it")
+        return
     trial.report(f"converting to {name}")
     again = f"pip install {' '.join(known.packages)}; the log is {trial.log(name)}"
     converter = _installed(known.packages[0].partition("==")[0])
@@ -135,7 +140,7 @@ def _try_runtime(format_name: str, runtime: Runtime, compiled: CompileAnswer, tr
     """One runtime, on a file that the format's converter has just made."""
     started = time.monotonic()
     if reason := why_unavailable(runtime):
-        remedy = "nothing to mend here: run `verify` on such a machine"
+        remedy = "run `verify` on a machine that has it"
         return _check("runtime", runtime.name, "", started, None, reason, remedy)
     trial.report(f"running in {runtime.name}")
     folder = trial.folder(format_name)
@@ -157,6 +162,9 @@ def _try_environment(format_name: str, name: str, trial: _Trial) -> Check:
     if interpreter(name) is None:
         wanted = ENVIRONMENTS[name].description
         return _check("environment", name, "", started, None, "not set up", f"`{SET_UP} {name}` for {wanted}")
+    if missing_imports(format_name):
+        detail = f"only makes {format_name}, which is not installed"
+        return _check("environment", name, "", started, None, detail)
     trial.report(f"converting in the environment {name}")
     try:
         compiled = trial.convert(format_name, dict(FORMATS[format_name].environments[name]))

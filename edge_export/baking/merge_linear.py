@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from edge_export.baking.rule import Applied, Outcome, bypass, calls, layer_at
+from edge_export.baking.rule import Applied, Outcome, Refused, bypass, calls, layer_at
 
 if TYPE_CHECKING:
     from torch import fx
@@ -26,20 +26,43 @@ def apply(graph_module: fx.GraphModule) -> list[Outcome]:
     """Merges every such layer into its only user."""
     outcomes: list[Outcome] = []
     for node in list(graph_module.graph.nodes):
-        first: Any = layer_at(graph_module, node)
-        if not _is_matrix(first) or len(node.users) != 1 or calls(graph_module, node) > 1:
+        after = _next_matrix(graph_module, node)
+        if after is None:
             continue
-        after = next(iter(node.users))
-        second: Any = layer_at(graph_module, after)
-        if type(second) is not type(first) or not _is_matrix(second) or calls(graph_module, after) > 1:
+        if reason := _why_not(graph_module, node, after):
+            outcomes.append(Refused(NAME, str(node.target), reason))
             continue
-        (middle, inputs), outputs = first.weight.shape[:2], len(second.weight)
-        if _stride(first) > 1 or inputs * outputs > middle * (inputs + outputs):
-            continue
-        _merge(first, second)
+        _merge(layer_at(graph_module, node), layer_at(graph_module, after))
         bypass(graph_module, node)
         outcomes.append(Applied(NAME, str(node.target)))
     return outcomes
+
+
+def _next_matrix(graph_module: fx.GraphModule, node: fx.Node) -> fx.Node | None:
+    """The first matrix that reads the matrix at `node`, of the same kind; None where there are no two in a row."""
+    first = layer_at(graph_module, node)
+    if not _is_matrix(first):
+        return None
+    followers = ((user, layer_at(graph_module, user)) for user in node.users)
+    return next((user for user, layer in followers if type(layer) is type(first) and _is_matrix(layer)), None)
+
+
+def _why_not(graph_module: fx.GraphModule, node: fx.Node, after: fx.Node) -> str | None:
+    first: Any = layer_at(graph_module, node)
+    second: Any = layer_at(graph_module, after)
+    if len(node.users) > 1:
+        return f"it feeds {len(node.users)} nodes"
+    if (count := calls(graph_module, node)) > 1:
+        return f"it is called {count} times"
+    if (count := calls(graph_module, after)) > 1:
+        return f"{after.target} is called {count} times"
+    if _stride(first) > 1:
+        return f"it has stride {_stride(first)}, and only the second of two layers may skip places"
+    (middle, inputs), outputs = first.weight.shape[:2], len(second.weight)
+    one, two = inputs * outputs, middle * (inputs + outputs)
+    if one > two:
+        return f"one layer in place of it and {after.target} would take {one} products at each place, not {two}"
+    return None
 
 
 def _is_matrix(layer: Any) -> bool:

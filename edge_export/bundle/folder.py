@@ -1,4 +1,4 @@
-"""Write a bundle whole or not at all; read one as if a stranger had made it."""
+"""Write a bundle whole or not at all; check everything when one is read."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from edge_export.errors import RequestError, one_line
 from edge_export.files.exchange import put_back, put_in_place
 from edge_export.files.hashing import bytes_of, sha256_of
 from edge_export.files.owned import owned_folder, remove_abandoned
+from edge_export.files.paths import path_inside
 from edge_export.spec.fields import Record, all_problems
 
 MAX_JSON_BYTES = 64 << 20
@@ -39,9 +40,10 @@ class Bundle:
         Raises:
             RequestError: It is missing, or a link leads out of the bundle.
         """
-        path = self.root / file.path
-        if not path.resolve().is_relative_to(self.root.resolve()):
-            raise RequestError(f"{path} leads out of the bundle: build it again")
+        try:
+            path = path_inside(self.root, file.path)
+        except ValueError as error:
+            raise RequestError(f"{self.root / file.path} leads out of the bundle: build it again") from error
         if not path.exists():
             raise RequestError(f"{path} is missing from the bundle: build it again")
         return path
@@ -79,7 +81,9 @@ def write_records(root: Path, manifest: Manifest, numerics: Numerics) -> None:
 
 def describe_file(root: Path, path: Path) -> File:
     """The manifest's entry for `path`, a file or package folder below `root`."""
-    return File(path=path.relative_to(root).as_posix(), sha256=sha256_of(path), bytes=bytes_of(path))
+    return File(
+        path=path.absolute().relative_to(root.absolute()).as_posix(), sha256=sha256_of(path), bytes=bytes_of(path)
+    )
 
 
 def check_output(out: Path) -> None:
@@ -113,8 +117,7 @@ def staging(out: Path) -> Iterator[Path]:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             finish_interrupted(out)
-            staged = stack.enter_context(owned_folder(out.parent, _prefix(out), PART))
-            staged.chmod(0o755)
+            staged = stack.enter_context(owned_folder(out.parent, _prefix(out), PART, private=False))
         except OSError as error:
             reason = one_line(error.strerror)
             raise RequestError(f"{out.parent} can't be written ({reason}): give another --out") from error

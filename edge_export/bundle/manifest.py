@@ -86,7 +86,7 @@ class Member(Record):
 
     Attributes:
         config: The text that names its configuration on the command line.
-        options: What its baker was told.
+        options: Of its baker.
         io: Its inputs and outputs; an artifact's own may differ in names and layouts.
         latency_ms: Its algorithmic latency in ms, if it streams.
         variant: Its approximation, if it is one; then golden and metric are those of the approximated mother.

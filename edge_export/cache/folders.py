@@ -9,11 +9,12 @@ from edge_export.errors import RequestError, one_line
 
 
 def cache_folder() -> Path:
-    """`$EDGE_EXPORT_CACHE`, else `edge_export` in the user's cache folder."""
+    """`$EDGE_EXPORT_CACHE`, else `edge_export` in the user's cache folder: `~/.cache`, on macOS `~/Library/Caches`."""
     if chosen := os.environ.get("EDGE_EXPORT_CACHE"):
         return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "edge_export"
+    from platformdirs import user_cache_path  # the isolated environments lack it
+
+    return user_cache_path("edge_export", appauthor=False)
 
 
 def log_folder(name: str) -> Path:

@@ -12,28 +12,41 @@ from pathlib import Path
 from typing import Any
 
 import edge_export
+from edge_export.files.hashing import file_sha256, tree_sha256
 
 PACKAGE = Path(edge_export.__file__).parent
 
-# The rooms whose code decides what a step gives. A change anywhere in them makes all its entries stale.
+_MOTHER = (
+    *("errors.py", "files", "spec", "mothers", "data", "members", "baking", "verify", "pipeline", "workers/threads.py"),
+    *("formats/compiled.py", "formats/program.py", "runtimes/stream.py", "runtimes/torch_module.py"),
+)
+# The rooms, or single files of them, whose code decides what a step gives. A change anywhere in them makes all its
+# entries stale. A test holds them against the graph of imports.
 SOURCES: dict[str, tuple[str, ...]] = {
-    "open": ("files", "spec", "mothers", "data", "pipeline"),
-    "prepare": ("files", "spec", "mothers", "data", "members", "baking", "runtimes", "verify", "pipeline"),
-    "compile": ("files", "spec", "formats", "workers/pins"),
-    "measure": ("files", "spec", "runtimes", "formats", "verify", "workers/pins"),
+    "open": _MOTHER,
+    "prepare": _MOTHER,
+    "compile": ("spec", "formats", "workers/threads.py", "workers/pins"),
+    "measure": (
+        *("__init__.py", "errors.py", "files", "spec", "runtimes", "formats", "verify"),
+        *("workers/threads.py", "workers/pins"),
+    ),
     "bundle": ("",),
 }
-# Beside this package: what a step's result is made with.
+_MOTHER_TOOLS = ("torch", "numpy", "scipy", "scikit-learn", "pillow", "soundfile", "safetensors")
+_COMPILER_TOOLS = (
+    *("torch", "numpy", "safetensors", "flatbuffers", "executorch", "torchao", "coremltools", "onnx", "onnx2tf"),
+    *("ai-edge-litert", "ai-edge-quantizer"),
+)
+# Beside this package: what a step's result is made with. The same test finds what is missing here.
 TOOLS: dict[str, tuple[str, ...]] = {
-    "open": ("torch", "numpy", "scikit-learn", "scipy"),
-    "prepare": ("torch", "numpy", "scikit-learn", "scipy"),
-    "compile": (
-        *("torch", "executorch", "torchao", "coremltools", "onnx", "onnxscript", "onnx2tf", "ai-edge-litert"),
-        *("ai-edge-quantizer", "numpy"),
-    ),
-    "measure": ("executorch", "coremltools", "ai-edge-litert", "onnxruntime", "numpy", "scipy"),
-    "bundle": ("torch", "executorch", "coremltools", "onnx2tf", "onnx", "ai-edge-litert", "onnxruntime", "torchao"),
+    "open": _MOTHER_TOOLS,
+    "prepare": _MOTHER_TOOLS,
+    "compile": (*_COMPILER_TOOLS, "onnxscript", "scikit-learn", "protobuf"),
+    "measure": (*_COMPILER_TOOLS, "onnxruntime", "scipy", "protobuf"),
 }
+TOOLS["bundle"] = tuple(sorted({tool for tools in TOOLS.values() for tool in tools}))
+STATED_TOOLS = ("torch", "executorch", "coremltools", "onnx2tf", "onnx", "ai-edge-litert", "onnxruntime", "torchao")
+"""What a manifest says of the tools."""
 
 
 def key_of(step: str, parts: Mapping[str, Any]) -> str:
@@ -72,10 +85,7 @@ def _version(tool: str) -> str:
 
 @functools.cache
 def _sources(room: str) -> str:
-    """A digest of every file of a room of this package, what is data included."""
-    digest = hashlib.sha256()
-    for path in sorted((PACKAGE / room).rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    """A digest of a file of this package, or of every file of a room, what is data included."""
+    inside = (PACKAGE / room).rglob("*") if (PACKAGE / room).is_dir() else [PACKAGE / room]
+    files = (path for path in inside if path.is_file() and "__pycache__" not in path.parts)
+    return tree_sha256({path.relative_to(PACKAGE).as_posix(): file_sha256(path) for path in files})

@@ -13,15 +13,16 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from edge_export.errors import RequestError, one_line
+from edge_export.files.atomic import staged_file
+from edge_export.files.paths import checked_relative
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20
@@ -81,12 +82,9 @@ class Store:
         with suppress(OSError):
             kept = {name: self._keep(path) for name, path in inner.items()}
             content = json.dumps({"record": dict(record), "files": kept}, allow_nan=False).encode()
-            handle, beside = tempfile.mkstemp(dir=self.folder / "tmp")
-            with os.fdopen(handle, "wb") as file:
+            with staged_file(self.folder / "tmp") as file:
                 file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-            target = self._entry(key)
-            target.parent.mkdir(exist_ok=True)
-            Path(beside).replace(target)
+                _rename(file, self._entry(key))
 
     def restore(self, entry: Entry, folder: Path) -> None:
         """Copy the files of `entry` into `folder`.
@@ -98,12 +96,9 @@ class Store:
             self._copy(digest, folder / name)
 
     def _keep(self, path: Path) -> str:
-        handle, beside = tempfile.mkstemp(dir=self.folder / "tmp")
-        with os.fdopen(handle, "wb") as copy:
+        with staged_file(self.folder / "tmp") as copy:
             digest = _copy_hashed(path, copy)
-        blob = self._blob(digest)
-        blob.parent.mkdir(exist_ok=True)
-        Path(beside).replace(blob)  # even where it exists: that one may be damaged
+            _rename(copy, self._blob(digest))  # even where it exists: that one may be damaged
         return digest
 
     def _copy(self, digest: str, target: Path) -> None:
@@ -176,7 +171,13 @@ def _files(folder: Path) -> dict[Path, os.stat_result]:
     return found
 
 
-def _copy_hashed(source: Path, target: Any) -> str:
+def _rename(staged: BinaryIO, target: Path) -> None:
+    staged.close()
+    target.parent.mkdir(exist_ok=True)
+    Path(staged.name).replace(target)
+
+
+def _copy_hashed(source: Path, target: BinaryIO) -> str:
     digest = hashlib.sha256()
     with source.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -192,7 +193,7 @@ def _read(path: Path) -> Entry:
         raise ValueError(f"{path} was damaged")
     data = json.loads(content)
     for name, digest in data["files"].items():
-        parts = PurePosixPath(name).parts
-        if not parts or parts[0] == "/" or ".." in parts or not _HEX.fullmatch(digest):
-            raise ValueError(f"{name!r} is no file of an entry")
+        checked_relative(name)
+        if not _HEX.fullmatch(digest):
+            raise ValueError(f"{digest!r} is no SHA-256")
     return Entry(data["record"], data["files"])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from edge_export.cli import build, cache, doctor, inspect, run, train, verify
+from edge_export.cli import bisect, build, cache, compare, doctor, inspect, listing, run, train, verify
 
 VERBS: dict[str, ModuleType] = {
     "build": build,
     "verify": verify,
+    "compare": compare,
+    "bisect": bisect,
     "run": run,
     "inspect": inspect,
+    "list": listing,
     "train": train,
     "doctor": doctor,
     "cache": cache,

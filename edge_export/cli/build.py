@@ -12,27 +12,31 @@ if TYPE_CHECKING:
     from edge_export.pipeline import BuildRequest, Built
 
 HELP = "build a verified family of members for a target"
+INTERRUPTED = "the bundle is whole or as it was before; unless --no-cache was given, finished steps are kept"
 EXAMPLE = """\
 examples:
-  python -m edge_export build --target android
-  python -m edge_export build --target ios --mother digits --members 0.25,0.5,1.0 --out dist/ios --json
-  python -m edge_export build --target android --precision fp32,int8 --jobs 4
-  python -m edge_export build --target linux --mother my_package.my_module:factory --members 0.5
-  python -m edge_export build --target android --cluster tcp://10.0.0.5:8786
+  edge_export build --target android
+  edge_export build --target ios --mother digits --members 0.25,0.5,1.0 --json
+  edge_export build --target android --precision fp32,int8 --jobs 4
+  edge_export build --target linux --mother my_package.my_module:factory
+  edge_export build --target android --cluster tcp://10.0.0.5:8786
 """
+
+MEMBERS = "configurations, such as 0.25,0.5,1.0 (default: the target's for its mother, else the smallest and largest)"
+JOBS = "tasks at work at once (default: one per core, or per thread of the cluster)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", required=True, metavar="T|FILE", help="android, ios, linux or a .toml file")
     parser.add_argument("--mother", metavar="M", help="catalog name or package.module:factory (default: the target's)")
     parser.add_argument("--checkpoint", type=Path, metavar="F", help=".safetensors or .pt (default: the mother's own)")
-    parser.add_argument("--members", metavar="LIST", help="configurations, such as 0.25,0.5,1.0")
+    parser.add_argument("--members", metavar="LIST", help=MEMBERS)
     parser.add_argument("--precision", metavar="LIST", help="such as fp32,fp16,int8 (default: what the target says)")
     parser.add_argument(
         "--goldens", type=Path, metavar="DIR", help="folder of recorded inputs: images, sound or .safetensors"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="the bundle's folder (default: dist/TARGET)")
-    parser.add_argument("--jobs", type=int, metavar="N", help="converters at work at once (default: one per core)")
+    parser.add_argument("--jobs", type=int, metavar="N", help=JOBS)
     parser.add_argument("--cluster", metavar="ADDRESS", help="have the workers of this Dask scheduler do the work")
     cache = parser.add_mutually_exclusive_group()
     cache.add_argument("--cache", type=Path, metavar="DIR", help="where finished steps are kept (default: your cache)")
@@ -103,11 +107,11 @@ def _print_tables(built: Built, request: BuildRequest, seconds: float, failures:
     console = tables.console()
     print_stages(console, built.manifest, built.numerics)
     print_artifacts(console, built.manifest, built.numerics, built.seconds)
-    members = f"{request.out}: {len(built.manifest.members)} members"
+    members = f"{tables.plain(request.out)}: {len(built.manifest.members)} members"
     if not built.changed:
         console.print(f"{members}, nothing has changed ({seconds:.1f} s)")
     else:
-        console.print(f"{members} in {seconds:.1f} s, logs in {request.logs}")
+        console.print(f"{members} in {seconds:.1f} s, logs in {tables.plain(request.logs)}")
     if failures:
         console.print(f"[bold red]{failures} artifacts did not pass[/bold red]")
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edge_export.doctor import Check
 
 HELP = "try every converter and runtime on this machine, and say how to mend what fails"
+INTERRUPTED = "no environment is left half made"
 EXAMPLE = """\
 examples:
-  python -m edge_export doctor
-  python -m edge_export doctor --json
-  python -m edge_export doctor --setup tensorflow
+  edge_export doctor
+  edge_export doctor --json
+  edge_export doctor --setup tensorflow
 """
 
 WORDS = {True: "[green]works[/green]", False: "[bold red]broken[/bold red]", None: "[yellow]not here[/yellow]"}
@@ -46,30 +52,50 @@ def _set_up(name: str, as_json: bool) -> int:
 
 
 def _check(as_json: bool) -> int:
-    from rich.table import Table
-
     from edge_export.cache import log_folder
     from edge_export.cli import tables
     from edge_export.doctor import checkup
+    from edge_export.workers import cpu_count
 
     logs = log_folder("doctor")
     with _progress() as told:
-        checks = checkup(os.cpu_count() or 1, logs, told)
+        checks = checkup(cpu_count(), logs, told)
     broken = [check for check in checks if check.ok is False]
     if as_json:
         print(json.dumps({"works": not broken, "checks": [asdict(check) for check in checks]}, allow_nan=False))
         return 1 if broken else 0
-    table = Table("", "name", "version", "here", "seconds", "what was seen", title="this machine", title_justify="left")
-    for check in checks:
-        seconds = f"{check.seconds:.1f}"
-        seen = tables.plain(check.detail)
-        table.add_row(check.kind, check.name, tables.plain(check.version), WORDS[check.ok], seconds, seen)
-    console = tables.console()
-    console.print(table)
+    print_checks(tables.console(), checks)
+    return 1 if broken else 0
+
+
+def print_checks(console: Console, checks: list[Check]) -> None:
+    """One row per converter, runtime and environment, then how to mend what is broken."""
+    from edge_export.cli import tables
+    from edge_export.cli.fitted_table import Column, FittedTable, print_fitted
+
+    columns = (
+        Column("kind", leaves=3),
+        Column("name"),
+        Column("version", leaves=2),
+        Column("here"),
+        Column("seconds", leaves=1, right=True),
+        Column("what was seen", wraps=True),
+    )
+    rows = tuple(
+        (
+            check.kind,
+            tables.plain(check.name),
+            tables.plain(check.version),
+            WORDS[check.ok],
+            f"{check.seconds:.1f}",
+            tables.plain(check.detail),
+        )
+        for check in checks
+    )
+    print_fitted(console, FittedTable("this machine", columns, (rows,)))
     for check in checks:
         if check.remedy:
-            console.print(f"{check.name}: {tables.plain(check.remedy)}", soft_wrap=True)
-    return 1 if broken else 0
+            console.print(tables.plain(f"fix: {check.kind} {check.name}: {check.remedy}"))
 
 
 @contextmanager

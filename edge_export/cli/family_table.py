@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge_export.cli import tables
+from edge_export.cli.fitted_table import Column, FittedTable, print_fitted, print_in_parts
 from edge_export.formats import MAX_OF_FLOAT32
 
 if TYPE_CHECKING:
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
     from edge_export.bundle.numerics import ArtifactRun, Numerics
 
 
-COLUMNS = ("member", "params", "MACs", "artifact", "scheme", "bytes", "runtime", "status", "SNR dB", "max error")
-LEFT = ("member", "artifact", "scheme", "runtime", "status")
-
-
 def print_artifacts(
     console: Console,
     manifest: Manifest,
@@ -27,33 +24,60 @@ def print_artifacts(
     seconds: dict[tuple[str, str], float | None] | None = None,
 ) -> None:
     """One row per artifact and runtime, then the reason of each that did not pass."""
-    from rich.table import Table
+    print_fitted(console, _artifacts(manifest, numerics, seconds))
+    if (baseline := manifest.recorded.baseline) is not None:
+        console.print(f"baseline {manifest.recorded.metric}: {baseline:.2f}")
+    for reason, labels in _reasons(manifest, numerics).items():
+        console.print(f"{labels}: {tables.plain(reason)}")
 
-    table = Table(title=f"{manifest.mother.spec} for {manifest.target}", title_justify="left")
-    names = [*COLUMNS, manifest.recorded.metric, "lost"] + ["seconds"] * (seconds is not None)
-    for name in names:
-        table.add_column(name, no_wrap=True, justify="left" if name in LEFT else "right")
+
+def _columns(metric: str, timed: bool, several_runtimes: bool) -> tuple[Column, ...]:
+    """In their order; where an artifact ran in several runtimes, only their names tell its rows apart."""
+    columns = (
+        Column("member"),
+        Column("params", leaves=5, right=True),
+        Column("MACs", leaves=6, right=True),
+        Column("artifact"),
+        Column("scheme", leaves=1),
+        Column("bytes", leaves=9, right=True),
+        Column("runtime", leaves=11 if several_runtimes else 4),
+        Column("status"),
+        Column("SNR dB", leaves=10, right=True),
+        Column("max error", leaves=3, right=True),
+        Column(metric, leaves=7, right=True),
+        Column("lost", leaves=8, right=True),
+    )
+    return (*columns, Column("seconds", leaves=2, right=True)) if timed else columns
+
+
+def _artifacts(
+    manifest: Manifest, numerics: Numerics, seconds: dict[tuple[str, str], float | None] | None
+) -> FittedTable:
+    sections = []
     for member, numbers in zip(manifest.members, numerics.members, strict=True):
         head = [member.name, tables.count(member.params), tables.count(member.macs)]
+        rows: list[tuple[str, ...]] = []
         for artifact in member.artifacts:
             size = tables.size(artifact.file.bytes) if artifact.file else "-"
             about = [artifact.label, artifact.scheme, size]
             for run in numbers.runs_of(artifact.label):
                 taken = [] if seconds is None else [_taken(seconds, member.name, run)]
-                table.add_row(*head, *about, *_numbers(run), *taken)
+                rows.append((*head, *about, *_numbers(run), *taken))
                 head, about = [""] * len(head), [""] * len(about)
-        table.add_section()
-    console.print(table)
-    if (baseline := manifest.recorded.baseline) is not None:
-        console.print(f"{manifest.recorded.metric} of doing nothing: {baseline:.2f}")
-    for reason, labels in _reasons(manifest, numerics).items():
-        console.print(f"{labels}: {tables.plain(reason)}", soft_wrap=True)
+        sections.append(tuple(rows))
+    several = any(
+        len(numbers.runs_of(artifact.label)) > 1
+        for member, numbers in zip(manifest.members, numerics.members, strict=True)
+        for artifact in member.artifacts
+    )
+    columns = _columns(manifest.recorded.metric, seconds is not None, several)
+    return FittedTable(f"{tables.plain(manifest.mother.spec)} for {manifest.target}", columns, tuple(sections))
 
 
 def _numbers(run: ArtifactRun) -> list[str]:
     metric = run.metric
     return [
-        run.runtime,
+        tables.plain(run.runtime),
         tables.status(run.verdict),
         tables.snr(run.agreement),
         tables.max_abs(run.agreement),
@@ -71,24 +95,22 @@ def _taken(seconds: dict[tuple[str, str], float | None], member: str, run: Artif
 
 def print_stages(console: Console, manifest: Manifest, numerics: Numerics) -> None:
     """One column per member: how each stage from the mother agrees with it, SNR in dB."""
-    from rich.table import Table
-
-    table = Table(title="stages, SNR in dB against the mother at the configuration", title_justify="left")
-    table.add_column("stage", no_wrap=True)
-    for member in manifest.members:
-        table.add_column(member.name, justify="right", no_wrap=True)
     most_first = sorted(numerics.members, key=lambda m: -len(m.stages))
+    stages = []
     for name in dict.fromkeys(stage.name for member in most_first for stage in member.stages):
         shown = [next((s for s in member.stages if s.name == name), None) for member in numerics.members]
-        cells = ["-" if s is None else tables.snr(s.agreement) + (" !" if s.reason else "") for s in shown]
-        table.add_row(tables.plain(name), *cells)
-    table.add_section()
-    table.add_row("folded layers", *(str(member.folded) for member in manifest.members))
-    table.add_row("kept, with a reason", *(str(len(member.refused)) for member in manifest.members))
+        cells = ("-" if s is None else tables.snr(s.agreement) + (" !" if s.reason else "") for s in shown)
+        stages.append((tables.plain(name), *cells))
     unit = manifest.recorded.metric
     metrics = ("-" if member.metric is None else f"{member.metric:.2f}" for member in manifest.members)
-    table.add_row(f"mother's {tables.plain(unit)}", *metrics)
-    console.print(table)
+    counts = (
+        ("folded layers", *(str(member.folded) for member in manifest.members)),
+        ("not folded", *(str(len(member.refused)) for member in manifest.members)),
+        (f"mother's {unit}", *metrics),
+    )
+    columns = (Column("stage"), *(Column(member.name, right=True) for member in manifest.members))
+    title = "stages, SNR in dB against the mother at the configuration"
+    print_in_parts(console, FittedTable(title, columns, (tuple(stages), counts)))
     for member in manifest.members:
         if (variant := member.variant) is not None:
             lost = (
@@ -97,7 +119,7 @@ def print_stages(console: Console, manifest: Manifest, numerics: Numerics) -> No
                 else (f", {unit} {member.metric:.2f} instead of {variant.metric_without:.2f}")
             )
             costs = f"{member.name}: {variant.name} costs SNR {variant.agreement.snr_db:.1f} dB{lost}"
-            console.print(tables.plain(costs), soft_wrap=True)
+            console.print(tables.plain(costs))
 
 
 def as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:

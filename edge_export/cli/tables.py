@@ -1,4 +1,4 @@
-"""How numbers and tables are shown to a person."""
+"""How numbers and text are shown to a person."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ if TYPE_CHECKING:
     from edge_export.spec.agreement import Agreement
     from edge_export.spec.results import TaskMetric
 
+MAX_TEXT = 4000
+"""Characters of a text that are shown: no field of a bundle has as many, so that only damage is cut."""
 STATUS_STYLES = {"passed": "green", "failed": "bold red", "error": "bold red", "unverified": "yellow"}
 
 
+PIPED_SIZE = (1_000_000, 1_000_000)
+"""Columns and lines of what is no terminal: nothing is left out, wrapped or cut there."""
+
+
 def console(*, stderr: bool = False) -> Console:
-    """A console of the terminal's width, or wide enough for any table when the output is no terminal."""
+    """A console of the terminal's width, or as wide as any text when the output is no terminal."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 180)
+    width, height = (None, None) if stream.isatty() else PIPED_SIZE
+    return Console(stderr=stderr, highlight=False, width=width, height=height)
 
 
 def size(count: int) -> str:
@@ -80,4 +87,4 @@ def plain(text: object) -> str:
     """Text from a file, safe to print in a table: one line, no markup, no control characters."""
     from rich.markup import escape
 
-    return escape(one_line(text, 300))
+    return escape(one_line(text, MAX_TEXT))

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_export.training.train import TrainingReport
 
 HELP = "train a mother of the catalog and write its checkpoint"
+INTERRUPTED = "finished epochs are kept, and the same command goes on from there"
 EXAMPLE = """\
 examples:
-  python -m edge_export train --mother digits --data builtin --out digits.safetensors
-  python -m edge_export train --mother digits --data builtin --out digits.safetensors --epochs 20 --seed 1
-  python -m edge_export train --mother separator --data /data/musdb18hq --out separator.safetensors
+  edge_export train --mother digits --out digits.safetensors
+  edge_export train --mother digits --out mine.safetensors --epochs 20 --seed 1
+  edge_export train --mother separator --data musdb18hq --out mine.safetensors
 
-An interrupted training goes on from its last epoch when the same command is given again.
+An interrupted training goes on from its last epoch when the same command is
+given again.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--mother", required=True, metavar="M", help="a name of the catalog")
+    parser.add_argument("--mother", required=True, metavar="M", help="digits, separator or bsrnn")
     parser.add_argument("--data", default="builtin", metavar="DIR|builtin", help="training data (default: builtin)")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the checkpoint, .safetensors")
     parser.add_argument("--epochs", type=int, metavar="N", help="how many epochs in all (default: the mother's own)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same checkpoint")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="the same gives the same checkpoint (default: 0)"
+    )
     parser.add_argument(
         "--rule",
         metavar="R",
@@ -41,13 +49,26 @@ def run(args: argparse.Namespace) -> int:
 
         print(json.dumps(dataclasses.asdict(report) | {"checkpoint": str(report.checkpoint)}, allow_nan=False))
     else:
-        from edge_export.cli import tables
-
-        went_on = f", resumed after {report.resumed_from}" if report.resumed_from else ""
-        print(
-            f"{report.checkpoint}: {tables.size(report.bytes)}, {report.epochs} epochs{went_on} in "
-            f"{report.seconds:.0f} s, last loss {report.losses[-1]:.4f}, sha256 {report.sha256[:16]}…"
-        )
-        for row in report.validation:
-            print("  ".join(f"{v:8.2f} {k}" if isinstance(v, float) else f"{v:8}" for k, v in row.items()))
+        print_report(report)
     return 0
+
+
+def print_report(report: TrainingReport) -> None:
+    """What was written, and the table of the validation if there was one."""
+    from edge_export.cli import tables
+    from edge_export.cli.fitted_table import Column, FittedTable, print_fitted
+
+    console = tables.console()
+    went_on = f", resumed after {report.resumed_from}" if report.resumed_from else ""
+    console.print(
+        f"{tables.plain(report.checkpoint)}: {tables.size(report.bytes)}, {report.epochs} epochs{went_on} in "
+        f"{report.seconds:.0f} s, last loss {report.losses[-1]:.4f}, sha256 {report.sha256[:16]}"
+    )
+    if report.validation:
+        names = list(report.validation[0])
+        columns = tuple(Column(name, leaves=(len(names) - i) % len(names), right=i > 0) for i, name in enumerate(names))
+        rows = tuple(
+            tuple(f"{value:.2f}" if isinstance(value, float) else tables.plain(value) for value in row.values())
+            for row in report.validation
+        )
+        print_fitted(console, FittedTable("validation", columns, (rows,)))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from edge_export.errors import RequestError, one_line
+from edge_export.files.atomic import whole_file
 
 
 def check_file(path: Path) -> None:
@@ -22,10 +21,7 @@ def check_file(path: Path) -> None:
 def write_result(path: Path, result: dict[str, Any]) -> None:
     """Write `result` to `path`; RequestError when that fails."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(result, stream, indent=1, ensure_ascii=False, allow_nan=False)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        with whole_file(path) as file:
+            file.write(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False).encode())
     except OSError as error:
         raise RequestError(f"{path} can't be written ({one_line(error.strerror)}): give another") from error

@@ -24,6 +24,7 @@ from edge_export.data.composition import Song, compose
 from edge_export.data.midi import Note, midi_file
 from edge_export.data.singing import ESPEAK_RATE, espeak_program, sing_melody, speak
 from edge_export.errors import RequestError, one_line
+from edge_export.files.atomic import whole_folder
 
 FLUIDSYNTH_RATE = 44100
 SOUNDFONT_FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts", "/usr/local/share/soundfonts")
@@ -112,16 +113,13 @@ def render_song(folder: Path, book: SongBook, part: str, index: int) -> Path:
     stems = song_audio(rng, book)
     final = folder / part / track_name(part, index)
     final.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    with whole_folder(final) as staged:
         mixture = np.zeros_like(next(iter(stems.values())), dtype=np.int32)
         for name, audio in stems.items():
             whole = np.round(audio * 32767.0).astype(np.int32)
             mixture += whole
-            sf.write(Path(scratch) / f"{name}.wav", whole.astype(np.int16), book.sample_rate, subtype="PCM_16")
-        sf.write(Path(scratch) / "mixture.wav", mixture.astype(np.int16), book.sample_rate, subtype="PCM_16")
-        Path(scratch).chmod(0o755)
-        shutil.copytree(scratch, final.with_name(f".{final.name}"), dirs_exist_ok=True)
-        final.with_name(f".{final.name}").rename(final)
+            sf.write(staged / f"{name}.wav", whole.astype(np.int16), book.sample_rate, subtype="PCM_16")
+        sf.write(staged / "mixture.wav", mixture.astype(np.int16), book.sample_rate, subtype="PCM_16")
     return final
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from edge_export.errors import RequestError, one_line
 from edge_export.files.arrays import Array
+from edge_export.files.owned import owned_folder
 
 
 def check_folder(folder: Path, names: list[str], source: Path) -> None:
@@ -32,19 +32,19 @@ def write_stems(folder: Path, stems: dict[str, Array], sample_rate: int, subtype
     """
     import soundfile
 
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-    except OSError as error:
-        raise RequestError(f"{folder.parent} can't be written ({one_line(error.strerror)}): give another") from error
-    try:
-        for name, audio in stems.items():
-            clipped = audio if subtype in ("FLOAT", "DOUBLE") else np.clip(audio, -1.0, 1.0)
-            soundfile.write(staged / f"{name}.wav", clipped.T, sample_rate, subtype=subtype)
-        folder.mkdir(exist_ok=True)
-        for name in stems:
-            (staged / f"{name}.wav").replace(folder / f"{name}.wav")
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise RequestError(f"{folder} can't be written ({one_line(error, 120)}): give another folder") from error
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    with ExitStack() as stack:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            staged = stack.enter_context(owned_folder(folder.parent, f".{folder.name}.", ".part"))
+        except OSError as error:
+            reason = one_line(error.strerror)
+            raise RequestError(f"{folder.parent} can't be written ({reason}): give another") from error
+        try:
+            for name, audio in stems.items():
+                clipped = audio if subtype in ("FLOAT", "DOUBLE") else np.clip(audio, -1.0, 1.0)
+                soundfile.write(staged / f"{name}.wav", clipped.T, sample_rate, subtype=subtype)
+            folder.mkdir(exist_ok=True)
+            for name in stems:
+                (staged / f"{name}.wav").replace(folder / f"{name}.wav")
+        except (OSError, soundfile.LibsndfileError) as error:
+            raise RequestError(f"{folder} can't be written ({one_line(error, 120)}): give another folder") from error

@@ -10,17 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_export.errors import RequestError, one_line
+from edge_export.files.atomic import whole_file
 
 Array = NDArray[Any]
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write a safetensors file, creating its folder."""
-    from safetensors.numpy import save_file
+    """Write a safetensors file, whole or not at all, creating its folder."""
+    from safetensors.numpy import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    # safetensors writes an array's memory as it lies: a slice of another would come out scrambled.
-    save_file({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())}, path)
+    # safetensors writes an array's memory as it lies: a slice of another would come out scrambled. Its own save_file
+    # makes files that nobody else may read.
+    content = save({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())})
+    with whole_file(path) as file:
+        file.write(content)
 
 
 def load_arrays(path: Path) -> dict[str, Array]:

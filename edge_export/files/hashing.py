@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
 
 def file_sha256(path: str | Path) -> str:
@@ -12,14 +13,22 @@ def file_sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def tree_sha256(files: Mapping[str, str]) -> str:
+    """The SHA-256 of a folder, in hexadecimal, from the SHA-256 of each file in it by relative path.
+
+    It is that of the text `path NUL sha256 LF` for each file, in UTF-8. Paths have forward slashes, and are sorted part
+    by part: "a/b" stands before "a-b". Empty folders, modes and dates don't count. Manifests of bundles rely on it.
+    """
+    lines = (f"{path}\0{files[path]}\n" for path in sorted(files, key=lambda path: PurePosixPath(path).parts))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, or of a folder's sorted relative paths and their files' SHA-256, in hexadecimal."""
+    """The SHA-256 of a file, or of a folder as `tree_sha256` gives it, in hexadecimal."""
     if not path.is_dir():
         return file_sha256(path)
-    digest = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
-        digest.update(f"{file.relative_to(path).as_posix()}\0{file_sha256(file)}\n".encode())
-    return digest.hexdigest()
+    files = (file for file in path.rglob("*") if file.is_file())
+    return tree_sha256({file.relative_to(path).as_posix(): file_sha256(file) for file in files})
 
 
 def bytes_of(path: Path) -> int:

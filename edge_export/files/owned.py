@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from edge_export.files.atomic import new_folder
+
 SCRATCH = "edge_export-"
 """What names of scratch folders begin with. Anything of that name that nobody owns is removed: own it."""
 
@@ -20,15 +22,21 @@ def scratch_folder() -> AbstractContextManager[Path]:
 
 
 @contextmanager
-def owned_folder(parent: Path, prefix: str, suffix: str = "") -> Iterator[Path]:
+def owned_folder(parent: Path, prefix: str, suffix: str = "", *, private: bool = True) -> Iterator[Path]:
     """A new folder in `parent`, locked for as long as this process lives in the block; removed at its end.
 
     First removes those of the same prefix and suffix whose owners are dead. The lock is the kernel's: it ends with the
     process, however that ends.
+
+    Args:
+        private: Whether nobody else may look into it. Of one that is renamed and kept, the umask decides.
     """
     remove_abandoned(parent, prefix, suffix)
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
+        if private:
+            folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
+        else:
+            folder = new_folder(parent, prefix, suffix)
         lock = _lock(folder)
         if lock is not None and folder.exists():  # else another process took it for abandoned before it was locked
             break

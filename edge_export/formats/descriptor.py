@@ -50,6 +50,7 @@ class Format:
             changes the numbers most to the mildest. Empty where there is only one way.
         on_request: Schemes that are tried only where a target file lists them.
         runtimes: The runtimes of its files. An artifact must pass in the first; others run as well where they are here.
+        imports: The modules, at the top level, that its converter and its first runtime import.
         packages: What converts to it first, then what it needs: versions that are known to work together.
         extra: The extra of this package that installs them.
         submit: Where compiling takes more than one worker task: the function that submits them, as `compile_in_worker`.
@@ -66,6 +67,7 @@ class Format:
     backends: tuple[str, ...] = ()
     precisions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     on_request: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     extra: str = ""
     submit: str = ""

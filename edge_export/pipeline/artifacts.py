@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Artifact, Attempt
 from edge_export.bundle.numerics import ArtifactRun
+from edge_export.files.copying import copy_contents
 from edge_export.files.hashing import sha256_of
 from edge_export.formats import artifact_name
 from edge_export.formats.compile import compile_in_worker
@@ -153,7 +154,4 @@ def _replace(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.is_dir():
         shutil.rmtree(target)
-    if source.is_dir():
-        shutil.copytree(source, target)
-    else:
-        shutil.copy(source, target)
+    copy_contents(source, target)

@@ -14,7 +14,7 @@ from edge_export.files.owned import scratch_folder
 from edge_export.formats.compile_task import Options
 from edge_export.pipeline.bisect_stages import BISECT_STAGES, BisectStagesRequest
 from edge_export.pipeline.context import Progress
-from edge_export.pipeline.mother_source import MotherSource, ask_for
+from edge_export.pipeline.mother_source import MotherSource, submit_for_mother
 from edge_export.runtimes.run import CompiledFile
 from edge_export.workers import Pool
 
@@ -23,7 +23,7 @@ Chosen = list[tuple[Member, list[Artifact]]]
 
 
 def choose(bundle: Bundle, member: str | None, label: str | None) -> Chosen:
-    """The members and those of their artifacts that compiled; what is asked for, or all.
+    """The requested members with their compiled artifacts; all of them where none is requested.
 
     Raises:
         RequestError: The bundle has no such member or artifact.
@@ -35,17 +35,21 @@ def choose(bundle: Bundle, member: str | None, label: str | None) -> Chosen:
         raise RequestError(f"{bundle.root} has no member {member}: give one of {', '.join(names)}")
     if label not in (None, *labels):
         raise RequestError(f"{bundle.root} has no artifact {label}: give one of {', '.join(labels)}")
-    return [
+    chosen = [
         (each, [a for a in each.artifacts if a.file is not None and label in (None, a.label)])
         for each in members
         if member in (None, each.name)
     ]
+    if label is not None and not any(artifacts for _, artifacts in chosen):
+        whose = member or "any member"
+        raise RequestError(f"--artifact {label} did not compile for {whose}: take another, or leave it out")
+    return chosen
 
 
 def bisect_bundle(
     bundle: Bundle, mother: MotherSource, chosen: Chosen, jobs: int, logs: Path, progress: Progress
 ) -> dict[str, list[Bisection]]:
-    """What was found inside each stage of the chosen members, and inside their artifacts, by the member's name.
+    """Bisect each stage of the chosen members and each of their artifacts; the results by member name.
 
     Raises:
         RequestError: The recorded inputs are damaged, or the mother or a member can't be made.
@@ -59,7 +63,7 @@ def bisect_bundle(
             workdir.mkdir()
             progress(member.name, "member", "look inside its stages")
             request = _stages_request(bundle, mother, member, artifacts, workdir)
-            stages = ask_for(pool, BISECT_STAGES, request, mother, log).stages
+            stages = submit_for_mother(pool, BISECT_STAGES, request, mother, log).stages
             progress(member.name, "member", "failed" if any(each.diverges for each in stages) else "proven")
             found[member.name] = list(stages)
             for artifact in artifacts:

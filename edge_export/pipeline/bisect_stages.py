@@ -34,12 +34,12 @@ class BisectStagesRequest(Message):
 
     Attributes:
         config: The text that names its configuration.
-        options: What its baker is told.
+        options: Of its baker.
         batches: How many batches its statistics are calibrated over; None for all, or where they are not.
         inputs: A safetensors file of the golden inputs.
         tolerance: Of its stages.
         calibrate: Whether an artifact of it needs real inputs to be compiled.
-        workdir: A folder, which exists. It gets PROGRAM, SAMPLES, a few inputs of it, and CALIBRATION if asked for.
+        workdir: An existing folder. Receives PROGRAM, a few of its inputs (SAMPLES), and CALIBRATION if `calibrate`.
     """
 
     source: MotherSource

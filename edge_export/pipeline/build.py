@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edge_export.bundle.folder import check_output, finish_interrupted, staging, write_records
 from edge_export.bundle.manifest import Manifest, MotherEntry
 from edge_export.bundle.numerics import MemberNumerics, Numerics
-from edge_export.cache.keys import TOOLS, key_of
+from edge_export.cache.keys import STATED_TOOLS, key_of
 from edge_export.errors import RequestError
 from edge_export.files.hashing import file_sha256
 from edge_export.files.owned import SCRATCH, remove_abandoned, scratch_folder
 from edge_export.formats import FORMATS
+from edge_export.formats.installed import require_installed
 from edge_export.pipeline.artifacts import Made, make_artifact
 from edge_export.pipeline.context import BuildContext, BuildRequest, Progress
 from edge_export.pipeline.finished import keep_bundle, take_finished
@@ -24,7 +25,7 @@ from edge_export.pipeline.members import Family, Prepared, bundle_recorded, open
 from edge_export.pipeline.mother_source import MotherSource
 from edge_export.pipeline.open_mother import OpenAnswer
 from edge_export.runtimes import why_unavailable
-from edge_export.workers import Pool, Workers
+from edge_export.workers import Pool, Workers, cpu_count
 from edge_export.workers.cluster.pool import ClusterLost, ClusterPool
 
 
@@ -49,6 +50,7 @@ def build(request: BuildRequest, progress: Progress) -> Built:
     Raises:
         RequestError: The request can't be built at all; nothing is written then.
     """
+    require_installed({plan.format: None for plan in request.target.artifacts})
     check_output(request.out)
     with _workers(request) as workers:
         try:
@@ -61,7 +63,7 @@ def _workers(request: BuildRequest) -> Workers:
     """The workers of this machine, or of the cluster that is asked for."""
     if request.cluster is not None:
         return ClusterPool(request.cluster, request.jobs)
-    return Pool(request.jobs or os.cpu_count() or 1)
+    return Pool(request.jobs or cpu_count())
 
 
 def _build_with(workers: Workers, request: BuildRequest, progress: Progress) -> Built:
@@ -129,11 +131,20 @@ def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) ->
         mother=MotherEntry(
             spec=request.mother.spec, task=opened.task, checkpoint_sha256=_checkpoint_sha256(request.mother)
         ),
-        tools={tool: version(tool) for tool in TOOLS["bundle"]},
+        tools=_tools(),
         recorded=family.recorded,
         members=tuple(members),
     )
     return manifest, Numerics(schema="1.0", members=tuple(numbers))
+
+
+def _tools() -> dict[str, str]:
+    """The versions of those tools that are installed here: whoever needs one format may lack the others' tools."""
+    found = {}
+    for tool in STATED_TOOLS:
+        with suppress(PackageNotFoundError):
+            found[tool] = version(tool)
+    return found
 
 
 def _checkpoint_sha256(mother: MotherSource) -> str | None:

@@ -1,4 +1,4 @@
-"""What is asked for, and where it is done."""
+"""A build's request and its context: scratch folder, workers, progress."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from edge_export.pipeline.target import Target
 from edge_export.workers import Workers
 
 Progress = Callable[[str, str, str], None]
-"""Told (member, what, state) whenever something begins or ends; `what` is "member" or an artifact's label."""
+"""Is called with (member, what, state) when a step begins or ends; `what` is "member" or an artifact's label."""
 
 
 class Timed(Protocol):
-    """What a step gives: any record that says how long it took."""
+    """The result of a step: any record with the seconds that it took."""
 
     @property
     def seconds(self) -> float: ...
@@ -50,7 +50,11 @@ class BuildRequest:
 
 @dataclass(frozen=True)
 class BuildContext:
-    """Where a build happens: a scratch folder, the workers, and who is told."""
+    """What the steps of a build share.
+
+    Attributes:
+        seconds: How long each step took, by (member, step); None where it came from the cache.
+    """
 
     request: BuildRequest
     scratch: Path
@@ -67,12 +71,13 @@ class BuildContext:
         workdir: Path,
         work: Callable[[], Answer],
     ) -> Answer:
-        """One step, from the cache if it can be; how long it took is noted under `name`.
+        """Run one step, or take its result from the cache. Its seconds are recorded under `name`.
 
         Args:
-            answer: The type of what it gives.
-            parts: All that the result depends on beside code, tools and machine; None where that can't be known.
-            workdir: The folder where it leaves its files.
+            answer: The type of its result.
+            parts: Everything that the result depends on beside code, tools and machine; None disables the cache.
+            workdir: The folder that it writes its files to.
+            work: Runs the step.
         """
         adapter: TypeAdapter[Answer] = TypeAdapter(answer)
 

@@ -1,4 +1,4 @@
-"""Whole bundles in the store: what was asked for again, and has not changed, is there at once."""
+"""Keep whole bundles in the store, so that an unchanged request is answered without any work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def keep_bundle(store: Store, key: str, folder: Path) -> None:
 
 
 def take_finished(store: Store, key: str, out: Path) -> tuple[Bundle, bool] | None:
-    """Make `out` the bundle that is kept under `key`; None when there is none, or not all of it any more.
+    """Restore the bundle that is kept under `key` to `out`; None when the store does not hold all of it.
 
     Returns:
         The bundle, and whether `out` had to be written.

@@ -1,16 +1,16 @@
-"""Make a member and prove each arrow from the mother to the program that converters start from.
+"""Make a member, and compare each stage from the mother to the exported program with the mother.
 
     mother@configuration ─> extracted ─> calibrated ─> approximated ─> each baking rule ─> baked ─> exported
 
-The reference is the mother itself, run at the configuration. Where statistics are recalibrated, she is a copy that is
-calibrated at that configuration by the elastic path; the member is extracted from her, and then calibrated by its own
-path on the same batches: so statistics of another width, or of another layer, can't pass, and what is wrong with the
-weights is not hidden by statistics that saturate the network. Where the options ask for an approximation, the copy is
-approximated in the same way and becomes the reference, and what that costs is measured: so constant gates of another
-width can't pass. What streams is driven call by call.
+The reference is the mother itself, run at the configuration. Two cases need more than that:
+- Statistics are recalibrated. The reference is then a copy of the mother, calibrated at the configuration by the
+  elastic path. The member is extracted from the copy and calibrated again by its own path. So statistics
+  of another width or layer are found, and wrong weights are not hidden behind statistics that saturate the network.
+- The options approximate something. The copy is approximated in the same way and becomes the reference. The cost of the
+  approximation is measured. So constant gates of another width are found.
 
-The network after each baking rule is compared on the beginning of the goldens alone, `RULE_SAMPLES` of them or
-`RULE_SECONDS` of each recording, since there are many of them; the other stages are on all of them.
+A network that streams runs call by call. The network after each baking rule is compared on `RULE_SAMPLES` goldens, or
+on `RULE_SECONDS` of each recording, because there are many rules. The other stages are compared on all goldens.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ RULE_SAMPLES = 16
 RULE_SECONDS = 1.0
 
 OnStage = Callable[[str, "nn.Module", "nn.Module", "Config"], None]
-"""Told a stage's name, its network, and the mother that it is proven against, with the configuration that she runs at.
+"""Is called with a stage's name, its network, the mother that is the reference, and its configuration.
+
 The networks may change after the call."""
 
 
@@ -99,7 +100,7 @@ def prepare_member(
 
     Args:
         extremes: Inputs that no recording holds, one tensor `(count, …)` per input, for the mother's outputs on them.
-        on_stage: Told of every stage when it has been compared.
+        on_stage: Is called for every stage, after it was compared.
 
     Raises:
         RequestError: A stage could not be made at all.

@@ -1,15 +1,15 @@
-"""From the mother to proven members on disk."""
+"""Prepare members: from the mother to proven programs on disk."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Member, Recorded, Variant
+from edge_export.files.copying import copy_contents
 from edge_export.pipeline.context import BuildContext
-from edge_export.pipeline.mother_source import RecordedFiles, ask_for
+from edge_export.pipeline.mother_source import RecordedFiles, submit_for_mother
 from edge_export.pipeline.open_mother import HELD_OUT, INPUTS, OPEN, OpenAnswer, OpenRequest
 from edge_export.pipeline.prepare_member import EXTREMES, GOLDEN, PREPARE, PrepareAnswer, PrepareRequest
 from edge_export.pipeline.score import score_in_worker
@@ -50,22 +50,22 @@ class Prepared:
 
 
 def open_mother(context: BuildContext) -> OpenAnswer:
-    """Open the mother, check the members that are asked for, and write its recorded data to the scratch folder."""
+    """Open the mother, check the requested members, and write the recorded data to the scratch folder."""
     source, members, workdir = context.request.mother, context.request.members, _opened(context)
     identity = source.identity()
     parts = None if identity is None else {"mother": identity, "members": members}
 
     def work() -> OpenAnswer:
         request = OpenRequest(source=source, members=members, workdir=workdir)
-        return ask_for(context.workers, OPEN, request, source, context.request.logs / "mother.log")
+        return submit_for_mother(context.workers, OPEN, request, source, context.request.logs / "mother.log")
 
     return context.step(("", "open"), "open", OpenAnswer, parts, workdir, work)
 
 
 def bundle_recorded(context: BuildContext, opened: OpenAnswer, staged: Path) -> Family:
-    """Put the recorded data into the bundle, and all inputs where the workers find them."""
+    """Copy the recorded data into the bundle, and join all inputs into one file for the workers."""
     bundled = staged / GOLDENS
-    shutil.copytree(_opened(context), bundled)
+    copy_contents(_opened(context), bundled)
     held_out = bundled / HELD_OUT if opened.held_out else None
     files = RecordedFiles(inputs=bundled / INPUTS, held_out=held_out, extremes=bundled / EXTREMES)
     recorded = Recorded(
@@ -85,7 +85,7 @@ def _opened(context: BuildContext) -> Path:
 
 
 def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prepared:
-    """Prove a member; what people and `verify` need of it goes into the bundle."""
+    """Prepare a member, and copy its goldens into the bundle."""
     request, workdir = context.request, context.scratch / name / "member"
     target = request.target
     context.progress(name, "member", "extract, calibrate, bake")
@@ -102,7 +102,7 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
     }
 
     def work() -> PrepareAnswer:
-        asked = PrepareRequest(
+        prepare_request = PrepareRequest(
             source=request.mother,
             recorded=family.files,
             config=text,
@@ -111,13 +111,13 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
             calibrate=calibrate,
             workdir=workdir,
         )
-        return ask_for(context.workers, PREPARE, asked, request.mother, log)
+        return submit_for_mother(context.workers, PREPARE, prepare_request, request.mother, log)
 
     answer = context.step((name, "member"), "prepare", PrepareAnswer, parts, workdir, work)
     bundled = family.staged / GOLDENS
-    golden = Path(shutil.copy(workdir / GOLDEN, bundled / f"{name}.safetensors"))
-    extremes = Path(shutil.copy(workdir / EXTREMES, bundled / f"{name}-extremes.safetensors"))
-    sounds = [Path(shutil.copy(workdir / sound, bundled)) for sound in answer.sounds]
+    golden = copy_contents(workdir / GOLDEN, bundled / f"{name}.safetensors")
+    extremes = copy_contents(workdir / EXTREMES, bundled / f"{name}-extremes.safetensors")
+    sounds = [copy_contents(workdir / sound, bundled / sound) for sound in answer.sounds]
     tolerance = target.tolerance("member", "fp32")
     stages = judge_stages(answer.stages, tolerance)
     variant = answer.approximation

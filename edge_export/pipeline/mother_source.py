@@ -1,4 +1,4 @@
-"""Where a mother and its recorded data come from, and how a worker is asked for what needs them."""
+"""Where a mother and its recorded data come from, and how worker tasks that need them are submitted."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class MotherSource(Message):
             goldens = None if self.goldens is None else [[p.name, file_sha256(p)] for p in files]
             return {"spec": self.spec, "weights": file_sha256(weights), "goldens": goldens}
         except OSError:
-            return None  # whoever opens it says what is wrong
+            return None  # opening it raises an error that says what is wrong
 
 
 class RecordedFiles(Message):
@@ -57,10 +57,10 @@ class RecordedFiles(Message):
     extremes: InputPath
 
 
-def ask_for[Request: Message, Answer](
+def submit_for_mother[Request: Message, Answer](
     workers: Workers, task: WorkerTask[Request, Answer], request: Request, source: MotherSource, log: Path
 ) -> Answer:
-    """Have a worker do a task that opens the mother.
+    """Run a worker task that opens the mother, and wait for its answer.
 
     Raises:
         RequestError: The request was wrong, or the worker died of it.

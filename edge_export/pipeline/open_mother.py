@@ -1,4 +1,4 @@
-"""The worker task "open": a mother, the members that are asked for, and its recorded data."""
+"""The worker task "open": opens a mother, checks the requested members, writes the recorded data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class OpenRequest(Message):
 
     Attributes:
         members: Configurations such as "0.25,1.0"; None: the smallest and the largest.
-        workdir: A folder, which exists.
+        workdir: An existing folder.
     """
 
     source: MotherSource
@@ -37,7 +37,7 @@ class OpenAnswer(Message):
 
     Attributes:
         members: The members' names by the text that asks for them.
-        task: What the mother is for.
+        task: The mother's task.
         metric, unit: The task metric.
         baseline: Its value for doing nothing.
         held_out: Whether there is a held-out set.
@@ -56,12 +56,12 @@ class OpenAnswer(Message):
 
 
 def open_family(request: OpenRequest) -> OpenAnswer:
-    """Open a mother, check which members are asked for, and write its recorded data.
+    """Open a mother, check the requested members, and write the recorded data.
 
     Raises:
         RequestError: The mother, its checkpoint, its recordings or the members are not what they should be.
     """
-    from edge_export.pipeline.recordings import metric_of, task_of
+    from edge_export.pipeline.recordings import baseline_value, metric_of, task_of
 
     started = time.monotonic()
     mother, recordings = opened(request.source)
@@ -76,7 +76,7 @@ def open_family(request: OpenRequest) -> OpenAnswer:
     baseline = None
     if recordings.targets is not None:
         targets = recordings.targets.numpy()
-        baseline = None if metric.baseline is None else metric.baseline(targets)
+        baseline = baseline_value(metric, targets)
         held_out = named(io.inputs, recordings.held_out, whole_recordings=whole)
         save_arrays(workdir / HELD_OUT, held_out | {TARGETS: targets})
     sounds = task.write_goldens(workdir, "mixture", goldens[io.inputs[0].name], io)
@@ -109,7 +109,7 @@ def parse_members(mother: Mother, text: str) -> dict[str, Config]:
             name = mother.space.name(config)
         except RequestError as error:
             problems.append(str(error))
-        except (ValueError, TypeError, LookupError) as error:  # what a stranger's parse may raise
+        except (ValueError, TypeError, LookupError) as error:  # a user's own `parse` may raise anything of this
             problems.append(f"{entry!r} is no configuration of the mother ({type(error).__name__}: {one_line(error)})")
         else:
             if name in names:

@@ -13,7 +13,7 @@ from edge_export.errors import RequestError
 from edge_export.files.arrays import load_arrays
 from edge_export.files.owned import scratch_folder
 from edge_export.pipeline.context import Progress
-from edge_export.pipeline.mother_source import MotherSource, RecordedFiles, ask_for
+from edge_export.pipeline.mother_source import MotherSource, RecordedFiles, submit_for_mother
 from edge_export.pipeline.prepare_member import GOLDEN, PREPARE, PrepareRequest
 from edge_export.pipeline.score import score_in_worker
 from edge_export.runtimes import Runtime
@@ -129,7 +129,7 @@ def _prove_stages(context: _Context, mother: MotherSource, member: Member) -> tu
         calibrate=False,
         workdir=workdir,
     )
-    answer = ask_for(context.pool, PREPARE, request, mother, context.logs / member.name / "member.log")
+    answer = submit_for_mother(context.pool, PREPARE, request, mother, context.logs / member.name / "member.log")
     now, then = load_arrays(workdir / GOLDEN), load_arrays(context.bundle.path(member.golden))
     recorded = Stage("recorded", worst_of([agreement(now[name], then[name]) for name in now]), "")
     stages = judge_stages([recorded, *answer.stages], member.tolerance)

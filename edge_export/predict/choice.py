@@ -1,4 +1,4 @@
-"""Find the artifact of a bundle that is asked for."""
+"""Choose the artifact of a bundle that a request names."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def choose(bundle: Bundle, member_name: str, format_name: str | None, precision:
         reasons.append(f"{artifact.label}: {reason}")
     if not reasons:
         labels = ", ".join(artifact.label for artifact in member.artifacts)
-        raise RequestError(f"{member.name} is not there as asked for: take one of {labels}")
+        raise RequestError(f"{member.name} has no such artifact: take one of {labels}")
     raise RequestError(f"{member.name} can't run here ({one_line('; '.join(reasons), 300)}): take another --format")
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from edge_export.errors import RequestError
+from edge_export.files.paths import checked_relative
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,119}"
 
 Name = Annotated[str, Field(pattern=rf"^{_NAME}$")]
-RelativePath = Annotated[str, Field(pattern=rf"^{_NAME}(/{_NAME}){{0,7}}$", max_length=400)]
-"""A path inside the bundle: no part starts with a dot, so none is `..`, and none is absolute."""
+RelativePath = Annotated[
+    str,
+    Field(pattern=rf"^{_NAME}(/{_NAME}){{0,7}}$", max_length=400),
+    AfterValidator(lambda path: str(checked_relative(path))),
+]
+"""A path inside of a bundle, of names that every system takes: a `checked_relative` one, of 8 parts at most."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=2000)]
 

@@ -121,7 +121,7 @@ def train(
     if out.suffix != ".safetensors":
         raise RequestError(f"cannot write {out}: give a name that ends in .safetensors")
     if rule is not None and rule not in recipe.rules:
-        raise RequestError(f"rule {rule}: {mother} is trained by {', '.join(recipe.rules) or 'one rule only'}")
+        raise RequestError(f"--rule {rule}: {mother} is trained by {', '.join(recipe.rules) or 'one rule only'}")
     if epochs < 1:
         raise RequestError(f"{epochs} epochs: train for at least one")
     network: Any = build_untrained(mother, seed)

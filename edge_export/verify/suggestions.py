@@ -8,7 +8,7 @@ from typing import Literal
 from edge_export.spec.agreement import Agreement
 from edge_export.spec.results import Stage
 
-_INSIDE = "run verify --bisect to name the first layer that diverges"
+_INSIDE = "run `bisect` to name the first layer that diverges"
 
 STAGES: dict[str, str] = {
     "recorded": "this mother gives other outputs than the one that the bundle was built from: give that checkpoint as"
@@ -41,9 +41,9 @@ STAGES: dict[str, str] = {
     " to float32",
     "exported": "torch.export captured another computation than the module runs: look for Python branches, counters or"
     f" random numbers in forward; {_INSIDE}",
-    "onnx": "torch's ONNX exporter wrote another computation: rewrite the layer that verify --bisect names with plain"
+    "onnx": "torch's ONNX exporter wrote another computation: rewrite the layer that `bisect` names with plain"
     " operators",
-    "lowered": "a backend's delegate computes something else than the exported program: run verify --bisect to name the"
+    "lowered": "a backend's delegate computes something else than the exported program: run `bisect` to name the"
     " operator, then rewrite the layer with plain ones",
 }
 """By the stage's name; a baking rule's stage is called like the rule."""
@@ -55,12 +55,12 @@ WRONG_BELOW_DB = 20.0
 _SCHEME = "let fewer layers be int8 by a milder scheme, or calibrate on more recorded inputs"
 
 ARTIFACTS: dict[tuple[str, Problem], str] = {
-    ("", "not finite"): "an operator divides by zero or leaves the range of its type: run verify --bisect to name it",
+    ("", "not finite"): "an operator divides by zero or leaves the range of its type: run `bisect` to name it",
     ("", "wrong"): "another computation, not rounding: a layout, an axis or an operator was converted wrongly; run"
-    " verify --bisect to name the first operator that diverges",
-    ("", "imprecise"): "run verify --bisect to see at which operator it falls",
-    ("", "metric"): "run verify --bisect to see at which operator it loses most",
-    ("", "extremes"): "an operator leaves its range on inputs that no recording holds: run verify --bisect to name it",
+    " `bisect` to name the first operator that diverges",
+    ("", "imprecise"): "run `bisect` to see at which operator it falls",
+    ("", "metric"): "run `bisect` to see at which operator it loses most",
+    ("", "extremes"): "an operator leaves its range on inputs that no recording holds: run `bisect` to name it",
     (
         "",
         "unrepeatable",
@@ -69,16 +69,16 @@ ARTIFACTS: dict[tuple[str, Problem], str] = {
     ("", "not run"): "run `inspect` on the file for its operators, and `doctor` for the runtime",
     ("", "not compiled"): "the log names the operator that the converter stumbles over: rewrite that layer with plain"
     " operators, or leave this format out of the target",
-    ("fp16", "not finite"): "values exceed float16's 65504: run verify --bisect to name the operator, and scale what"
+    ("fp16", "not finite"): "values exceed float16's 65504: run `bisect` to name the operator, and scale what"
     " goes into it or build this format as fp32",
-    ("fp16", "imprecise"): "float16 rounds to 11 bits: run verify --bisect to see where it adds up, or build as fp32",
-    ("fp16", "metric"): "float16 rounds to 11 bits: run verify --bisect to see where it adds up, or build as fp32",
+    ("fp16", "imprecise"): "float16 rounds to 11 bits: run `bisect` to see where it adds up, or build as fp32",
+    ("fp16", "metric"): "float16 rounds to 11 bits: run `bisect` to see where it adds up, or build as fp32",
     (
         "fp16",
         "extremes",
     ): "values may exceed float16's 65504 on such input: limit it before the network, or build as fp32",
     ("int8", "wrong"): "too coarse for this network, whose errors add up where state is fed back, or converted wrongly:"
-    " take a milder scheme; verify --bisect names the first operator that diverges",
+    " take a milder scheme; `bisect` names the first operator that diverges",
     ("int8", "imprecise"): _SCHEME,
     ("int8", "metric"): _SCHEME,
     ("int8", "extremes"): "such inputs were not among those that the quantizer observed: add their like to the"

@@ -3,5 +3,6 @@
 from edge_export.workers.contract import Workers
 from edge_export.workers.pool import Pool
 from edge_export.workers.process import WorkerError
+from edge_export.workers.resources import cpu_count
 
-__all__ = ["Pool", "WorkerError", "Workers"]
+__all__ = ["Pool", "WorkerError", "Workers", "cpu_count"]

@@ -8,13 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from edge_export.cache import log_folder
 from edge_export.errors import RequestError, one_line
+from edge_export.files.atomic import whole_folder
 from edge_export.workers.environments import ENVIRONMENTS, READY, environment_folder, interpreter
 
 _BESIDE = ".making-"
@@ -43,12 +43,8 @@ def set_up(name: str, told: Callable[[str], None]) -> Path:
             if python := interpreter(name):  # another process made it while this one waited
                 return python
             _remove_unfinished(folder)
-            beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}{_BESIDE}", dir=folder.parent))
-            try:
+            with whole_folder(folder, f"{folder.name}{_BESIDE}") as beside:
                 _fill(name, beside, told)
-                beside.rename(folder)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise RequestError(f"{folder} can't be made ({one_line(error)}): mend that or set EDGE_EXPORT_CACHE") from error
     return folder / "bin" / "python"
@@ -57,7 +53,7 @@ def set_up(name: str, told: Callable[[str], None]) -> Path:
 @contextmanager
 def _alone(parent: Path, told: Callable[[str], None]) -> Iterator[None]:
     """Wait until no other process sets up an environment in `parent`. The kernel frees the lock of one that ends."""
-    lock = os.open(parent / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    lock = os.open(parent / "lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -19,6 +19,7 @@ import edge_export
 from edge_export.files.owned import owned_folder
 from edge_export.workers import environments
 from edge_export.workers.process import Worker, WorkerError
+from edge_export.workers.resources import cpu_count, memory_share
 from edge_export.workers.task import Message, WorkerTask
 
 TASKS = "edge_export.workers.tasks:TASKS"
@@ -46,8 +47,8 @@ class Pool:
     Args:
         jobs: How many tasks run at once; each gets the machine's cores divided by it as threads.
         log_dir: The folder of the workers' scratch folders and logs; a temporary one when None.
-        memory_limit_bytes: The resident memory that kills a worker; its share of this machine's when None. A damaged
-            file may ask for any amount.
+        memory_limit_bytes: The memory that kills a worker, counted with all that it started; its share of this
+            machine's when None. A damaged file may ask for any amount.
         interpreters: The Python to run a kind with, where it is not this one. A kind that is called as an isolated
             environment runs there by itself.
         tasks: The table of tasks, "module:NAME".
@@ -65,7 +66,7 @@ class Pool:
         if jobs < 1:
             raise ValueError(f"jobs must be at least 1, not {jobs}")
         self.jobs = jobs
-        self._memory_limit_bytes = _memory_share(jobs) if memory_limit_bytes is None else memory_limit_bytes
+        self._memory_limit_bytes = memory_share(jobs) if memory_limit_bytes is None else memory_limit_bytes
         self._interpreters = dict(interpreters or {})
         self._tasks = tasks
         if log_dir is not None:
@@ -213,7 +214,7 @@ def read_answer[Answer](task: WorkerTask[Any, Answer], data: Any) -> Answer:
 def _environment(jobs: int, package_folder: Path) -> dict[str, str]:
     """The environment of a worker: this package importable, its share of the cores, and the same hashes every time."""
     inherited = os.environ.get("PYTHONPATH")
-    threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    threads = str(max(1, cpu_count() // jobs))
     return {
         **os.environ,
         **dict.fromkeys(_THREAD_VARIABLES, threads),
@@ -222,8 +223,3 @@ def _environment(jobs: int, package_folder: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
     }
-
-
-def _memory_share(jobs: int) -> int:
-    """What each worker may hold: its share of this machine's memory, in bytes."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 0.9 / jobs)

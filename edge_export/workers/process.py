@@ -8,13 +8,13 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edge_export.errors import RequestError, one_line
+from edge_export.workers.resources import group_bytes
 
 _POLL_S = 0.1
 _TAIL_LINES = 20
@@ -80,7 +80,7 @@ class Worker:
 
         Raises:
             WorkerError: The task raised (the worker lives on), or the process crashed, hung for `timeout_s` seconds
-                or held more than `memory_limit_bytes` (it is dead then: `alive` is False).
+                or held more than `memory_limit_bytes`, with all that it started (it is dead then: `alive` is False).
         """
         line = json.dumps({"task": task, "request": request, "log": str(log)}) + "\n"
         assert self._process.stdin is not None
@@ -133,7 +133,7 @@ class Worker:
                 elif time.monotonic() > deadline:
                     self.kill()
                     raise WorkerError(f"did not finish within {timeout_s:g} s, killed", "timeout", _tail(log))
-                elif memory_limit_bytes is not None and _resident_bytes(self.pid) > memory_limit_bytes:
+                elif memory_limit_bytes is not None and group_bytes(self.pid) > memory_limit_bytes:
                     self.kill()
                     limit = f"{memory_limit_bytes / 2**20:.0f} MiB"
                     raise WorkerError(f"held more than {limit} of memory, killed", "memory", _tail(log))
@@ -162,17 +162,3 @@ def _tail(log: Path) -> str:
         return ""
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
     return "\n".join([line for line in lines if line.strip()][-_TAIL_LINES:])
-
-
-def _resident_bytes(pid: int) -> int:
-    """The memory that a process holds. Not its address space: torch maps far more than it uses."""
-    try:
-        if sys.platform == "linux":
-            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-            return pages * os.sysconf("SC_PAGE_SIZE")
-        kibibytes: Sequence[str] = subprocess.run(
-            ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
-        ).stdout.split()
-        return int(kibibytes[0]) * 1024 if kibibytes else 0
-    except (OSError, ValueError, IndexError):
-        return 0  # it has just ended; the answer pipe will say so

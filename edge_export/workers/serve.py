@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     idle_log = os.dup(1)
     while True:
         line = json.loads(tasks.get())
-        _redirect(os.open(line["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644))
+        _redirect(os.open(line["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666))
         answer = _answer(table, line["task"], line["request"])
         _redirect(os.dup(idle_log))
         answers.write(answer + "\n")

@@ -13,6 +13,8 @@ from safetensors.numpy import load_file, save_file
 STRANGERS = "tests.strangers"
 STAGES = ["extracted", "calibrated", "fold_batchnorm_into_previous", "merge_linear", "baked", "exported"]
 """Of the narrowest member; wider ones have nothing to merge."""
+UNMERGED = ["features.1.body.3", "features.2.body.6", "features.4.body.6"]
+"""Layers of the widest member that would take more products merged, or that a sum reads, too."""
 
 
 def run_of(result: dict, label: str, member: int = 0) -> dict:
@@ -29,7 +31,9 @@ def test_ios_family_of_digits(edge_export):
     for index, member in enumerate(result["members"]):
         assert all(stage["agreement"]["snr_db"] > 110 and not stage["reason"] for stage in member["stages"])
         assert [s["name"] for s in member["stages"]] == [s for s in STAGES if index == 0 or s != "merge_linear"]
-        assert member["refused"] == []
+        assert [(r["rule"], r["layer"]) for r in member["refused"]] == [
+            ("merge_linear", at) for at in UNMERGED[1 - index :]
+        ]
         assert member["metric"] >= 98
         assert run_of(result, "executorch-xnnpack-fp32", index)["verdict"] == "passed"
         for precision in ("fp32", "fp16"):

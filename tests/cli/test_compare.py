@@ -1,4 +1,4 @@
-"""`verify FILE --against`: one compiled file of each format, right and wrong."""
+"""`compare`: one compiled file of each format, right and wrong."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def arguments(member: str, folder: Path) -> list[str]:
 )
 def test_a_file_agrees_with_its_module(member, format_name, edge_export):
     path, _ = members.compiled(member, format_name)
-    done = edge_export("verify", path, *arguments(member, edge_export.folder), "--snr-db", "100", "--json")
+    done = edge_export("compare", path, *arguments(member, edge_export.folder), "--snr-db", "100", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(done.stdout)
     assert (result["verdict"], result["count"]) == ("passed", 3)
@@ -47,7 +47,7 @@ def test_a_file_of_another_network_fails_and_says_by_how_much(edge_export):
     content = bytearray(weights.read_bytes())
     content[64 * 40 : 64 * 60] = np.ones(320, np.float32).tobytes()
     weights.write_bytes(content)
-    done = edge_export("verify", path, *arguments("streamer", edge_export.folder))
+    done = edge_export("compare", path, *arguments("streamer", edge_export.folder))
     assert done.returncode == 1
     assert "failed" in done.stdout
     assert "dB is below 40 dB" in done.stdout
@@ -70,6 +70,6 @@ def test_modules_that_do_not_fit_are_refused(kind, tmp_path):
 
 
 def test_a_file_needs_something_to_compare_it_with(edge_export):
-    done = edge_export("verify", "any.mlpackage")
+    done = edge_export("compare", "any.mlpackage")
     assert done.returncode == 2
-    assert "say --against module:factory" in done.stderr
+    assert "the following arguments are required: --against, --inputs" in done.stderr

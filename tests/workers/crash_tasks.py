@@ -10,9 +10,14 @@ import sys
 import time
 from typing import Any
 
+import psutil
+
 TABLE = {
     name: f"crash_tasks:{name}"
-    for name in ("echo", "facts", "segfault", "leave", "sleep", "fail", "bad_exit", "hoard", "noise", "spawn", "unjson")
+    for name in (
+        *("echo", "facts", "segfault", "leave", "sleep", "fail", "bad_exit", "noise", "spawn", "unjson"),
+        *("hoard", "hoard_in_children", "share_with_children"),
+    )
 }
 
 
@@ -62,6 +67,29 @@ def hoard(args: dict[str, Any]) -> dict[str, Any]:
         hoarded.append(b"x" * (16 << 20))
         time.sleep(0.02)
     return {"bytes": sum(map(len, hoarded))}
+
+
+def hoard_in_children(args: dict[str, Any]) -> dict[str, Any]:
+    program = "import time; kept = b'x' * (128 << 20); time.sleep(20)"
+    children = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(3)]
+    return {"statuses": [child.wait() for child in children]}
+
+
+def share_with_children(args: dict[str, Any]) -> dict[str, Any]:
+    shared = b"x" * args["bytes"]
+    children = []
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+        children.append(child)
+    time.sleep(2)
+    resident = len(shared) + sum(psutil.Process(child).memory_info().rss for child in children)
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return {"resident": resident}
 
 
 def noise(args: dict[str, Any]) -> dict[str, Any]:

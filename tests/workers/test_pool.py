@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from edge_export.workers import Pool, WorkerError
+from edge_export.workers import Pool, WorkerError, cpu_count
 
 TABLE = "crash_tasks:TABLE"
 Submit = Callable[..., "Future[dict[str, Any]]"]
@@ -118,6 +118,21 @@ def test_the_memory_limit_kills(tmp_path: Path) -> None:
         assert pool.submit("echo", {}, kind="a", timeout_s=30, log=tmp_path / "log").result()
 
 
+def test_the_memory_limit_counts_what_a_worker_started(tmp_path: Path) -> None:
+    with Pool(1, log_dir=tmp_path, tasks=TABLE, memory_limit_bytes=300 << 20) as pool:
+        future = pool.submit("hoard_in_children", {}, kind="a", timeout_s=60, log=tmp_path / "log")
+        with pytest.raises(WorkerError, match="more than 300 MiB") as raised:
+            future.result()
+        assert raised.value.reason == "memory"
+
+
+def test_memory_that_processes_share_counts_once(tmp_path: Path) -> None:
+    """Four processes with the same 128 MiB: 512 MiB by their resident sizes, and less than 300 MiB in fact."""
+    with Pool(1, log_dir=tmp_path, tasks=TABLE, memory_limit_bytes=300 << 20) as pool:
+        done = pool.submit("share_with_children", {"bytes": 128 << 20}, kind="a", timeout_s=60, log=tmp_path / "log")
+        assert done.result()["resident"] > 500 << 20
+
+
 def test_noise_of_every_level_lands_in_the_tasks_own_log(
     submit: Submit, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,7 +148,7 @@ def test_noise_of_every_level_lands_in_the_tasks_own_log(
 
 def test_a_worker_has_its_share_of_threads_fixed_hashes_and_no_stdin(submit: Submit, tmp_path: Path) -> None:
     facts = submit("facts").result()
-    assert facts["threads"] == str(max(1, (os.cpu_count() or 1) // 2))
+    assert facts["threads"] == str(max(1, cpu_count() // 2))
     assert facts["hash_seed"] == "0"
     assert facts["stdin"] == ""
     assert Path(facts["cwd"]).is_relative_to(tmp_path)

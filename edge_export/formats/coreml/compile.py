@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
+from edge_export.formats.coreml.average_pooling import decompositions
 from edge_export.formats.coreml.compact import compact
 from edge_export.formats.coreml.normalize import normalize
 from edge_export.formats.coreml.weights import candidates, most_bytes, stayed_float
@@ -52,7 +53,9 @@ def compile(
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     reject_options(options, {"backend": ("mlprogram",), "scheme": schemes or (scheme,)})
     own_io = _allowed_names(io)
-    exported = _own_boundary(load_program(program, io).run_decompositions({}), [spec.name for spec in own_io.inputs])
+    exported = _own_boundary(
+        load_program(program, io).run_decompositions(decompositions()), [spec.name for spec in own_io.inputs]
+    )
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
     with set_aside():
         model = _convert(exported, own_io, "FLOAT32" if precision == "fp32" else "FLOAT16")

@@ -45,7 +45,10 @@ def _rename_items(package: Path) -> None:
 
 
 def _digest(item: Path) -> str:
-    """SHA-256 of a file, or of the names and contents in a folder."""
+    """SHA-256 of a file, or of the names and contents in a folder.
+
+    Not `files.hashing.sha256_of`, so that the packages of older bundles are still made bit by bit.
+    """
     digest = hashlib.sha256()
     for file in sorted(item.rglob("*")) if item.is_dir() else [item]:
         if file.is_file():

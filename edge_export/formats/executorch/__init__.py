@@ -10,6 +10,7 @@ FORMAT = Format(
     backends=("xnnpack",),
     precisions={"fp32": (), "fp16": (), "int8": ("static_per_tensor", "static", "dynamic", "weight_only")},
     runtimes=(Runtime("edge_export.formats.executorch.runtime", "ExecuTorch"),),
+    imports=("executorch", "flatbuffers", "torchao"),
     packages=("executorch==1.4.1", "torch==2.13.0"),
     extra="executorch",
 )

@@ -18,6 +18,7 @@ FORMAT = Format(
         Runtime("edge_export.formats.tflite.litert", "LiteRT"),
         Runtime("edge_export.formats.tflite.tensorflow", "TensorFlow", environment=ENVIRONMENT),
     ),
+    imports=("ai_edge_litert", "ai_edge_quantizer", "flatbuffers", "onnx", "onnx2tf", "onnxruntime", "onnxscript"),
     packages=("onnx2tf==2.6.9", "onnx==1.20.1", "onnxscript==0.6.2", "ai-edge-litert==2.1.2"),
     extra="tflite",
     submit="edge_export.formats.tflite.routes:compile_by_routes",

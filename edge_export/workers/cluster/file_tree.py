@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from edge_export.files.hashing import tree_sha256
+from edge_export.files.paths import checked_relative
 
 FileTree = dict[str, bytes]
 """The contents of a folder's files by their relative paths; of a single file, by the empty path."""
@@ -43,7 +46,8 @@ def unpack(tree: FileTree, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(tree[""])
         return
-    _require_inside(tree)
+    for name in tree:
+        checked_relative(name)
     path.mkdir(parents=True, exist_ok=True)
     for name, content in tree.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -52,22 +56,12 @@ def unpack(tree: FileTree, path: Path) -> None:
 
 def remove(names: Iterable[str], path: Path) -> None:
     """Remove the files `names` from the folder at `path`; ValueError as for `unpack`."""
-    _require_inside(names := list(names))
+    for name in (names := list(names)):
+        checked_relative(name)
     for name in names:
         (path / name).unlink(missing_ok=True)
 
 
 def digest_of(tree: FileTree) -> str:
     """SHA-256 of all that `unpack` would write."""
-    digest = hashlib.sha256()
-    for name, content in sorted(tree.items()):
-        digest.update(f"{name}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
-
-
-def _require_inside(names: Iterable[str]) -> None:
-    for name in names:
-        parts = PurePosixPath(name).parts
-        if not parts or parts[0] == "/" or ".." in parts:
-            raise ValueError(f"{name!r} is no file of a folder")
+    return tree_sha256({name: hashlib.sha256(content).hexdigest() for name, content in tree.items()})

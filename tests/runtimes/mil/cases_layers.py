@@ -246,8 +246,11 @@ CASES = [
          pad_type="custom", pad=[1, 1, 1, 1]),
     pool("avg_pool", (1, 2, 8, 7), lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False), kernel_sizes=[3, 3],
          strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1], exclude_padding_from_average=True),
-    pool("avg_pool", (1, 2, 8, 7), lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True), kernel_sizes=[3, 3],
+    # Unlike PyTorch, Core ML counts what hangs over the end.
+    pool("avg_pool", (1, 2, 8, 7), lambda x: F.avg_pool2d(F.pad(x, (1, 1, 1, 2)), 3, 2), kernel_sizes=[3, 3],
          strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1], ceil_mode=True),
+    pool("avg_pool", (1, 2, 7), lambda x: F.avg_pool1d(F.pad(x, (0, 1)), 2, 3), kernel_sizes=[2], strides=[3],
+         pad_type="valid", ceil_mode=True),
     pool("avg_pool", (1, 2, 8, 7), lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
          kernel_sizes=[3, 3], strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1], ceil_mode=True,
          exclude_padding_from_average=True),

@@ -1,0 +1,100 @@
+"""Average pooling that counts the elements in each window, by average pooling that divides by the whole kernel.
+
+    avg_pool(x, ceil_mode or divisor_override)  →  avg_pool(pad(x)) · (elements of the kernel / elements counted)
+
+Core ML divides a window that hangs over the border by the whole kernel, PyTorch by what of it is inside. coremltools
+passes `ceil_mode` on all the same, and refuses `divisor_override`. Written so, there is one way to read it. The factors
+are constants, one for each place along an axis.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def decompositions() -> dict[Any, Callable[..., Any]]:
+    """What `ExportedProgram.run_decompositions` replaces; average pooling with neither option stays."""
+    import torch
+
+    aten = torch.ops.aten
+    operators = {1: aten.avg_pool1d.default, 2: aten.avg_pool2d.default, 3: aten.avg_pool3d.default}
+    return {operator: _decomposition(operator, axes) for axes, operator in operators.items()}
+
+
+def _decomposition(operator: Any, axes: int) -> Callable[..., Any]:
+    def pool(
+        x: Tensor,
+        kernel_size: Sequence[int],
+        stride: Sequence[int] = (),
+        padding: Sequence[int] = (0,),
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Any:
+        """PyTorch's own arguments; a list of one value holds for every axis."""
+        if not ceil_mode and divisor_override is None:
+            return NotImplemented
+        from torch.nn.functional import pad
+
+        kernel, strides, pads = (
+            list(values) * (axes if len(values) == 1 else 1) for values in (kernel_size, stride or kernel_size, padding)
+        )
+        along = [_Axis(*each, ceil_mode) for each in zip(x.shape[-axes:], kernel, strides, pads, strict=True)]
+        margins = [margin for axis in reversed(along) for margin in (axis.padding, axis.missing)]
+        y = operator(pad(x, margins) if any(margins) else x, kernel, strides)
+        if divisor_override is not None:
+            return y * (math.prod(kernel) / divisor_override)
+        for place, axis in enumerate(along):
+            factors = [axis.kernel / axis.counted(window, count_include_pad) for window in range(axis.windows)]
+            if any(factor != 1 for factor in factors):
+                y = y * _constant(factors, axes - 1 - place, y)
+        return y
+
+    return pool
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """How PyTorch lays its windows along one axis of `size` elements."""
+
+    size: int
+    kernel: int
+    stride: int
+    padding: int
+    ceil_mode: bool
+
+    @property
+    def windows(self) -> int:
+        """How many there are: with `ceil_mode` a last one may hang over the end, but not begin behind it."""
+        beyond = self.size + 2 * self.padding - self.kernel
+        count = (-(-beyond // self.stride) if self.ceil_mode else beyond // self.stride) + 1
+        begins_behind = self.ceil_mode and (count - 1) * self.stride >= self.size + self.padding
+        return count - 1 if begins_behind else count
+
+    @property
+    def missing(self) -> int:
+        """How many elements the last window needs behind the input."""
+        return max(0, (self.windows - 1) * self.stride + self.kernel - self.padding - self.size)
+
+    def counted(self, window: int, with_padding: bool) -> int:
+        """How many elements of a window count."""
+        margin = self.padding if with_padding else 0
+        start = window * self.stride - self.padding
+        return min(start + self.kernel, self.size + margin) - max(start, -margin)
+
+
+def _constant(values: list[float], axes_behind: int, like: Tensor) -> Tensor:
+    """`values` along an axis with `axes_behind` more behind it, built of operators: a decomposition holds no data."""
+    import torch
+
+    runs = [(value, len(list(run))) for value, run in itertools.groupby(values)]
+    ones = [1] * axes_behind
+    parts = [torch.full([count, *ones], value, dtype=like.dtype, device=like.device) for value, count in runs]
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
