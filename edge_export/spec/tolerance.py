@@ -1,4 +1,4 @@
-"""How much an artifact may differ from its mother."""
+"""The tolerance of an artifact: how much it may differ from its mother."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ class Tolerance(BaseModel):
     """The limits of one format at one precision.
 
     Attributes:
-        snr_db: Least signal-to-noise ratio, in dB.
-        max_abs_of_peak: Largest absolute error, as a share of the reference's largest absolute value, since logits
-            and samples have no common scale.
-        metric_drop: Largest loss of the task metric, in the metric's unit, by the metric's name.
-        extremes_of_peak: Largest absolute error on inputs that no recording holds, as a share of the outputs' peak on
-            the goldens.
+        snr_db: The lowest signal-to-noise ratio, in dB.
+        max_abs_of_peak: The largest absolute error, as a share of the reference's largest absolute value. It is
+            relative because logits and samples have no common scale.
+        metric_drop: The largest loss of the task metric, in the metric's unit, by the metric's name.
+        extremes_of_peak: The largest absolute error on extreme inputs, as a share of the outputs' peak on the goldens.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,7 +30,7 @@ class Tolerance(BaseModel):
 
 
 def why_not(agreement: Agreement, tolerance: Tolerance) -> str | None:
-    """What exceeds `tolerance`, with the measured value and the limit; None when nothing does."""
+    """Returns what exceeds `tolerance`, with the measured value and the limit; None: nothing does."""
     if agreement.max_abs is None:
         return "the result holds NaN or infinite values"
     if not agreement.snr_db >= tolerance.snr_db:
@@ -43,7 +42,7 @@ def why_not(agreement: Agreement, tolerance: Tolerance) -> str | None:
 
 
 def why_metric_not(name: str, mother: float, artifact: float, unit: str, tolerance: Tolerance) -> str | None:
-    """How much more of the task metric `name` was lost than `tolerance` allows; None when it holds."""
+    """Returns why the loss of the task metric `name` exceeds `tolerance`; None: it does not."""
     allowed = tolerance.metric_drop.get(name, 0.0)
     if not mother - artifact <= allowed + 1e-9:
         limit = (
@@ -54,7 +53,7 @@ def why_metric_not(name: str, mother: float, artifact: float, unit: str, toleran
 
 
 def why_extremes_not(extremes: Iterable[Extreme], tolerance: Tolerance) -> str | None:
-    """The first kind of extreme input whose result diverges by more than `tolerance` allows; None when none does."""
+    """Returns the first kind of extreme input whose error exceeds `tolerance`; None: there is none."""
     for extreme in extremes:
         if extreme.error_of_peak is None:
             return f"on {extreme.name}, the result holds NaN or infinite values"

@@ -1,4 +1,4 @@
-"""What a module of this package can reach: by imports, inside functions too, and by the names in literal tables."""
+"""Finds the modules that a module of this package can import: by imports, also in functions, and by literal tables."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _NAMED = re.compile(rf"({PACKAGE}(?:\.\w+)+)(?::\w+)?")
 
 @functools.cache
 def graph() -> grimp.ImportGraph:
-    """The imports of this package; those for type checkers alone left out."""
+    """Returns the imports of this package, without those for type checkers only."""
     return grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)
 
 
 @functools.cache
 def reached(roots: frozenset[str], left_out: frozenset[str] = frozenset()) -> frozenset[str]:
-    """Every module of this package that `roots` can import, themselves included; not by way of those `left_out`."""
+    """Returns every module of this package that `roots` can import, with `roots`, but not through `left_out`."""
     found: set[str] = set()
     waiting = list(roots)
     while waiting:
@@ -38,14 +38,14 @@ def reached(roots: frozenset[str], left_out: frozenset[str] = frozenset()) -> fr
 
 @functools.cache
 def named_in(module: str) -> frozenset[str]:
-    """The modules that strings of `module` name, such as "edge_export.formats.coreml.compile"."""
+    """Returns the modules that strings of `module` name, such as "edge_export.formats.coreml.compile"."""
     strings = (node.value for node in ast.walk(tree(module)) if isinstance(node, ast.Constant))
     names = {match[1] for text in strings if isinstance(text, str) and (match := _NAMED.fullmatch(text))}
     return frozenset(names & graph().modules)
 
 
 def foreign_imports(modules: Iterable[str]) -> dict[str, set[str]]:
-    """The packages of others that `modules` import, by the names at the top level, with the modules that do."""
+    """Returns the top-level names of other packages that `modules` import, with the modules that import them."""
     found: dict[str, set[str]] = {}
     for module in modules:
         for node in ast.walk(tree(module)):
@@ -58,7 +58,7 @@ def foreign_imports(modules: Iterable[str]) -> dict[str, set[str]]:
 
 @functools.cache
 def distributions_of(package: str) -> frozenset[str]:
-    """The distributions that install `package`, by their names in pip's own spelling; empty when none does."""
+    """Returns the distributions that install `package`, in pip's normalized spelling; empty: there is none."""
     owners = _owners().get(package, [])
     return frozenset(re.sub(r"[-_.]+", "-", name).lower() for name in owners)
 
