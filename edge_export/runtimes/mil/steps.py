@@ -42,13 +42,13 @@ class Step:
         label: The operator and its first result, for messages.
         run: Computes the results from the slots.
         results: The results of the operator.
-        forget: The slots that no later step reads. They are cleared after the step.
+        release: The slots that no later step reads. They are cleared after the step.
     """
 
     label: str
     run: Callable[[Slots], Any]
     results: tuple[Result, ...]
-    forget: tuple[int, ...] = ()
+    release: tuple[int, ...] = ()
 
 
 def execute(steps: Iterable[Step], slots: Slots) -> None:
@@ -59,7 +59,7 @@ def execute(steps: Iterable[Step], slots: Slots) -> None:
             _store(step.results, value if type(value) is tuple else (value,), slots)
         except Exception as error:
             raise ValueError(f"{step.label}: {error or type(error).__name__}") from error
-        for slot in step.forget:
+        for slot in step.release:
             slots[slot] = None
 
 
