@@ -85,7 +85,7 @@ def _bisect_bundle(args: argparse.Namespace) -> int:
     with (
         scratch_folder() as work,
         Pool(os.cpu_count() or 1) as pool,
-        shown_progress(labels) as progress,
+        shown_progress(labels, "bisecting") as progress,
     ):
         for member, artifacts in chosen:
             name, workdir, log = member.name, work / member.name, logs / f"{member.name}.log"
