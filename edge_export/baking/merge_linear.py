@@ -1,10 +1,10 @@
-"""Linear ∘ Linear → Linear, 1 × 1 Conv ∘ 1 × 1 Conv → Conv, where one layer takes no more products than the two.
+"""Linear ∘ Linear → Linear, 1 × 1 Conv ∘ 1 × 1 Conv → Conv, if one layer needs no more products than the two.
 
 y  = W₂ (W₁ x + b₁) + b₂
 W' = W₂ W₁,  b' = W₂ b₁ + b₂
 
-A bottleneck is such a pair when it has no activation, as between two inverted residuals. It pays while it is narrower
-than what it connects, which in the narrowest members of a slimmable network it is not.
+A bottleneck without an activation is such a pair, as between two inverted residuals. Two layers are cheaper while the
+bottleneck is narrower than its inputs and outputs. In the narrowest members of a slimmable network it is not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def apply(graph_module: fx.GraphModule) -> list[Outcome]:
-    """Merge every such layer into the one that alone reads it."""
+    """Merges every such layer into its only user."""
     outcomes: list[Outcome] = []
     for node in list(graph_module.graph.nodes):
         after = _next_matrix(graph_module, node)
@@ -66,7 +66,7 @@ def _why_not(graph_module: fx.GraphModule, node: fx.Node, after: fx.Node) -> str
 
 
 def _is_matrix(layer: Any) -> bool:
-    """Whether `layer` multiplies the features at each place with the same matrix."""
+    """Returns whether `layer` multiplies the features at each position by the same matrix."""
     if not isinstance(layer, _CONVOLUTIONS):
         return isinstance(layer, nn.Linear)
     return set(layer.kernel_size) == {1} and layer.groups == 1 and (layer.padding == "valid" or not any(layer.padding))
@@ -77,7 +77,7 @@ def _stride(layer: Any) -> int:
 
 
 def _merge(first: Any, second: Any) -> None:
-    """Make `second` compute what it does behind `first`."""
+    """Changes `second` to compute `second` ∘ `first`."""
     inner, outer = first.weight.flatten(1), second.weight.flatten(1)
     ones = second.weight.shape[2:]
     bias = second.bias

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_export.data.labelled_images import LabelledImages, read_class_folders, stratified_split
+from edge_export.data.labeled_images import LabeledImages, read_class_folders, stratified_split
 from edge_export.mothers.protocol import Recordings
 
 RESOLUTION = 32
@@ -13,7 +13,7 @@ HELD_OUT = 0.25
 SPLIT_SEED = 0
 
 
-def open_digits(where: str = "builtin") -> LabelledImages:
+def open_digits(where: str = "builtin") -> LabeledImages:
     """The digits' training and held-out images, `(count, 1, 32, 32)` in 0..1, ink bright on a dark ground.
 
     Args:

@@ -1,4 +1,4 @@
-"""BatchNorm after a convolution or linear layer goes into it, or says why not."""
+"""A BatchNorm after a convolution or linear layer is folded into it, or the rule records its reason."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_member_is_left_as_it_was(baking, randomized):
 
 
 class Branching(nn.Module):
-    """The convolution's own output is read twice."""
+    """The output of the convolution has two users."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Mothers by name and by factory."""
+"""Mothers open by name and by factory."""
 
 from __future__ import annotations
 

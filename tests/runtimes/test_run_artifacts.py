@@ -1,4 +1,4 @@
-"""Real artifacts in real runtimes, in a worker: their numbers, their checks, their broken files."""
+"""Real artifacts run in real runtimes in a worker: correct numbers, wrong samples, broken files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole recordings, call by call: lengths, flushing, state of its own for each."""
+"""Whole recordings run call by call: their lengths, the flush at the end, and a separate state for each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IO = IOSpec(
 
 
 def delays(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Both stems are the input of three samples ago, once and times two."""
+    """Returns two stems: the input three samples ago, and twice that."""
     late = np.concatenate([inputs["state"].reshape(1, 2, DELAY), inputs["audio"]], axis=-1)
     out = late[..., :4]
     return {"stems": np.stack([out, 2 * out], axis=1), "next_state": late[..., 4:].reshape(1, 6)}

@@ -1,4 +1,4 @@
-"""TensorFlow's interpreter in its own environment: files of the direct way give the network's numbers there, too."""
+"""TensorFlow's interpreter in its own environment: files of the direct route reproduce the network's numbers."""
 
 from __future__ import annotations
 

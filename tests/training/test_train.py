@@ -1,4 +1,4 @@
-"""Training ends with the same bytes for the same seed, killed or not."""
+"""Training ends with the same bytes for the same seed, also after an interruption."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_seed_decides_the_bytes(tmp_path: Path) -> None:
 
 
 def tiny_setup(rate: float = 0.1, poison: int | None = None) -> Setup:
-    """One linear layer that learns a constant; `poison` makes that batch's loss infinite."""
+    """Returns one linear layer that learns a constant. The loss of batch `poison` is infinite."""
     torch.manual_seed(0)
     network = torch.nn.Linear(2, 1)
     seen: list[int] = []

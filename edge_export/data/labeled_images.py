@@ -23,7 +23,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 
 
 @dataclass(frozen=True)
-class LabelledImages:
+class LabeledImages:
     """Images `(count, channels, height, width)`, values in 0..1, and their class indices `(count,)`.
 
     The two parts have no image in common: `train_…` trains and calibrates, `held_out_…` measures.
@@ -45,7 +45,7 @@ class LabelledImages:
         )
 
 
-def stratified_split(images: Tensor, targets: Tensor, *, held_out: float, seed: int) -> LabelledImages:
+def stratified_split(images: Tensor, targets: Tensor, *, held_out: float, seed: int) -> LabeledImages:
     """`held_out` of each class apart, the rest for training, both shuffled; the same split for the same seed."""
     rng = np.random.default_rng(seed)
     train: list[int] = []
@@ -56,7 +56,7 @@ def stratified_split(images: Tensor, targets: Tensor, *, held_out: float, seed: 
         held += indices[:count].tolist()
         train += indices[count:].tolist()
     train_index, held_index = torch.from_numpy(rng.permutation(train)), torch.from_numpy(rng.permutation(held))
-    return LabelledImages(images[train_index], targets[train_index], images[held_index], targets[held_index])
+    return LabeledImages(images[train_index], targets[train_index], images[held_index], targets[held_index])
 
 
 def read_class_folders(folder: Path, labels: Sequence[str], resolution: int) -> tuple[Tensor, Tensor]:
