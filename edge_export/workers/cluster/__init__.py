@@ -1,1 +1,1 @@
-"""."""
+"""Worker processes on other machines, which a Dask cluster lends."""
