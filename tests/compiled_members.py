@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.spec.io_json import io_from_json, io_to_json
+from edge_export.formats.compile_task import COMPILE, CompileAnswer, CompileRequest
+from edge_export.spec.tensors import IOSpec, TensorSpec
 from edge_export.workers import Pool
+from edge_export.workers.task import Message, WorkerTask
 
 
 class Classifier(nn.Module):
@@ -144,24 +145,38 @@ def program(member: str) -> Path:
     return path
 
 
-def ask(task: str, args: dict[str, Any], kind: str, timeout_s: float = 300) -> dict[str, Any]:
+def ask[Request: Message, Answer](
+    task: WorkerTask[Request, Answer], request: Request, kind: str, timeout_s: float = 300
+) -> Answer:
     """Run a real task in a real worker."""
-    return pool().submit(task, args, kind=kind, timeout_s=timeout_s, log=folder() / f"{task}-{kind}.log").result()
+    log = folder() / f"{task.name}-{kind}.log"
+    return pool().submit(task, request, kind=kind, timeout_s=timeout_s, log=log).result()
 
 
-def compile_now(
-    member: str, format_name: str, workdir: Path, precision: str = "fp32", **options: str
-) -> dict[str, Any]:
+def compile_request(
+    member: str,
+    format_name: str,
+    workdir: Path,
+    precision: str = "fp32",
+    calibration: Path | None = None,
+    **options: Any,
+) -> CompileRequest:
+    """What asks for a member in a format; its workdir is made."""
     workdir.mkdir(parents=True, exist_ok=True)
-    args = {
-        "format": format_name,
-        "precision": precision,
-        "program": str(program(member)),
-        "io": io_to_json(MEMBERS[member][1]),
-        "workdir": str(workdir),
-        "options": options,
-    }
-    return ask("compile", args, format_name)
+    return CompileRequest(
+        format=format_name,
+        precision=precision,
+        options=options,
+        program=program(member),
+        io=MEMBERS[member][1],
+        calibration=calibration,
+        workdir=workdir,
+    )
+
+
+def compile_now(member: str, format_name: str, workdir: Path, precision: str = "fp32", **options: Any) -> CompileAnswer:
+    """Compile a member; the artifact is workdir / answer.file."""
+    return ask(COMPILE, compile_request(member, format_name, workdir, precision, **options), format_name)
 
 
 @cache
@@ -169,8 +184,8 @@ def compiled(member: str, format_name: str, precision: str = "fp32", layout: str
     """An artifact and its own io; do not change the file."""
     options = {"input_layout": layout} if layout else {}
     workdir = folder() / f"{member}-{format_name}-{precision}-{layout}"
-    result = compile_now(member, format_name, workdir, precision, **options)
-    return Path(result["path"]), io_from_json(result["io"])
+    answer = compile_now(member, format_name, workdir, precision, **options)
+    return workdir / answer.file, answer.io
 
 
 def samples(member: str, count: int) -> dict[str, np.ndarray]:
