@@ -47,7 +47,7 @@ def _run(program: Program, results: Mapping[str, tuple[str, ...]], inputs: Mappi
     values: dict[str, Array] = {}
     with np.errstate(all="ignore"):
         for step in program.steps:
-            execute([replace(step, forget=())], slots)
+            execute([replace(step, release=())], slots)
             names = results[step.label.partition(" ")[2]]
             values |= {name: slots[result.slot] for name, result in zip(names, step.results, strict=True)}
     return values

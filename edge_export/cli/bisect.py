@@ -109,7 +109,7 @@ def _bundle(args: argparse.Namespace) -> dict[str, list[Bisection]]:
     chosen = choose(bundle, args.member, args.artifact)
     logs = log_folder(f"bisect-{bundle.root.absolute().name}")
     labels = list(dict.fromkeys(artifact.label for _, artifacts in chosen for artifact in artifacts))
-    with shown_progress(labels) as progress:
+    with shown_progress(labels, "bisecting") as progress:
         return bisect_bundle(bundle, mother, chosen, cpu_count(), logs, progress)
 
 

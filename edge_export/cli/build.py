@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
     started = time.monotonic()
     request = _request(args)
-    with shown_progress([plan.label for plan in request.target.artifacts]) as progress:
+    with shown_progress([plan.label for plan in request.target.artifacts], "building") as progress:
         built = build(request, progress)
     seconds = time.monotonic() - started
     bad = _bad_statuses(args.strict)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.console import Console
+    from rich.table import Table
 
 NEVER = 0
 MIN_GAP, GAP = 1, 2
@@ -59,7 +60,7 @@ def print_fitted(console: Console, table: FittedTable) -> None:
     if kept is None:
         _print_lines(console, table)
         return
-    _print_columns(console, _only(table, kept))
+    console.print(grid(_only(table, kept), console.width))
     left_out = [column.header for index, column in enumerate(table.columns) if index not in kept]
     if left_out:
         told = f"not shown in {console.width} columns: {', '.join(left_out)} (--json has them)"
@@ -123,28 +124,29 @@ def _only(table: FittedTable, kept: Sequence[int]) -> FittedTable:
     return FittedTable(table.title, tuple(table.columns[i] for i in kept), sections)
 
 
-def _print_columns(console: Console, table: FittedTable) -> None:
+def grid(table: FittedTable, width: int) -> Table:
+    """All columns of a table that fits into `width`, side by side."""
     from rich import box
     from rich.table import Table
 
     widths, wanted = minimal_widths(table), _natural_widths(table)
-    gap = GAP if sum(widths) + GAP * (len(widths) - 1) <= console.width else MIN_GAP
-    spare = console.width - sum(widths) - gap * (len(widths) - 1)
-    grid = Table(box=box.HORIZONTALS, show_edge=False, padding=(0, gap - 1, 0, 0), pad_edge=False)
-    for column, width, want in zip(table.columns, widths, wanted, strict=True):
-        more = min(spare, want - width)
+    gap = GAP if sum(widths) + GAP * (len(widths) - 1) <= width else MIN_GAP
+    spare = width - sum(widths) - gap * (len(widths) - 1)
+    shown = Table(box=box.HORIZONTALS, show_edge=False, padding=(0, gap - 1, 0, 0), pad_edge=False)
+    for column, least, want in zip(table.columns, widths, wanted, strict=True):
+        more = min(spare, want - least)
         spare -= more
-        grid.add_column(
+        shown.add_column(
             column.header,
             justify="right" if column.right else "left",
-            width=width + more,
+            width=least + more,
             no_wrap=not column.wraps,
             overflow="fold",
         )
     for rows in table.sections:
         for index, row in enumerate(rows, 1):
-            grid.add_row(*row, end_section=index == len(rows))
-    console.print(grid)
+            shown.add_row(*row, end_section=index == len(rows))
+    return shown
 
 
 def _print_lines(console: Console, table: FittedTable) -> None:

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         raise RequestError(f"{' and '.join(unused)} would do nothing: {note}")
     members = bundle.manifest.members
     labels = list(dict.fromkeys(artifact.label for member in members for artifact in member.artifacts))
-    with shown_progress(labels) as progress:
+    with shown_progress(labels, "verifying") as progress:
         logs = log_folder(f"verify-{bundle.root.absolute().name}")
         numerics = prove_bundle(bundle, mother, cpu_count(), logs, progress)
     bad = {"failed", "error", "unverified"} if args.strict else {"failed", "error"}

@@ -37,6 +37,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--answers", required=True, help="the file descriptor that answers go to; - standard output")
     parser.add_argument("--parent", type=int, help="the process id without which this one must not live")
     arguments = parser.parse_args(argv)
+    if os.getpgrp() != os.getpid():
+        os.setsid()  # a group of its own: what it kills at the end is what it has started, and nothing else
     if arguments.parent is not None:
         _die_with(arguments.parent)
     module, _, name = arguments.tasks.partition(":")
@@ -91,9 +93,7 @@ def _tasks_from_stdin() -> queue.SimpleQueue[str]:
 def _read(stdin: IO[str], lines: queue.SimpleQueue[str]) -> None:
     for line in stdin:
         lines.put(line)
-    if os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os._exit(0)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _redirect(descriptor: int) -> None:

@@ -37,9 +37,9 @@ StayingPath = Annotated[Path, _Absolute, Travel.STAY]
 
 
 class Message(BaseModel):
-    """A request or an answer: frozen, and nothing unknown is let in."""
+    """A request or an answer: frozen, nothing unknown is let in, and infinity and NaN stay what they are in JSON."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from edge_export.errors import RequestError
 from edge_export.spec.tolerance import Tolerance
-from edge_export.verify.compare import verify_alone
+from edge_export.verify.compare import compare_file
 
 TOLERANCE = Tolerance(snr_db=40, max_abs_of_peak=1)
 MODULES = "tests.alone_modules"
@@ -66,7 +66,7 @@ def test_modules_that_do_not_fit_are_refused(kind, tmp_path):
     against, message = REFUSED[kind]
     save_file(members.samples("streamer", 1), tmp_path / "x.safetensors")
     with pytest.raises(RequestError, match=message):
-        verify_alone(tmp_path / "any.pte", against, tmp_path / "x.safetensors", TOLERANCE, tmp_path / "log")
+        compare_file(tmp_path / "any.pte", against, tmp_path / "x.safetensors", TOLERANCE, tmp_path / "log")
 
 
 def test_a_file_needs_something_to_compare_it_with(edge_export):

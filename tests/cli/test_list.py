@@ -11,14 +11,13 @@ from edge_export.cli import listing
 from edge_export.formats import FORMATS
 from edge_export.mothers.catalog import CATALOG
 from edge_export.pipeline.target import target_names
-from edge_export.runtimes import RUNTIMES
 
 NAMES = {
     "mothers": list(CATALOG),
     "targets": target_names(),
     "formats": list(FORMATS),
     "precisions": ["fp32", "fp16", "int8"],
-    "runtimes": [runtime.name for known in RUNTIMES.values() for runtime in known],
+    "runtimes": [runtime.name for known in FORMATS.values() for runtime in known.runtimes],
 }
 
 

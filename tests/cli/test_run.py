@@ -13,7 +13,7 @@ import pytest
 import soundfile as sf
 
 from edge_export.data.excerpts import SAMPLE_RATE, open_excerpts
-from edge_export.spec.agreement import si_sdr
+from edge_export.tasks.separation import si_sdr
 
 TARGET = """
 name = "board"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from os.path import normpath
+from pathlib import Path, PurePath
 from typing import Any
 
 from edge_export.cache.keys import installed
@@ -152,7 +153,8 @@ def deliver(parcel: Parcel, outcome: Outcome, log: Path) -> Any:
 
 
 def _remote_path(each: PathField, digest: str) -> RemotePath:
-    return RemotePath(location=each.location, travel=each.travel, file_name=each.path.name, digest=digest)
+    file_name = PurePath(normpath(each.path)).name  # of `goldens/..` as well
+    return RemotePath(location=each.location, travel=each.travel, file_name=file_name, digest=digest)
 
 
 def _with(data: dict[str, Any], location: tuple[str, ...], value: str) -> dict[str, Any]:
