@@ -21,10 +21,10 @@ def cache_folder() -> Path:
 
 
 def log_folder(name: str) -> Path:
-    """A folder for the logs of `name`, made if need be.
+    """Returns the folder for the logs of `name` and creates it if it does not exist.
 
     Raises:
-        RequestError: The cache folder can't be written.
+        RequestError: The cache folder cannot be written.
     """
     folder = cache_folder() / "logs" / name
     try:

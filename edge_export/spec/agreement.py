@@ -43,12 +43,12 @@ def agreement(reference: Array, result: Array, *, scores: bool = False) -> Agree
     """
     if reference.shape != result.shape:
         raise ValueError(f"the result has shape {result.shape}, but the reference has {reference.shape}")
-    expected, got = reference.astype(np.float64), result.astype(np.float64)
+    expected, actual = reference.astype(np.float64), result.astype(np.float64)
     peak = float(np.abs(expected).max(initial=0.0))
-    if not (np.isfinite(expected).all() and np.isfinite(got).all()):
+    if not (np.isfinite(expected).all() and np.isfinite(actual).all()):
         return Agreement(-SNR_LIMIT_DB, None, peak if np.isfinite(peak) else 0.0, 0.0 if scores else None)
-    error = got - expected
-    same = float(np.mean(expected.argmax(-1) == got.argmax(-1))) if scores else None
+    error = actual - expected
+    same = float(np.mean(expected.argmax(-1) == actual.argmax(-1))) if scores else None
     return Agreement(ratio_db(expected, error), float(np.abs(error).max(initial=0.0)), peak, same)
 
 
