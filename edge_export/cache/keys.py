@@ -64,11 +64,9 @@ def key_of(step: str, parts: Mapping[str, Any]) -> str:
 @functools.cache
 def installed() -> dict[str, str]:
     """All that is the same on two machines whose workers do the same: code, tools, Python and machine, by name."""
-    rooms = sorted({room for each in SOURCES.values() for room in each if room} | {"workers"})
-    code = hashlib.sha256("".join(map(_sources, rooms)).encode()).hexdigest()
     tools = sorted({tool for each in TOOLS.values() for tool in each})
     return {
-        "edge_export": f"{edge_export.__version__} ({code[:16]})",
+        "edge_export": f"{edge_export.__version__} ({_sources('')[:16]})",
         "Python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         **{tool: _version(tool) for tool in tools},
