@@ -6,7 +6,7 @@ import ast
 import functools
 import importlib.util
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -24,24 +24,43 @@ def graph() -> grimp.ImportGraph:
 
 
 @functools.cache
-def reached(roots: frozenset[str], left_out: frozenset[str] = frozenset()) -> frozenset[str]:
-    """Every module of this package that `roots` can import, themselves included; not by way of those `left_out`."""
+def reached(
+    roots: frozenset[str], left_out: frozenset[str] = frozenset(), fields: frozenset[str] = frozenset()
+) -> frozenset[str]:
+    """Every module of this package that `roots` can import, themselves included; not by way of those `left_out`.
+
+    Of a format's descriptor, only what stands in one of `fields` is followed.
+    """
     found: set[str] = set()
     waiting = list(roots)
     while waiting:
         module = waiting.pop()
         if module not in found | left_out:
             found.add(module)
-            waiting += graph().find_modules_directly_imported_by(module) | named_in(module)
+            named = {name for name, field in named_in(module) if field is None or field in fields}
+            waiting += graph().find_modules_directly_imported_by(module) | named
     return frozenset(found)
 
 
 @functools.cache
-def named_in(module: str) -> frozenset[str]:
-    """The modules that strings of `module` name, such as "edge_export.formats.coreml.compile"."""
-    strings = (node.value for node in ast.walk(tree(module)) if isinstance(node, ast.Constant))
-    names = {match[1] for text in strings if isinstance(text, str) and (match := _NAMED.fullmatch(text))}
-    return frozenset(names & graph().modules)
+def named_in(module: str) -> frozenset[tuple[str, str | None]]:
+    """The modules that strings of `module` name, each with the field of a format's descriptor that it stands in."""
+    return frozenset((name, field) for name, field in _names(tree(module), None) if name in graph().modules)
+
+
+def _names(node: ast.AST, field: str | None) -> Iterator[tuple[str, str | None]]:
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str) and (match := _NAMED.fullmatch(node.value)):
+            yield match[1], field
+        return
+    called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+    for child in ast.iter_child_nodes(node):
+        if called == "Runtime":
+            yield from _names(child, "runtimes")
+        elif called == "Format" and isinstance(child, ast.keyword):
+            yield from _names(child, child.arg)
+        else:
+            yield from _names(child, field)
 
 
 def foreign_imports(modules: Iterable[str]) -> dict[str, set[str]]:

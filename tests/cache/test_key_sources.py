@@ -19,7 +19,14 @@ STEPS: dict[str, tuple[str, ...]] = {
     "measure": ("run",),
 }
 """The worker tasks that each step of a build gives to workers."""
-NOT_KEPT = {"inspect", "bisect_stages", "bisect_file", "bisect_cut", "bisect_weights"}
+FIELDS: dict[str, frozenset[str]] = {
+    "open": frozenset(),
+    "prepare": frozenset(),
+    "compile": frozenset({"compile", "submit"}),
+    "measure": frozenset({"runtimes"}),
+}
+"""What of a format's descriptor each step uses."""
+NOT_KEPT = {"score", "reference", "inspect", "bisect_stages", "bisect_file", "bisect_cut", "bisect_weights"}
 """Tasks whose results no cache keeps."""
 HERE: dict[str, tuple[str, ...]] = {
     "compile": ("edge_export.formats.compile",),
@@ -31,6 +38,8 @@ DECIDES_NOTHING: dict[str, str] = {
     "edge_export.cache.folders": "says where files lie, not what they hold",
     "edge_export.workers": "tasks give the same wherever they run",
     "edge_export.workers.contract": "tasks give the same wherever they run",
+    "edge_export.workers.task": "tasks give the same wherever they run",
+    "edge_export.workers.resources": "tasks give the same wherever they run",
     "edge_export.workers.environments": "an environment's own digest is part of the keys that it matters to",
     "edge_export.workers.pool": "tasks give the same wherever they run",
     "edge_export.workers.process": "tasks give the same wherever they run",
@@ -59,7 +68,7 @@ BEHIND_OTHERS: dict[tuple[str, str], str] = {
 
 def modules_of(step: str) -> frozenset[str]:
     entries = {TASKS[task].partition(":")[0] for task in STEPS[step]} | set(HERE.get(step, ()))
-    return reached(frozenset(entries), frozenset(DECIDES_NOTHING))
+    return reached(frozenset(entries), frozenset(DECIDES_NOTHING), FIELDS[step])
 
 
 def file_of(module: str) -> PurePosixPath:
@@ -105,7 +114,8 @@ def test_a_whole_bundle_depends_on_everything():
 
 
 def test_the_exceptions_are_still_needed():
-    every = reached(frozenset(entry.partition(":")[0] for entry in TASKS.values()))
+    entries = frozenset(entry.partition(":")[0] for entry in TASKS.values())
+    every = reached(entries, fields=frozenset(field for fields in FIELDS.values() for field in fields))
     assert DECIDES_NOTHING.keys() <= every
     rooms = {room for step in STEPS for room in SOURCES[step]}
     assert DATA.keys() <= rooms
@@ -122,8 +132,10 @@ def test_every_room_exists_and_holds_something(room):
 
 
 def test_the_graph_sees_tables_imports_in_functions_and_no_type_hints():
-    assert "edge_export.formats.coreml.compile" in reached(frozenset({"edge_export.formats"}))  # a table's string
-    assert "edge_export.mothers.catalog" in reached(frozenset({"edge_export.pipeline.tasks"}))  # in a function
-    assert "edge_export.runtimes.mil.ops.linear" in reached(frozenset({"edge_export.runtimes"}))  # both
+    formats = frozenset({"edge_export.formats"})
+    assert "edge_export.formats.coreml.compile" in reached(formats, fields=FIELDS["compile"])  # a table's string
+    assert "edge_export.formats.coreml.inspect" not in reached(formats, fields=FIELDS["compile"])
+    assert "edge_export.mothers.catalog" in reached(frozenset({"edge_export.pipeline.opened"}))  # in a function
+    assert "edge_export.runtimes.mil.ops.linear" in reached(formats, fields=FIELDS["measure"])  # both
     direct = graph().find_modules_directly_imported_by("edge_export.verify.artifact")
     assert "edge_export.workers" not in direct  # for type checkers alone
