@@ -13,7 +13,7 @@ from edge_export.bisect.values import Bisection, Row
 from edge_export.bundle.folder import read_bundle
 from edge_export.bundle.manifest import Manifest
 from edge_export.bundle.numerics import Numerics
-from edge_export.cli import doctor, inspect, tables, train, verify_bisect
+from edge_export.cli import bisect, doctor, inspect, tables, train
 from edge_export.cli.family_table import print_artifacts, print_stages
 from edge_export.doctor import Check
 from edge_export.training.train import TrainingReport
@@ -144,7 +144,7 @@ ROWS = tuple(
 @pytest.mark.parametrize("width", [*WIDTHS, None])
 def test_bisected_rows(width, capsys, monkeypatch):
     found = Bisection("tflite-builtin-fp32", True, ROWS, first=ROWS[2].name)
-    text = _on(monkeypatch, capsys, width, lambda: verify_bisect._print(tables.console(), "w0.25", found))
+    text = _on(monkeypatch, capsys, width, lambda: bisect._print(tables.console(), "w0.25", found))
     assert_whole(text, [word for row in ROWS for word in (row.name, row.state, f"{row.snr_db:.1f}")])
     if width in (140, None):
         assert_whole(text, [word for row in ROWS for word in (row.source, row.layer, row.operator)])
