@@ -73,6 +73,11 @@ def test_a_bundle_copied_elsewhere_is_verified_whole(edge_export, small_bundle):
     result = json.loads(done.stdout)
     (member,) = result["members"]
     assert [s["name"] for s in member["stages"]] == ["recorded", *STAGES]
+    files = {
+        path.name.removesuffix(path.suffix): path.stat().st_size for path in (copy / "members" / "w0.25").iterdir()
+    }
+    assert {artifact["label"]: artifact["bytes"] for artifact in member["artifacts"]} == files
+    assert member["params"] > 9000
     for run in member["runs"]:
         assert run["verdict"] == "passed"
         assert run["agreement"]["snr_db"] > 110
