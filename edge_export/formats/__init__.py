@@ -28,10 +28,6 @@ class Format:
     on_request: tuple[str, ...] = ()
 
 
-MAX_OF_FLOAT32 = {"fp16": 0.55, "int8": 0.35}
-"""What a file may have of the float32 file's bytes: weights take a half or a quarter of theirs; the rest is graph and
-scales. A file with more is told of, and a scheme that has a smaller one beside it is refused."""
-
 FORMATS: dict[str, Format] = {
     "executorch": Format(
         module="edge_export.formats.executorch.compile",
@@ -39,6 +35,7 @@ FORMATS: dict[str, Format] = {
         backends=("xnnpack",),
         precisions={"fp32": (), "fp16": (), "int8": ("static_per_tensor", "static", "dynamic", "weight_only")},
         description="ExecuTorch program, CPU by XNNPACK (Android, iOS, Linux)",
+        on_request=("static_per_tensor",),
     ),
     "coreml": Format(
         module="edge_export.formats.coreml.compile",

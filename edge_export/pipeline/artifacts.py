@@ -19,6 +19,7 @@ from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.program import CALIBRATION, PROGRAM
 from edge_export.pipeline.context import Site
 from edge_export.pipeline.members import Prepared
+from edge_export.pipeline.size import Made
 from edge_export.pipeline.target import ArtifactPlan
 from edge_export.runtimes import Runtime
 from edge_export.spec.io_json import io_from_json, io_to_json
@@ -28,8 +29,6 @@ from edge_export.verify.verdict import not_run, run_everywhere, worst
 from edge_export.workers import WorkerError
 from edge_export.workers.environments import environment_folder, present_environments
 
-Made = tuple[Artifact, tuple[ArtifactRun, ...]]
-"""An artifact, and one run for each runtime."""
 _MEASURED = TypeAdapter(Measured)
 
 
@@ -47,7 +46,7 @@ def make(site: Site, prepared: Prepared, plan: ArtifactPlan) -> Made:
         precision=plan.precision,
         file=None,
         io=None,
-        tolerance=site.request.target.tolerance(plan.format, plan.precision),
+        tolerance=site.request.target.tolerance(plan.format, plan.precision, prepared.member.params),
         status="failed",
         reason=prepared.reason,
     )

@@ -16,11 +16,12 @@ from edge_export.cache.keys import TOOLS, key_of
 from edge_export.errors import RequestError
 from edge_export.files.hashing import file_sha256
 from edge_export.files.owned import SCRATCH, remove_abandoned, scratch_folder
-from edge_export.pipeline.artifacts import Made, make
+from edge_export.pipeline.artifacts import make
 from edge_export.pipeline.context import Progress, Request, Site
 from edge_export.pipeline.finished import keep_bundle, take_finished
 from edge_export.pipeline.members import Family, Prepared, bundle_recorded, open_mother, prepare
 from edge_export.pipeline.mother_source import MotherSource
+from edge_export.pipeline.size import Made, judge_sizes
 from edge_export.runtimes import RUNTIMES, why_unavailable
 from edge_export.workers import Pool, Workers
 from edge_export.workers.cluster.pool import ClusterLost, ClusterPool
@@ -111,7 +112,7 @@ def _build_members(site: Site, family: Family, names: dict[str, str]) -> tuple[M
             pending = {name: preparers.submit(make_member, text, name) for text, name in reversed(names.items())}
             for name in names.values():
                 prepared, jobs = pending.pop(name).result()
-                made = [job.result() for job in jobs]
+                made = judge_sizes([job.result() for job in jobs])
                 members.append(prepared.member.model_copy(update={"artifacts": tuple(each for each, _ in made)}))
                 runs = tuple(run for _, each in made for run in each)
                 numbers.append(MemberNumerics(name=name, stages=prepared.stages, runs=runs))

@@ -16,6 +16,7 @@ from edge_export.errors import RequestError
 from edge_export.files.arrays import load_arrays
 from edge_export.files.owned import scratch_folder
 from edge_export.pipeline.mother_source import GOLDEN, MotherSource, RecordedFiles, order
+from edge_export.pipeline.size import judge_size
 from edge_export.runtimes import Runtime
 from edge_export.spec.agreement import agreement, worst_of
 from edge_export.spec.results import Measured, Stage
@@ -166,4 +167,4 @@ def _runs(site: _Site, member: Member, artifact: Artifact, damage: str) -> tuple
     def measure(runtime: Runtime) -> Measured:
         return measure_artifact(site.pool, file, runtime, reference, workdir, log)
 
-    return run_everywhere(artifact, member.tolerance, measure)
+    return judge_size(artifact, run_everywhere(artifact, member.tolerance, measure))
