@@ -71,13 +71,11 @@ def held(path: Path) -> int:
         graph = xnnpack_graph(bytes(file.program.backend_delegate_data[delegate.processed.index].data))
         for value in (each["xvalue_union"] for each in graph["xvalues"]):
             tensor, scales = value.get("tensor_value", value), value.get("quant_params", {})
-            read = {
-                tensor["constant_buffer_idx"]: math.prod(tensor["dims"])
-                * BYTES[tensor["datatype"].removeprefix("xnn_datatype_")],
-                scales.get("scale_buffer_idx", 0): 4 * scales.get("num_scales", 0),
-            }
-            for index in read.keys() - {0}:
-                sizes[graph["constant_data"][index]["named_key"]] = read[index]
+            if index := tensor["constant_buffer_idx"]:
+                element = BYTES[tensor["datatype"].removeprefix("xnn_datatype_")]
+                sizes[graph["constant_data"][index]["named_key"]] = math.prod(tensor["dims"]) * element
+            if index := scales.get("scale_buffer_idx", 0):
+                sizes[graph["constant_data"][index]["named_key"]] = 4 * scales["num_scales"]
     return sum(outside.values()) + sum(sizes.values())
 
 
