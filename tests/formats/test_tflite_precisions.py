@@ -85,21 +85,21 @@ def test_what_stayed_float_is_told() -> None:
 def test_weights_have_a_scale_for_each_channel_and_tensors_their_names(scheme: str) -> None:
     """Of the smallest network, too, whose scales and names take as much as its weights."""
 
-    def convolutions(precision: str, scheme: str = "") -> tuple[Any, list[Any]]:
+    def model(precision: str, scheme: str = "") -> Any:
         path = Path(reduced.compiled(reduced.DIGITS, "tflite", precision, scheme)["path"])
-        model = schema.ModelT.InitFromPackedBuf(bytearray(path.read_bytes()), 0)
-        (graph,) = model.subgraphs
-        codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
-        found = [o for o in graph.operators if codes[o.opcodeIndex] == schema.BuiltinOperator.CONV_2D]
-        return graph, [graph.tensors[operator.inputs[1]] for operator in found]
+        return schema.ModelT.InitFromPackedBuf(bytearray(path.read_bytes()), 0)
 
-    graph, weights = convolutions("int8", scheme)
-    assert len(weights) > 8
-    for weight in weights:
-        assert weight.type == schema.TensorType.INT8
-        assert len(weight.quantization.scale) == weight.shape[0]
+    float32 = model("fp32")
+    (graph,) = float32.subgraphs
+    codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in float32.operatorCodes]
+    convolutions = [o for o in graph.operators if codes[o.opcodeIndex] == schema.BuiltinOperator.CONV_2D]
+    filters = {graph.tensors[operator.inputs[1]].name for operator in convolutions}
+    assert len(filters) > 8
+    (graph,) = model("int8", scheme).subgraphs
     assert all(tensor.name for tensor in graph.tensors)
-    assert {t.name for t in convolutions("fp32")[1]} <= {t.name.removesuffix(b"_quantized") for t in weights}
+    weights = [t for t in graph.tensors if t.name in filters and t.type == schema.TensorType.INT8]
+    assert {weight.name for weight in weights} == filters
+    assert all(len(weight.quantization.scale) == weight.shape[0] for weight in weights)
 
 
 def test_the_ranges_of_a_static_file_come_from_the_calibration_inputs(tmp_path: Path) -> None:
