@@ -20,6 +20,8 @@ class Tolerance(BaseModel):
         metric_drop: Largest loss of the task metric, in the metric's unit, by the metric's name.
         extremes_of_peak: Largest absolute error on inputs that no recording holds, as a share of the outputs' peak on
             the goldens.
+        max_size_ratio: Most bytes of a file, as a share of the float32 file's of the same format and backend; None for
+            any.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +30,7 @@ class Tolerance(BaseModel):
     max_abs_of_peak: float = Field(ge=0, le=1)
     metric_drop: dict[str, float] = Field(default_factory=dict)
     extremes_of_peak: float = Field(default=1e-3, ge=0, le=10)
+    max_size_ratio: float | None = Field(default=None, gt=0, le=10)
 
 
 def why_not(agreement: Agreement, tolerance: Tolerance) -> str | None:
@@ -50,6 +53,14 @@ def why_metric_not(name: str, mother: float, artifact: float, unit: str, toleran
             f"more than {allowed:g}" if name in tolerance.metric_drop else "and the target has no metric_drop for it"
         )
         return f"{name} fell from {mother:.2f} to {artifact:.2f} {unit}, {limit}"
+    return None
+
+
+def why_size_not(size_ratio: float | None, tolerance: Tolerance) -> str | None:
+    """How much more of the float32 file's bytes are taken than `tolerance` allows; None when it holds."""
+    limit = tolerance.max_size_ratio
+    if limit is not None and size_ratio is not None and not size_ratio <= limit:
+        return f"it takes {size_ratio:.3f} of the float32 file's bytes, more than {limit:g}"
     return None
 
 
