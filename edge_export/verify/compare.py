@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from edge_export.errors import RequestError
 from edge_export.files.arrays import load_arrays
 from edge_export.files.owned import scratch_folder
@@ -13,6 +15,7 @@ from edge_export.formats.program import PROGRAM
 from edge_export.inspection.task import INSPECT, InspectRequest
 from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 from edge_export.spec.agreement import Agreement, agreement
+from edge_export.spec.fields import all_problems
 from edge_export.spec.tensors import IOSpec, TensorSpec
 from edge_export.spec.tolerance import Tolerance, why_not
 from edge_export.verify.reference import REFERENCE, ReferenceAnswer, ReferenceRequest
@@ -116,7 +119,10 @@ def match_file(
     except WorkerError as error:
         raise RequestError(f"{path}: {error}") from error
     io, member_io = _matched(_own_io(contents), reference, path)
-    file = CompiledFile(format=contents.format, path=path, io=io, member_io=member_io)
+    try:
+        file = CompiledFile(format=contents.format, path=path, io=io, member_io=member_io)
+    except ValidationError as error:
+        raise all_problems(path, error) from error
     return Subject(file, tuple(spec.name for spec in reference.io.outputs))
 
 
