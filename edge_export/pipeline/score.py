@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge_export.errors import RequestError
 from edge_export.files.arrays import load_arrays
 from edge_export.pipeline.mother_source import KIND, TIMEOUT_S, MotherSource
 from edge_export.pipeline.opened import opened
@@ -18,9 +19,15 @@ from edge_export.workers.task import InputPath, Message, WorkerTask
 
 
 class ScoreRequest(Message):
-    """The first output on the held-out set, and the held-out set with its targets: safetensors files."""
+    """What to measure.
+
+    Attributes:
+        metric: The name of the mother's metric.
+        output, held_out: Safetensors files of the first output on the held-out set, and of that set with its targets.
+    """
 
     source: MotherSource
+    metric: str
     output: InputPath
     held_out: InputPath
 
@@ -32,12 +39,19 @@ class ScoreAnswer(Message):
 
 
 def score(request: ScoreRequest) -> ScoreAnswer:
-    """Measure; raises as `metric_value`."""
+    """Measure.
+
+    Raises:
+        RequestError: The mother has another metric, and as `metric_value`.
+    """
     from edge_export.pipeline.recordings import metric_of, metric_value
 
     _, recordings = opened(request.source)
+    metric = metric_of(recordings)
+    if metric.name != request.metric:
+        raise RequestError(f"the mother's metric is {metric.name}, not {request.metric}: give the mother of the bundle")
     output, targets = load_arrays(request.output)[OUTPUT], load_arrays(request.held_out)[TARGETS]
-    return ScoreAnswer(value=metric_value(metric_of(recordings), output, targets))
+    return ScoreAnswer(value=metric_value(metric, output, targets))
 
 
 def score_in_worker(
@@ -51,7 +65,7 @@ def score_in_worker(
         return None
 
     def measure(output: Path) -> float:
-        request = ScoreRequest(source=source, output=output, held_out=held_out)
+        request = ScoreRequest(source=source, metric=metric, output=output, held_out=held_out)
         return workers.submit(SCORE, request, kind=KIND, timeout_s=TIMEOUT_S, log=log).result().value
 
     return measure
