@@ -61,7 +61,7 @@ def open_family(request: OpenRequest) -> OpenAnswer:
     Raises:
         RequestError: The mother, its checkpoint, its recordings or the members are not what they should be.
     """
-    from edge_export.pipeline.recordings import metric_of, task_of
+    from edge_export.pipeline.recordings import baseline_value, metric_of, task_of
 
     started = time.monotonic()
     mother, recordings = opened(request.source)
@@ -76,7 +76,7 @@ def open_family(request: OpenRequest) -> OpenAnswer:
     baseline = None
     if recordings.targets is not None:
         targets = recordings.targets.numpy()
-        baseline = None if metric.baseline is None else metric.baseline(targets)
+        baseline = baseline_value(metric, targets)
         held_out = named(io.inputs, recordings.held_out, whole_recordings=whole)
         save_arrays(workdir / HELD_OUT, held_out | {TARGETS: targets})
     sounds = task.write_goldens(workdir, "mixture", goldens[io.inputs[0].name], io)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,12 +50,16 @@ def task_of(spec: str, mother: Mother) -> Task:
     """What the mother is for: the task that it names, or else the one that its inputs and outputs fit.
 
     Raises:
-        RequestError: It names a task that is not known.
+        RequestError: It names a task that is not known, or that its inputs and outputs don't fit.
     """
     name = getattr(mother, "task", None)
     if name is not None and name not in TASKS:
         raise RequestError(f"mother {spec}: its task {name!r} is none of {', '.join(TASKS)}: leave it out, or give one")
-    return task_for(mother.io, name)
+    task = task_for(mother.io, name)
+    if not task.fits(mother.io):
+        stream = "have no stream" if mother.io.stream is None else "have a stream"
+        raise RequestError(f"mother {spec}: its task is {name}, but its inputs and outputs {stream}: mend one of them")
+    return task
 
 
 def metric_of(recordings: Recordings) -> Metric:
@@ -69,14 +73,25 @@ def metric_value(metric: Metric, results: Array, targets: Array) -> float:
     Raises:
         RequestError: It raises, or gives something else than a finite number.
     """
+    return _finite(f"metric {metric.name}", metric.measure, results, targets)
+
+
+def baseline_value(metric: Metric, targets: Array) -> float | None:
+    """The value of doing nothing; None where that means nothing. Raises as `metric_value`."""
+    return (
+        None if metric.baseline is None else _finite(f"the baseline of metric {metric.name}", metric.baseline, targets)
+    )
+
+
+def _finite(what: str, measure: Callable[..., float], *arrays: Array) -> float:
     try:
-        value = float(metric.measure(results, targets))
+        value = float(measure(*arrays))
     except Exception as error:
         raise RequestError(
-            f"metric {metric.name} failed with {type(error).__name__}: {one_line(error, 200)}: mend its function"
+            f"{what} failed with {type(error).__name__}: {one_line(error, 200)}: mend its function"
         ) from error
     if not math.isfinite(value):
-        raise RequestError(f"metric {metric.name} is {value}: let its function give a finite number")
+        raise RequestError(f"{what} is {value}: let its function give a finite number")
     return value
 
 

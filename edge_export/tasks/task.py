@@ -64,7 +64,7 @@ class Task:
         name: Its key in the table of tasks.
         description: One line for people.
         metric: How well a network does it, unless its mother brings another metric.
-        fits: Whether a mother with such inputs and outputs is for this task, if she doesn't say.
+        fits: Whether a mother with such inputs and outputs can be for this task.
         read_files: From the user's files and a mother's io to one list of arrays for each recording, one `(count, …)`
             for each input; None where the files are of no kind that the task reads.
         max_goldens: How many recordings of a folder become goldens.
