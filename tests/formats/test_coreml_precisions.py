@@ -9,7 +9,7 @@ import pytest
 import reduced_members as reduced
 
 from edge_export.formats import FORMATS
-from edge_export.spec.agreement import top1
+from edge_export.tasks.classification import top1
 from edge_export.workers import WorkerError
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ import reduced_members as reduced
 from safetensors.numpy import load_file, save_file
 
 from edge_export.formats import FORMATS
-from edge_export.spec.agreement import top1
+from edge_export.tasks.classification import top1
 from edge_export.workers import WorkerError
 
 pytestmark = pytest.mark.slow

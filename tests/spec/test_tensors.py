@@ -87,9 +87,7 @@ def test_what_is_no_io_is_refused(data: Any, message: str) -> None:
 
 
 def test_every_problem_is_named_at_once() -> None:
-    wrong = IOSpec(
-        (TensorSpec("1", (1, 2)),), (TensorSpec("y", (1, 2), "complex64"),), labels=("a" * 1000,)
-    )
+    wrong = IOSpec((TensorSpec("1", (1, 2)),), (TensorSpec("y", (1, 2), "complex64"),), labels=("a" * 1000,))
     with pytest.raises(ValueError, match="io: ") as raised:
         check_io(wrong)
     assert all(part in str(raised.value) for part in ("inputs[0].name", "outputs[0].dtype", "labels"))
