@@ -39,7 +39,7 @@ def apply(graph_module: fx.GraphModule) -> list[Outcome]:
 
 
 def _next_matrix(graph_module: fx.GraphModule, node: fx.Node) -> fx.Node | None:
-    """The first matrix that reads the matrix at `node`, of the same kind; None where there are no two in a row."""
+    """Returns the first user of the matrix at `node` that is a matrix of the same kind; None: there is none."""
     first = layer_at(graph_module, node)
     if not _is_matrix(first):
         return None
@@ -57,11 +57,11 @@ def _why_not(graph_module: fx.GraphModule, node: fx.Node, after: fx.Node) -> str
     if (count := calls(graph_module, after)) > 1:
         return f"{after.target} is called {count} times"
     if _stride(first) > 1:
-        return f"it has stride {_stride(first)}, and only the second of two layers may skip places"
+        return f"it has stride {_stride(first)}, and only the second of two layers may skip positions"
     (middle, inputs), outputs = first.weight.shape[:2], len(second.weight)
     one, two = inputs * outputs, middle * (inputs + outputs)
     if one > two:
-        return f"one layer in place of it and {after.target} would take {one} products at each place, not {two}"
+        return f"it and {after.target} as one layer would need {one} products at each position, not {two}"
     return None
 
 

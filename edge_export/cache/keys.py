@@ -1,4 +1,4 @@
-"""The key of a step: SHA-256 of everything that can change what the step gives."""
+"""The key of a step: the SHA-256 of everything that can change the step's result."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _COMPILER_TOOLS = (
     *("torch", "numpy", "safetensors", "flatbuffers", "executorch", "torchao", "coremltools", "onnx", "onnx2tf"),
     *("ai-edge-litert", "ai-edge-quantizer"),
 )
-# Beside this package: what a step's result is made with. The same test finds what is missing here.
+# The other packages that a step's result depends on. The same test finds missing ones.
 TOOLS: dict[str, tuple[str, ...]] = {
     "open": _MOTHER_TOOLS,
     "prepare": _MOTHER_TOOLS,
@@ -46,11 +46,11 @@ TOOLS: dict[str, tuple[str, ...]] = {
 }
 TOOLS["bundle"] = tuple(sorted({tool for tools in TOOLS.values() for tool in tools}))
 STATED_TOOLS = ("torch", "executorch", "coremltools", "onnx2tf", "onnx", "ai-edge-litert", "onnxruntime", "torchao")
-"""What a manifest says of the tools."""
+"""The tools whose versions a manifest holds."""
 
 
 def key_of(step: str, parts: Mapping[str, Any]) -> str:
-    """The key of a step that is given `parts` (JSON): those, this package's code, its tools and the machine."""
+    """Returns the key of a step with inputs `parts` (JSON): a hash of them, this package's code, tools and machine."""
     everything = {
         "step": step,
         "parts": parts,
@@ -83,7 +83,7 @@ def _version(tool: str) -> str:
 
 @functools.cache
 def _sources(room: str) -> str:
-    """A digest of a file of this package, or of every file of a room, what is data included."""
+    """Returns a digest of a file of this package, or of all files of a subpackage, including data."""
     inside = (PACKAGE / room).rglob("*") if (PACKAGE / room).is_dir() else [PACKAGE / room]
     files = (path for path in inside if path.is_file() and "__pycache__" not in path.parts)
     return tree_sha256({path.relative_to(PACKAGE).as_posix(): file_sha256(path) for path in files})

@@ -1,4 +1,4 @@
-"""The separator's data: a folder in MUSDB18-HQ's layout, or the built-in songs, rendered once into the cache."""
+"""The data of separators: a folder in MUSDB18-HQ's layout, or the built-in songs, rendered once into the cache."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from edge_export.data.songs import SongBook, render_songs
 
 
 def open_music(where: str = "builtin") -> Path:
-    """The folder to train on, with tracks in `train` and in `test`.
+    """Returns the folder to train on, with tracks in `train` and in `test`.
 
     Args:
-        where: "builtin" renders a few hundred songs into the cache folder (about 300 MB) unless they are there; else a
-            folder in MUSDB18-HQ's layout.
+        where: A folder in MUSDB18-HQ's layout, or "builtin". "builtin" renders a few hundred songs into the cache
+            folder (about 300 MB) unless they are there.
 
-    Raises RequestError for a folder without tracks or with bad ones, and for missing programs, as `render_songs` does.
+    Raises:
+        RequestError: The folder has no tracks or bad tracks, or `render_songs` lacks a program.
     """
     folder = builtin_songs(SongBook()) if where == "builtin" else Path(where)
     for part in ("train", "test"):
@@ -25,7 +26,7 @@ def open_music(where: str = "builtin") -> Path:
 
 
 def builtin_songs(book: SongBook) -> Path:
-    """Render `book` into the cache with a progress bar on standard error; its folder."""
+    """Renders `book` into the cache, with a progress bar on standard error, and returns the folder."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

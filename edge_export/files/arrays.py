@@ -1,4 +1,4 @@
-"""Arrays by name in a safetensors file."""
+"""Reads and writes arrays by name in safetensors files."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ Array = NDArray[Any]
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write a safetensors file, whole or not at all, creating its folder."""
+    """Writes a safetensors file atomically and creates its folder."""
     from safetensors.numpy import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    # safetensors writes an array's memory as it lies: a slice of another would come out scrambled. Its own save_file
-    # makes files that nobody else may read.
+    # safetensors writes an array's memory in its order, which is wrong for slices that are not contiguous. Its own
+    # save_file creates files that only their owner can read.
     content = save({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())})
     with whole_file(path) as file:
         file.write(content)
 
 
 def load_arrays(path: Path) -> dict[str, Array]:
-    """Read a safetensors file.
+    """Reads a safetensors file.
 
     Raises:
-        RequestError: It is missing, truncated or no safetensors file.
+        RequestError: The file is missing, truncated or not a safetensors file.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file

@@ -1,7 +1,7 @@
-"""Files and folders that appear whole or not at all, with the modes that the umask gives.
+"""Atomic writing of files and folders: they appear completely or not at all, with the modes of the umask.
 
-`tempfile` makes everything private (0600, 0700), and a rename keeps that: others could not read what a user gives them.
-Here `open` and `mkdir` make what is kept, so that the kernel applies the umask.
+`tempfile` creates private files and folders (0600, 0700), and a rename keeps these modes, so other users could not read
+the results. The functions here use `open` and `mkdir`, so that the kernel applies the umask.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from edge_export.errors import RequestError, one_line
 from edge_export.files.exchange import put_in_place
 
 _SHOWN = 40
-"""How much of a name stands in the name of what is written beside it: the whole must not be too long."""
+"""The maximum length of a name's part in the name of its temporary file, which must not get too long."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` beside `path`, then rename: neither a crash nor a full disk leaves half a file.
+    """Writes `content` to a temporary file and renames it to `path`. A crash or a full disk leaves no partial file.
 
-    Raises RequestError where the folder cannot be written.
+    Raises RequestError if the folder cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,20 +38,20 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A new file, open for writing, that takes the place of `path` when the block ends well, and else vanishes.
+    """Opens a new file for writing. It replaces `path` if the block succeeds; otherwise it is removed.
 
     Raises:
-        OSError: The folder of `path` is missing or can't be written, or the disk is full.
+        OSError: The folder of `path` is missing or cannot be written, or the disk is full.
     """
     with staged_file(path.parent, f".{path.name[:_SHOWN]}.") as file:
         yield file
-        file.close()  # writes what is left: a full disk must show before the rename
+        file.close()  # flushes the buffer: a full disk must raise before the rename
         Path(file.name).replace(path)
 
 
 @contextlib.contextmanager
 def staged_file(folder: Path, prefix: str = "") -> Iterator[BinaryIO]:
-    """A new file in `folder`, open for writing and called `file.name`; removed at the end unless it was renamed."""
+    """Opens a new file in `folder` for writing, with its path as `file.name`. Removes it unless it was renamed."""
     path = _unused(folder, prefix, ".tmp")
     with path.open("xb") as file:
         try:
@@ -63,14 +63,14 @@ def staged_file(folder: Path, prefix: str = "") -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def whole_folder(path: Path, prefix: str | None = None) -> Iterator[Path]:
-    """A new folder beside `path` that takes its place when the block ends well, and else vanishes.
+    """Creates a temporary folder that replaces `path` if the block succeeds; otherwise it is removed.
 
     Args:
-        path: What it becomes; its parent must exist. A folder that is there is replaced in one step.
-        prefix: What its name begins with meanwhile; a dot and the name of `path` when None.
+        path: The final path; its parent must exist. An existing folder is replaced in one step.
+        prefix: The start of the temporary name; None: a dot and the name of `path`.
 
     Raises:
-        OSError: The parent can't be written.
+        OSError: The parent cannot be written.
     """
     staged = new_folder(path.parent, f".{path.name[:_SHOWN]}." if prefix is None else prefix, ".part")
     try:
@@ -81,7 +81,7 @@ def whole_folder(path: Path, prefix: str | None = None) -> Iterator[Path]:
 
 
 def new_folder(parent: Path, prefix: str, suffix: str = "") -> Path:
-    """A new empty folder `prefix…suffix` in `parent`: `tempfile.mkdtemp` with the mode that the umask gives."""
+    """Creates an empty folder `prefix…suffix` in `parent`, like `tempfile.mkdtemp` but with the mode of the umask."""
     folder = _unused(parent, prefix, suffix)
     folder.mkdir()
     return folder

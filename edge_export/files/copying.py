@@ -1,4 +1,4 @@
-"""Copies of contents alone: a copy is a new file, so it has the mode that the umask gives, whatever its source has."""
+"""Copies the contents of files only: a copy is a new file and has the mode of the umask, not that of its source."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def copy_contents(source: Path, target: Path) -> Path:
-    """Copy a file, or a folder with all that is in it, to `target`, which must not be a folder yet; links are followed.
+    """Copies a file, or a folder with its contents, to `target`. Links are followed. `target` must not be a folder.
 
     Raises:
-        OSError: Something can't be read or written, or `target` is a folder.
+        OSError: A file cannot be read or written, or `target` is a folder.
     """
     if not source.is_dir():
         return Path(shutil.copyfile(source, target))

@@ -1,4 +1,4 @@
-"""Relative paths that others have written: checked here before anything is read or written by them."""
+"""Checks relative paths from outside before a file is read or written by them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from pathlib import Path, PurePosixPath
 
 
 def checked_relative(name: str) -> PurePosixPath:
-    """The path `name` of a file in a folder.
+    """Returns the path `name` of a file in a folder.
 
     Raises:
-        ValueError: It is empty or absolute, has a part "..", or holds a NUL, which no file system takes.
+        ValueError: The path is empty or absolute, has a part "..", or holds a NUL, which no file system supports.
     """
     path = PurePosixPath(name)
     if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in name:
-        raise ValueError(f"{name!r} is no file of a folder")
+        raise ValueError(f"{name!r} is not a path inside of a folder")
     return path
 
 
 def path_inside(root: Path, name: str) -> Path:
-    """Where the file `name` of the folder `root` lies, whether it exists or not.
+    """Returns the path of the file `name` in the folder `root`. The file need not exist.
 
     Raises:
-        ValueError: As `checked_relative` does, or a link leads out of `root`.
+        ValueError: `checked_relative` fails, or a link leads out of `root`.
     """
     path = root / checked_relative(name)
     if not path.resolve().is_relative_to(root.resolve()):

@@ -19,7 +19,7 @@ def extract(mother: Mother, config: Config) -> nn.Module:
     """Returns the member of `mother` at `config`: a plain module in eval mode with its own weights.
 
     Raises:
-        RequestError: The result of the mother's `extract` is no module, shares memory with the mother or is elastic.
+        RequestError: The result of the mother's `extract` is not a module, shares memory with the mother or is elastic.
     """
     name = mother.space.name(config)
     member = mother.extract(config)

@@ -1,4 +1,4 @@
-"""How much an artifact may differ from its mother."""
+"""The tolerance of an artifact: how much it may differ from its mother."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ class Tolerance(BaseModel):
     """The limits of one format at one precision.
 
     Attributes:
-        snr_db: Least signal-to-noise ratio, in dB.
-        max_abs_of_peak: Largest absolute error, as a share of the reference's largest absolute value, since logits
-            and samples have no common scale.
-        metric_drop: Largest loss of the task metric, in the metric's unit, by the metric's name.
-        extremes_of_peak: Largest absolute error on inputs that no recording holds, as a share of the outputs' peak on
-            the goldens.
-        max_size_ratio: Most bytes of a file, as a share of the float32 file's of the same format and backend; None for
-            any.
+        snr_db: The lowest signal-to-noise ratio, in dB.
+        max_abs_of_peak: The largest absolute error, as a share of the reference's largest absolute value. It is
+            relative because logits and samples have no common scale.
+        metric_drop: The largest loss of the task metric, in the metric's unit, by the metric's name.
+        extremes_of_peak: The largest absolute error on extreme inputs, as a share of the outputs' peak on the goldens.
+        max_size_ratio: The largest size of a file, as a share of the float32 file's bytes of the same format and backend.
+            None: any size.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,7 +33,7 @@ class Tolerance(BaseModel):
 
 
 def why_not(agreement: Agreement, tolerance: Tolerance) -> str | None:
-    """What exceeds `tolerance`, with the measured value and the limit; None when nothing does."""
+    """Returns what exceeds `tolerance`, with the measured value and the limit; None: nothing does."""
     if agreement.max_abs is None:
         return "the result holds NaN or infinite values"
     if not agreement.snr_db >= tolerance.snr_db:
@@ -46,7 +45,7 @@ def why_not(agreement: Agreement, tolerance: Tolerance) -> str | None:
 
 
 def why_metric_not(name: str, mother: float, artifact: float, unit: str, tolerance: Tolerance) -> str | None:
-    """How much more of the task metric `name` was lost than `tolerance` allows; None when it holds."""
+    """Returns why the loss of the task metric `name` exceeds `tolerance`; None: it does not."""
     allowed = tolerance.metric_drop.get(name, 0.0)
     if not mother - artifact <= allowed + 1e-9:
         limit = (
@@ -57,7 +56,7 @@ def why_metric_not(name: str, mother: float, artifact: float, unit: str, toleran
 
 
 def why_size_not(size_ratio: float | None, tolerance: Tolerance) -> str | None:
-    """How much more of the float32 file's bytes are taken than `tolerance` allows; None when it holds."""
+    """Returns by how much a file is larger than `tolerance` allows; None: it is small enough."""
     limit = tolerance.max_size_ratio
     if limit is not None and size_ratio is not None and not size_ratio <= limit:
         return f"it takes {size_ratio:.3f} of the float32 file's bytes, more than {limit:g}"
@@ -65,7 +64,7 @@ def why_size_not(size_ratio: float | None, tolerance: Tolerance) -> str | None:
 
 
 def why_extremes_not(extremes: Iterable[Extreme], tolerance: Tolerance) -> str | None:
-    """The first kind of extreme input whose result diverges by more than `tolerance` allows; None when none does."""
+    """Returns the first kind of extreme input whose error exceeds `tolerance`; None: there is none."""
     for extreme in extremes:
         if extreme.error_of_peak is None:
             return f"on {extreme.name}, the result holds NaN or infinite values"

@@ -79,7 +79,7 @@ class AfterSum(nn.Module):
         (Branching(), (1, 3, 4, 4), "conv feeds 2 nodes"),
         (Shared(), (1, 3, 4, 4), "conv is called 2 times"),
         (AfterSum(), (1, 3, 4, 4), "it follows a add, not a convolution or linear layer"),
-        (nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(4)), (2, 4, 5), "it normalizes axis 1, 0 writes"),
+        (nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(4)), (2, 4, 5), "it normalizes axis 1, but 0 writes"),
         (nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4)), (1, 3, 4, 4), "it follows 1 (ReLU)"),
     ],
 )

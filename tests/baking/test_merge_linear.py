@@ -68,12 +68,12 @@ def reasons(baked):
         (
             convolutions(8, 2, 8),
             (1, 8, 8, 8),
-            {"0": "in place of it and 1 would take 64 products at each place, not 32"},
+            {"0": "it and 1 as one layer would need 64 products at each position, not 32"},
         ),
         (
             nn.Sequential(nn.Conv2d(8, 8, 1, stride=2), nn.Conv2d(8, 8, 1)),
             (1, 8, 8, 8),
-            {"0": "it has stride 2, and only the second of two layers may skip places"},
+            {"0": "it has stride 2, and only the second of two layers may skip positions"},
         ),
         (ReadTwice(), (2, 4), {"first": "it feeds 2 nodes"}),
         (CalledTwice(), (2, 4), {"first": "second is called 2 times", "second": "it is called 2 times"}),

@@ -1,4 +1,4 @@
-"""The digits' recordings: real, held apart, the same in each run."""
+"""The recordings of the digits are real, split without overlap, and the same in each run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_export.errors import RequestError
 
 
 def write_class_folders(folder: Path, count: int = 8) -> Path:
-    """A few noisy images in each of the folders 0 to 9."""
+    """Writes a few noisy images into each of the folders 0 to 9."""
     rng = np.random.default_rng(0)
     for label in range(10):
         (folder / str(label)).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Sound files that may be anything: read whole or refused in one line."""
+"""Sound files that are not trusted are read completely or refused in one line."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def no_channels(path: Path) -> None:
 
 
 def too_long(path: Path) -> None:
-    """A header of 300 million stereo samples, its data a hole in the file."""
+    """Writes a header of 300 million stereo samples, with a sparse file as data."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)
         file.setsampwidth(2)

@@ -1,4 +1,4 @@
-"""Files and folders appear whole or not at all, with the modes that the umask gives."""
+"""Files and folders appear completely or not at all, with the modes of the umask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders change places in one step."""
+"""Folders are exchanged in one step."""
 
 from __future__ import annotations
 

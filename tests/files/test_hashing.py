@@ -1,4 +1,4 @@
-"""A folder's hash is what it always was: manifests and identifiers in bundles rely on it."""
+"""The hash of a folder does not change, because manifests and identifiers in bundles depend on it."""
 
 from __future__ import annotations
 

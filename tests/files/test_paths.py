@@ -1,4 +1,4 @@
-"""Paths that others have written never lead out of their folder."""
+"""Paths from outside never lead out of their folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door of a runtime: wrong arrays are named, layouts are moved and nothing else."""
+"""The checks of a runtime's arrays name wrong arrays; a layout conversion only transposes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics that come with the tasks, on results whose value is known."""
+"""The metrics of the tasks, on results with known values."""
 
 from __future__ import annotations
 

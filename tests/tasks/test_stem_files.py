@@ -1,4 +1,4 @@
-"""Stems are written all or none."""
+"""Either all stems are written or none."""
 
 from __future__ import annotations
 

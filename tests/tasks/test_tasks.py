@@ -1,4 +1,4 @@
-"""Which task a mother is for, and what each of them brings."""
+"""The task of a mother, and the functions of each task."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_tables_agree_with_themselves() -> None:
 
 @pytest.mark.parametrize(("io", "low", "high"), [(IMAGE, 0.25, 0.75), (SOUND, -1.0, 1.0)])
 def test_extremes_are_one_sample_of_each_kind(io: IOSpec, low: float, high: float) -> None:
-    """In the range of the goldens, or of sound."""
+    """Extreme samples are in the range of the goldens, or of sound."""
     (spec,) = io.inputs
     golden = np.linspace(0.25, 0.75, 2 * np.prod(spec.shape), dtype=np.float32).reshape(2, *spec.shape[1:])
     extremes = task_for(io).extremes(io, {spec.name: golden})[spec.name]
@@ -62,7 +62,7 @@ def test_extremes_are_one_sample_of_each_kind(io: IOSpec, low: float, high: floa
     assert np.array_equal(extremes[0], golden[0][..., :samples])
     assert not extremes[1].any()
     assert (extremes[2].min(), extremes[2].max()) == (np.float32(low), np.float32(high))
-    magnitudes = extremes[3].view(np.uint32) & 0x7FFFFFFF  # some libraries have the processor take them for zero
+    magnitudes = extremes[3].view(np.uint32) & 0x7FFFFFFF  # some libraries make the processor flush them to zero
     assert 0 < magnitudes.min() <= magnitudes.max() < 0x800000
     assert np.isfinite(extremes).all()
     assert samples == (8000 if io.stream else 8)

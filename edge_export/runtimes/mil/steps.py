@@ -42,7 +42,7 @@ class Step:
         label: The operator and its first result, for messages.
         run: Computes the results from the slots.
         results: The results of the operator.
-        release: The slots that no later step reads.
+        release: The slots that no later step reads. They are cleared after the step.
     """
 
     label: str

@@ -31,9 +31,9 @@ def avg_pool(
     exclude_padding_from_average: Any = False,
     ceil_mode: Any = False,
 ) -> Array:
-    """Padding counts as zeros, or not at all, and so does what `ceil_mode` adds behind it.
+    """Averages each window. Padding counts as zeros, or not at all, and so do the elements that `ceil_mode` adds.
 
-    PyTorch differs: it never counts what `ceil_mode` adds.
+    PyTorch differs: it never counts the elements that `ceil_mode` adds.
     """
     view = _pooled(x, kernel_sizes, strides, pad_type, pad, ceil_mode, 0)
     axes = tuple(range(x.ndim, view.ndim))
@@ -52,7 +52,7 @@ def l2_pool(
     pad: Array | None = None,
     ceil_mode: Any = False,
 ) -> Array:
-    """The square root of each window's sum of squares."""
+    """Returns the square root of each window's sum of squares."""
     view = _pooled(np.square(x), kernel_sizes, strides, pad_type, pad, ceil_mode, 0)
     return np.sqrt(view.sum(axis=tuple(range(x.ndim, view.ndim))))
 
@@ -60,9 +60,9 @@ def l2_pool(
 def _pooled(
     x: Array, kernel_sizes: Array, strides: Array | None, pad_type: str, pad: Array | None, ceil_mode: Any, fill: float
 ) -> Array:
-    """The windows (batch, channels, *counts, *kernel) of `x` with `fill` around it.
+    """Returns the windows (batch, channels, *counts, *kernel) of `x`, padded with `fill`.
 
-    With `ceil_mode` a last window may hang over the end, but must start inside the input or its leading padding.
+    With `ceil_mode`, a last window may extend past the end, but must start inside of the input or its leading padding.
     """
     kernel = kernel_sizes.tolist()
     step, ones = _strides(strides, kernel), [1] * len(kernel)
