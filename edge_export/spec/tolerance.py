@@ -19,7 +19,7 @@ class Tolerance(BaseModel):
             relative because logits and samples have no common scale.
         metric_drop: The largest loss of the task metric, in the metric's unit, by the metric's name.
         extremes_of_peak: The largest absolute error on extreme inputs, as a share of the outputs' peak on the goldens.
-        max_size_ratio: The largest size of a file, as a share of the float32 file's bytes of the same format and backend.
+        max_size_ratio: The largest size of a file, as a share of the float32 file of the same format and backend.
             None: any size.
     """
 
