@@ -39,6 +39,8 @@ class Artifact(Record):
         attempts: The schemes that were tried before.
         file, io: None when it did not compile.
         notes: What the converter has to say about it.
+        size_ratio: Its bytes by those of the float32 file of its format and backend; None where there is no such file.
+        tolerance: The limits that hold for it.
         status: The worst verdict of all runtimes that ran it.
     """
 
@@ -50,6 +52,7 @@ class Artifact(Record):
     file: File | None
     io: IO | None
     notes: tuple[Text, ...] = ()
+    size_ratio: float | None = Field(default=None, gt=0)
     tolerance: Tolerance
     status: Status
     reason: Text

@@ -16,18 +16,18 @@ from edge_export.files.hashing import file_sha256, tree_sha256
 
 PACKAGE = Path(edge_export.__file__).parent
 
-_MOTHER = (
-    *("errors.py", "files", "spec", "mothers", "data", "members", "baking", "verify", "pipeline", "workers/threads.py"),
-    *("formats/compiled.py", "formats/program.py", "runtimes/stream.py", "runtimes/torch_module.py"),
-)
-# The packages, or single files, whose code determines the result of a step. A change in any of them makes all entries
-# of the step stale. A test compares them with the graph of imports.
+_MOTHER = ("errors.py", "files", "spec", "mothers", "data", "tasks", "pipeline")
+# The rooms, or single files of them, whose code decides what a step gives. A change anywhere in them makes all its
+# entries stale. A test holds them against the graph of imports.
 SOURCES: dict[str, tuple[str, ...]] = {
     "open": _MOTHER,
-    "prepare": _MOTHER,
+    "prepare": (
+        *(*_MOTHER, "members", "baking", "verify", "bundle/manifest.py", "workers/threads.py"),
+        *("formats/compiled.py", "formats/program.py", "runtimes/stream.py", "runtimes/torch_module.py"),
+    ),
     "compile": ("spec", "formats", "workers/threads.py", "workers/pins"),
     "measure": (
-        *("__init__.py", "errors.py", "files", "spec", "runtimes", "formats", "verify"),
+        *("__init__.py", "errors.py", "files", "spec", "data", "tasks", "runtimes", "formats", "verify"),
         *("workers/threads.py", "workers/pins"),
     ),
     "bundle": ("",),
@@ -42,7 +42,7 @@ TOOLS: dict[str, tuple[str, ...]] = {
     "open": _MOTHER_TOOLS,
     "prepare": _MOTHER_TOOLS,
     "compile": (*_COMPILER_TOOLS, "onnxscript", "scikit-learn", "protobuf"),
-    "measure": (*_COMPILER_TOOLS, "onnxruntime", "scipy", "protobuf"),
+    "measure": (*_COMPILER_TOOLS, "onnxruntime", "scipy", "protobuf", "pillow", "soundfile"),
 }
 TOOLS["bundle"] = tuple(sorted({tool for tools in TOOLS.values() for tool in tools}))
 STATED_TOOLS = ("torch", "executorch", "coremltools", "onnx2tf", "onnx", "ai-edge-litert", "onnxruntime", "torchao")
@@ -63,12 +63,10 @@ def key_of(step: str, parts: Mapping[str, Any]) -> str:
 
 @functools.cache
 def installed() -> dict[str, str]:
-    """Returns what must be equal on two machines for equal results: code, tools, Python and machine, by name."""
-    rooms = sorted({room for each in SOURCES.values() for room in each if room} | {"workers"})
-    code = hashlib.sha256("".join(map(_sources, rooms)).encode()).hexdigest()
+    """All that is the same on two machines whose workers do the same: code, tools, Python and machine, by name."""
     tools = sorted({tool for each in TOOLS.values() for tool in each})
     return {
-        "edge_export": f"{edge_export.__version__} ({code[:16]})",
+        "edge_export": f"{edge_export.__version__} ({_sources('')[:16]})",
         "Python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         **{tool: _version(tool) for tool in tools},

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from edge_export.cli import tables
 from edge_export.cli.fitted_table import Column, FittedTable, print_fitted, print_in_parts
-from edge_export.formats import MAX_OF_FLOAT32
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import Console
 
-    from edge_export.bundle.manifest import Artifact, Manifest, Member
+    from edge_export.bundle.manifest import Manifest
     from edge_export.bundle.numerics import ArtifactRun, Numerics
 
 
@@ -135,29 +132,14 @@ def as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:
     return members
 
 
-def _large(member: Member) -> Iterator[tuple[Artifact, float]]:
-    """The artifacts that take more of the float32 file's bytes than they should, and how much of them."""
-    sizes = {(a.format, a.backend, a.precision): a.file.bytes for a in member.artifacts if a.file is not None}
-    for artifact in member.artifacts:
-        float32 = sizes.get((artifact.format, artifact.backend, "fp32"))
-        if float32 and artifact.file is not None:
-            share = artifact.file.bytes / float32
-            if share > MAX_OF_FLOAT32.get(artifact.precision, 1.0):
-                yield artifact, share
-
-
 def _reasons(manifest: Manifest, numerics: Numerics) -> dict[str, str]:
-    """Each reason of what did not pass or is large, with the artifacts it holds for; one line where all share it."""
+    """Each reason of what did not pass, with the artifacts it holds for; one line where all share it."""
     found: dict[str, list[str]] = {}
     for member in manifest.members:
         for artifact in member.artifacts:
             for attempt in artifact.attempts:
                 reason = f"{attempt.reason}; {artifact.scheme} was taken instead"
                 found.setdefault(reason, []).append(f"{member.name}/{artifact.label} {attempt.scheme} did not hold")
-        for artifact, share in _large(member):
-            most = MAX_OF_FLOAT32[artifact.precision]
-            reason = f"not at most {most} of the float32 file's bytes: graph outweighs weights, or some stayed float32"
-            found.setdefault(reason, []).append(f"{member.name}/{artifact.label} takes {share:.2f}")
     for member, numbers in zip(manifest.members, numerics.members, strict=True):
         for run in numbers.runs:
             if run.verdict != "passed":

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile as sf
-import torch
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
-from torch import Tensor
 
 from edge_export.errors import RequestError, one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SOURCES = ("vocals", "drums", "bass", "other")
 ACCOMPANIMENT = "accompaniment"
@@ -118,6 +120,8 @@ def with_channels(audio: Audio, channels: int) -> Audio:
 
 def draw_batch(tracks: list[Track], plan: ChunkPlan, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Draws random examples: mixtures `(batch, channels, samples)` and stems `(batch, stems, channels, samples)`."""
+    import torch
+
     sources = torch.from_numpy(np.stack([_draw_sources(tracks, plan, rng) for _ in range(plan.batch)]))
     return sources.sum(dim=1), mix_stems(sources, plan.stems)
 
@@ -128,6 +132,8 @@ def mix_stems(sources: Tensor, stems: tuple[str, ...]) -> Tensor:
     Raises:
         RequestError: A stem is neither a source nor "accompaniment".
     """
+    import torch
+
     if unknown := [name for name in stems if name not in (*SOURCES, ACCOMPANIMENT)]:
         raise RequestError(f"no such stem: {', '.join(unknown)}; use {', '.join(SOURCES)} or {ACCOMPANIMENT}")
     groups = [[name] if name in SOURCES else [s for s in SOURCES if s not in stems] for name in stems]

@@ -16,8 +16,6 @@ INTERMEDIATES: dict[str, Format] = {
 }
 """What the way to an artifact may pass through. It runs, and is proven, but is not shipped."""
 
-MAX_OF_FLOAT32 = {"fp16": 0.55, "int8": 0.35}
-
 
 def format_named(name: str) -> Format:
     """A format or an intermediate; KeyError when there is none."""

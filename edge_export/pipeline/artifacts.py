@@ -17,6 +17,7 @@ from edge_export.formats.compile_task import CompileAnswer, CompileRequest
 from edge_export.formats.program import CALIBRATION, PROGRAM
 from edge_export.pipeline.context import BuildContext
 from edge_export.pipeline.members import Prepared
+from edge_export.pipeline.size import Made
 from edge_export.pipeline.target import ArtifactPlan
 from edge_export.runtimes import Runtime
 from edge_export.runtimes.run import CompiledFile
@@ -26,9 +27,6 @@ from edge_export.verify.artifact import measure_artifact
 from edge_export.verify.verdict import not_run, run_everywhere, worst
 from edge_export.workers import WorkerError
 from edge_export.workers.environments import environment_folder, present_environments
-
-Made = tuple[Artifact, tuple[ArtifactRun, ...]]
-"""An artifact, and one run for each runtime."""
 
 
 def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan) -> Made:
@@ -45,7 +43,7 @@ def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan)
         precision=plan.precision,
         file=None,
         io=None,
-        tolerance=context.request.target.tolerance(plan.format, plan.precision),
+        tolerance=context.request.target.tolerance(plan.format, plan.precision, prepared.member.params),
         status="failed",
         reason=prepared.reason,
     )

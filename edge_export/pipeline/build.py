@@ -18,12 +18,13 @@ from edge_export.files.hashing import file_sha256
 from edge_export.files.owned import SCRATCH, remove_abandoned, scratch_folder
 from edge_export.formats import FORMATS
 from edge_export.formats.installed import require_installed
-from edge_export.pipeline.artifacts import Made, make_artifact
+from edge_export.pipeline.artifacts import make_artifact
 from edge_export.pipeline.context import BuildContext, BuildRequest, Progress
 from edge_export.pipeline.finished import keep_bundle, take_finished
 from edge_export.pipeline.members import Family, Prepared, bundle_recorded, open_mother, prepare
 from edge_export.pipeline.mother_source import MotherSource
 from edge_export.pipeline.open_mother import OpenAnswer
+from edge_export.pipeline.size import Made, judge_sizes
 from edge_export.runtimes import why_unavailable
 from edge_export.workers import Pool, Workers, cpu_count
 from edge_export.workers.cluster.pool import ClusterLost, ClusterPool
@@ -118,7 +119,7 @@ def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) ->
             pending = {name: preparers.submit(make_member, text, name) for text, name in reversed(names.items())}
             for name in names.values():
                 prepared, jobs = pending.pop(name).result()
-                made = [job.result() for job in jobs]
+                made = judge_sizes([job.result() for job in jobs])
                 members.append(prepared.member.model_copy(update={"artifacts": tuple(each for each, _ in made)}))
                 runs = tuple(run for _, each in made for run in each)
                 numbers.append(MemberNumerics(name=name, stages=prepared.stages, runs=runs))

@@ -16,6 +16,7 @@ from edge_export.pipeline.context import Progress
 from edge_export.pipeline.mother_source import MotherSource, RecordedFiles, submit_for_mother
 from edge_export.pipeline.prepare_member import GOLDEN, PREPARE, PrepareRequest
 from edge_export.pipeline.score import score_in_worker
+from edge_export.pipeline.size import judge_size
 from edge_export.runtimes import Runtime
 from edge_export.runtimes.run import CompiledFile
 from edge_export.spec.agreement import agreement, worst_of
@@ -173,7 +174,7 @@ def _runs(context: _Context, member: Member, artifact: Artifact, damage: str) ->
     def measure(runtime: Runtime) -> Measured:
         return measure_artifact(context.pool, file, runtime, reference, workdir, log)
 
-    return run_everywhere(artifact, member.tolerance, measure)
+    return judge_size(artifact, run_everywhere(artifact, member.tolerance, measure))
 
 
 def _unit(bundle: Bundle) -> str:

@@ -51,6 +51,8 @@ class Target(Record):
         calibration_batches: How many batches BatchNorm statistics are averaged over; all when None.
         member: What the members' baker is told, such as `frames_per_call` and `gates` for a separator.
         tolerances: Limits by format and precision; format "member" holds for every stage before an artifact.
+        max_size_ratio_from_params: From how many parameters of a member on its files must keep `max_size_ratio`: in
+            smaller ones the graph outweighs the weights.
     """
 
     name: Name
@@ -60,20 +62,23 @@ class Target(Record):
     member: dict[Name, bool | int | float | str] = Field(default_factory=dict)
     artifacts: tuple[ArtifactPlan, ...] = Field(min_length=1)
     tolerances: dict[Name, dict[Name, Tolerance]]
+    max_size_ratio_from_params: Annotated[int, Field(ge=0)] = 100_000
 
-    def tolerance(self, format_name: str, precision: str) -> Tolerance:
-        """The limits of `format_name` at `precision`.
+    def tolerance(self, format_name: str, precision: str, params: int | None = None) -> Tolerance:
+        """The limits of `format_name` at `precision`; for a member of `params` parameters, those that hold for it.
 
         Raises:
             RequestError: The target file has none.
         """
         try:
-            return self.tolerances[format_name][precision]
+            tolerance = self.tolerances[format_name][precision]
         except KeyError:
             raise RequestError(
                 f"target {self.name} has no tolerance for {format_name} at {precision}: "
                 f"add a table [tolerances.{format_name}.{precision}]"
             ) from None
+        small = params is not None and params < self.max_size_ratio_from_params
+        return tolerance.model_copy(update={"max_size_ratio": None}) if small else tolerance
 
 
 FOLDER = Path(edge_export.__file__).parent / "targets"

@@ -19,6 +19,8 @@ class Tolerance(BaseModel):
             relative because logits and samples have no common scale.
         metric_drop: The largest loss of the task metric, in the metric's unit, by the metric's name.
         extremes_of_peak: The largest absolute error on extreme inputs, as a share of the outputs' peak on the goldens.
+        max_size_ratio: The largest size of a file, as a share of the float32 file of the same format and backend.
+            None: any size.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,6 +29,7 @@ class Tolerance(BaseModel):
     max_abs_of_peak: float = Field(ge=0, le=1)
     metric_drop: dict[str, float] = Field(default_factory=dict)
     extremes_of_peak: float = Field(default=1e-3, ge=0, le=10)
+    max_size_ratio: float | None = Field(default=None, gt=0, le=10)
 
 
 def why_not(agreement: Agreement, tolerance: Tolerance) -> str | None:
@@ -49,6 +52,14 @@ def why_metric_not(name: str, mother: float, artifact: float, unit: str, toleran
             f"more than {allowed:g}" if name in tolerance.metric_drop else "and the target has no metric_drop for it"
         )
         return f"{name} fell from {mother:.2f} to {artifact:.2f} {unit}, {limit}"
+    return None
+
+
+def why_size_not(size_ratio: float | None, tolerance: Tolerance) -> str | None:
+    """Returns by how much a file is larger than `tolerance` allows; None: it is small enough."""
+    limit = tolerance.max_size_ratio
+    if limit is not None and size_ratio is not None and not size_ratio <= limit:
+        return f"it takes {size_ratio:.3f} of the float32 file's bytes, more than {limit:g}"
     return None
 
 

@@ -43,6 +43,7 @@ def test_the_changed_layer_of_a_file_is_named(tmp_path: Path) -> None:
     assert found.note == "compiled again, the program agrees: the file was changed"
 
 
+@pytest.mark.slow
 def test_a_file_that_shows_nothing_inside(tmp_path: Path) -> None:
     """What is in it is compared with the same module, compiled again."""
     path, _ = compiled("classifier", "executorch")

@@ -1,4 +1,4 @@
-"""Finds the modules that a module of this package can import: by imports, also in functions, and by literal tables."""
+"""What a module of this package can reach: by imports, inside functions too, and by the names in literal tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import functools
 import importlib.util
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -19,33 +19,52 @@ _NAMED = re.compile(rf"({PACKAGE}(?:\.\w+)+)(?::\w+)?")
 
 @functools.cache
 def graph() -> grimp.ImportGraph:
-    """Returns the imports of this package, without those for type checkers only."""
+    """The imports of this package; those for type checkers alone left out."""
     return grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)
 
 
 @functools.cache
-def reached(roots: frozenset[str], left_out: frozenset[str] = frozenset()) -> frozenset[str]:
-    """Returns every module of this package that `roots` can import, with `roots`, but not through `left_out`."""
+def reached(
+    roots: frozenset[str], left_out: frozenset[str] = frozenset(), fields: frozenset[str] = frozenset()
+) -> frozenset[str]:
+    """Every module of this package that `roots` can import, themselves included; not by way of those `left_out`.
+
+    Of a format's descriptor, only what stands in one of `fields` is followed.
+    """
     found: set[str] = set()
     waiting = list(roots)
     while waiting:
         module = waiting.pop()
         if module not in found | left_out:
             found.add(module)
-            waiting += graph().find_modules_directly_imported_by(module) | named_in(module)
+            named = {name for name, field in named_in(module) if field is None or field in fields}
+            waiting += graph().find_modules_directly_imported_by(module) | named
     return frozenset(found)
 
 
 @functools.cache
-def named_in(module: str) -> frozenset[str]:
-    """Returns the modules that strings of `module` name, such as "edge_export.formats.coreml.compile"."""
-    strings = (node.value for node in ast.walk(tree(module)) if isinstance(node, ast.Constant))
-    names = {match[1] for text in strings if isinstance(text, str) and (match := _NAMED.fullmatch(text))}
-    return frozenset(names & graph().modules)
+def named_in(module: str) -> frozenset[tuple[str, str | None]]:
+    """The modules that strings of `module` name, each with the field of a format's descriptor that it stands in."""
+    return frozenset((name, field) for name, field in _names(tree(module), None) if name in graph().modules)
+
+
+def _names(node: ast.AST, field: str | None) -> Iterator[tuple[str, str | None]]:
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str) and (match := _NAMED.fullmatch(node.value)):
+            yield match[1], field
+        return
+    called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+    for child in ast.iter_child_nodes(node):
+        if called == "Runtime":
+            yield from _names(child, "runtimes")
+        elif called == "Format" and isinstance(child, ast.keyword):
+            yield from _names(child, child.arg)
+        else:
+            yield from _names(child, field)
 
 
 def foreign_imports(modules: Iterable[str]) -> dict[str, set[str]]:
-    """Returns the top-level names of other packages that `modules` import, with the modules that import them."""
+    """The packages of others that `modules` import, by the names at the top level, with the modules that do."""
     found: dict[str, set[str]] = {}
     for module in modules:
         for node in ast.walk(tree(module)):
@@ -58,7 +77,7 @@ def foreign_imports(modules: Iterable[str]) -> dict[str, set[str]]:
 
 @functools.cache
 def distributions_of(package: str) -> frozenset[str]:
-    """Returns the distributions that install `package`, in pip's normalized spelling; empty: there is none."""
+    """The distributions that install `package`, by their names in pip's own spelling; empty when none does."""
     owners = _owners().get(package, [])
     return frozenset(re.sub(r"[-_.]+", "-", name).lower() for name in owners)
 

@@ -1,4 +1,4 @@
-"""A step's key holds all code and all tools that can change its result, and little else, as the import graph shows."""
+"""A step's key holds all code and all tools that can change its result, and little else: the import graph tells."""
 
 from __future__ import annotations
 
@@ -18,32 +18,39 @@ STEPS: dict[str, tuple[str, ...]] = {
     "compile": ("compile", "write_onnx", "convert_onnx"),
     "measure": ("run",),
 }
-"""The worker tasks of each step of a build."""
-NOT_KEPT = {"inspect", "bisect_stages", "bisect_file", "bisect_cut", "bisect_weights"}
-"""Worker tasks whose results are not cached."""
+"""The worker tasks that each step of a build gives to workers."""
+FIELDS: dict[str, frozenset[str]] = {
+    "open": frozenset(),
+    "prepare": frozenset(),
+    "compile": frozenset({"compile", "submit"}),
+    "measure": frozenset({"runtimes"}),
+}
+"""What of a format's descriptor each step uses."""
+NOT_KEPT = {"score", "reference", "inspect", "bisect_stages", "bisect_file", "bisect_cut", "bisect_weights"}
+"""Tasks whose results no cache keeps."""
 HERE: dict[str, tuple[str, ...]] = {
     "compile": ("edge_export.formats.compile",),
     "measure": ("edge_export.verify.artifact",),
 }
-"""The modules that a step uses in the main process, besides its worker tasks."""
+"""What a step does beside its tasks, in the process that orders them."""
 DECIDES_NOTHING: dict[str, str] = {
     "edge_export.cache": "says where files lie, not what they hold",
     "edge_export.cache.folders": "says where files lie, not what they hold",
     "edge_export.workers": "tasks give the same wherever they run",
     "edge_export.workers.contract": "tasks give the same wherever they run",
+    "edge_export.workers.task": "tasks give the same wherever they run",
+    "edge_export.workers.resources": "tasks give the same wherever they run",
     "edge_export.workers.environments": "an environment's own digest is part of the keys that it matters to",
     "edge_export.workers.pool": "tasks give the same wherever they run",
     "edge_export.workers.process": "tasks give the same wherever they run",
 }
 DATA: dict[str, str] = {"workers/pins": "what the isolated environments install"}
-"""Folders without Python code, and why a key needs them."""
+"""Rooms that hold no Python, and why a key needs them."""
 HARMLESS: dict[str, str] = {
-    "platformdirs": "says where files lie",
     "pydantic": "checks records; their fields are what they are",
-    "rich": "shows progress",
     "threadpoolctl": "only counts threads",
 }
-"""Distributions that cannot change a result."""
+"""Distributions that can't change a result."""
 ISOLATED: dict[str, str] = {
     "tensorflow": "lives in an environment whose pins are a source",
     "tf_keras": "lives in an environment whose pins are a source",
@@ -59,11 +66,11 @@ BEHIND_OTHERS: dict[tuple[str, str], str] = {
 
 def modules_of(step: str) -> frozenset[str]:
     entries = {TASKS[task].partition(":")[0] for task in STEPS[step]} | set(HERE.get(step, ()))
-    return reached(frozenset(entries), frozenset(DECIDES_NOTHING))
+    return reached(frozenset(entries), frozenset(DECIDES_NOTHING), FIELDS[step])
 
 
 def file_of(module: str) -> PurePosixPath:
-    """Returns the file of a module, relative to this package's folder."""
+    """The file of a module, relative to this package's folder."""
     path = PurePosixPath(*module.split(".")[1:])
     return path / "__init__.py" if (FOLDER / path).is_dir() else path.with_suffix(".py")
 
@@ -105,7 +112,8 @@ def test_a_whole_bundle_depends_on_everything():
 
 
 def test_the_exceptions_are_still_needed():
-    every = reached(frozenset(entry.partition(":")[0] for entry in TASKS.values()))
+    entries = frozenset(entry.partition(":")[0] for entry in TASKS.values())
+    every = reached(entries, fields=frozenset(field for fields in FIELDS.values() for field in fields))
     assert DECIDES_NOTHING.keys() <= every
     rooms = {room for step in STEPS for room in SOURCES[step]}
     assert DATA.keys() <= rooms
@@ -122,8 +130,10 @@ def test_every_room_exists_and_holds_something(room):
 
 
 def test_the_graph_sees_tables_imports_in_functions_and_no_type_hints():
-    assert "edge_export.formats.coreml.compile" in reached(frozenset({"edge_export.formats"}))  # a table's string
-    assert "edge_export.mothers.catalog" in reached(frozenset({"edge_export.pipeline.tasks"}))  # in a function
-    assert "edge_export.runtimes.mil.ops.linear" in reached(frozenset({"edge_export.runtimes"}))  # both
-    direct = graph().find_modules_directly_imported_by("edge_export.verify.artifact")
-    assert "edge_export.workers" not in direct  # imported for type checkers only
+    formats = frozenset({"edge_export.formats"})
+    assert "edge_export.formats.coreml.compile" in reached(formats, fields=FIELDS["compile"])  # a table's string
+    assert "edge_export.formats.coreml.inspect" not in reached(formats, fields=FIELDS["compile"])
+    assert "edge_export.mothers.catalog" in reached(frozenset({"edge_export.pipeline.opened"}))  # in a function
+    assert "edge_export.runtimes.mil.ops.linear" in reached(formats, fields=FIELDS["measure"])  # both
+    direct = graph().find_modules_directly_imported_by("edge_export.spec.recorded")
+    assert "edge_export.spec.tensors" not in direct  # for type checkers alone

@@ -11,9 +11,11 @@ from edge_export.cli import listing
 from edge_export.formats import FORMATS
 from edge_export.mothers.catalog import CATALOG
 from edge_export.pipeline.target import target_names
+from edge_export.tasks import TASKS
 
 NAMES = {
     "mothers": list(CATALOG),
+    "tasks": list(TASKS),
     "targets": target_names(),
     "formats": list(FORMATS),
     "precisions": ["fp32", "fp16", "int8"],

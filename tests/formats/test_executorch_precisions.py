@@ -20,7 +20,6 @@ from edge_export.workers import WorkerError
 pytestmark = pytest.mark.slow
 
 SCHEMES = FORMATS["executorch"].precisions["int8"]
-MAX_OF_FLOAT32 = 0.35
 
 
 def contents(path: str) -> Contents:
@@ -67,9 +66,9 @@ def test_errors_of_a_state_do_not_add_up(precision: str, scheme: str, least_db: 
 @pytest.mark.parametrize(
     ("member", "precision", "scheme", "most"),
     [
-        *[("streamer", "int8", scheme, MAX_OF_FLOAT32) for scheme in SCHEMES],
+        *[("streamer", "int8", scheme, 0.3) for scheme in SCHEMES],
         ("streamer", "fp16", "", 0.52),
-        (reduced.DIGITS, "int8", "static_per_tensor", 0.38),  # hardly more weights than words around them
+        (reduced.DIGITS, "int8", "static", 0.8),  # hardly more weights than words around them
         (reduced.DIGITS, "fp16", "", 1.0),  # weights of convolutions stay float32
     ],
 )

@@ -15,6 +15,8 @@ from strangers import WithMetric, neg_mae
 
 from edge_export.mothers.catalog import build_untrained
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 MOTHER = "tests.strangers:WithMetric"
 TARGET = """

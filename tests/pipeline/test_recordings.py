@@ -13,8 +13,8 @@ from safetensors.numpy import save_file
 
 from edge_export.errors import RequestError
 from edge_export.mothers.catalog import build_untrained
-from edge_export.mothers.protocol import IOSpec, Recordings, Stream, TensorSpec
-from edge_export.pipeline.recordings import read_folder, recordings_of
+from edge_export.mothers.protocol import IOSpec, Metric, Recordings, Stream, TensorSpec
+from edge_export.pipeline.recordings import baseline_value, metric_of, metric_value, read_folder, recordings_of
 from edge_export.tasks import task_for
 from tests import strangers
 
@@ -112,3 +112,37 @@ def test_a_mother_s_own_recordings_must_fit_it():
         recordings_of("stranger", mother, None)
     for problem in ("metric 'top2'", "goldens x has shape (4, 7)", "2 targets for 3 held-out samples"):
         assert problem in str(error.value)
+
+
+def test_a_metric_is_one_of_ours_by_name_or_her_own():
+    own = recordings_of("stranger", strangers.WithMetric(), None)
+    assert metric_of(own) is strangers.WithMetric.metric
+    assert metric_of(recordings_of("stranger", strangers.Mother(), None)).name == "top1"
+    ones = np.ones((4, 3))
+    assert metric_value(metric_of(own), ones, ones + 0.25) == -25.0
+    assert baseline_value(metric_of(own), ones) is None
+
+
+@pytest.mark.parametrize("name", ["top1", "si_sdr", "mean error", "1st", "", "x" * 50])
+def test_a_metric_of_a_name_that_can_t_be_is_refused(name):
+    mother = strangers.WithMetric()
+    mother.metric = Metric(name, "points", strangers.neg_mae)
+    with pytest.raises(RequestError, match="must be called by letters, digits and underscores, and not like one of"):
+        recordings_of("stranger", mother, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (lambda *_: float("nan"), "is nan: let its function give a finite number"),
+        (lambda *_: float("inf"), "is inf: let its function give a finite number"),
+        (lambda *_: "good", "failed with ValueError"),
+        (strangers.no_metric, "failed with ZeroDivisionError: no samples: mend its function|failed with TypeError"),
+    ],
+)
+def test_a_metric_that_gives_no_number_is_refused_in_one_line(value, message):
+    metric, ones = Metric("own", "points", value, value), np.ones(3)
+    for measure in (lambda: metric_value(metric, ones, ones), lambda: baseline_value(metric, ones)):
+        with pytest.raises(RequestError, match=f"metric own ({message})") as raised:
+            measure()
+        assert "\n" not in str(raised.value)

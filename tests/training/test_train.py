@@ -137,7 +137,7 @@ def test_wrong_requests_are_refused_before_anything_is_loaded(tmp_path: Path) ->
 
 def test_the_table_names_mothers_of_the_catalog_and_functions_that_exist() -> None:
     assert set(RECIPES) <= set(CATALOG)
-    targets = [(each.data, each.task, each.validation) for each in RECIPES.values()]
+    targets = [(each.data, each.setup, each.validation) for each in RECIPES.values()]
     assert all(callable(resolve(target)) for each in targets for target in each if target)
 
 

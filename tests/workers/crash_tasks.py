@@ -10,7 +10,6 @@ import sys
 import time
 from typing import Any
 
-import psutil
 from pydantic import Field
 
 from edge_export.workers.task import Message, OutputPath, StayingPath, WorkerTask
@@ -113,6 +112,8 @@ def hoard_in_children(request: Nothing) -> Count:
 
 def share_with_children(request: Count) -> Count:
     """Four processes that hold the same bytes; the sum of their resident sizes."""
+    import psutil
+
     shared = b"x" * request.count
     children = []
     for _ in range(3):

@@ -11,7 +11,7 @@ import pytest
 
 from edge_export.workers import WorkerError
 from edge_export.workers.cluster.file_tree import digest_of
-from edge_export.workers.cluster.messages import Changes, Outcome, Parcel, RemoteTask, deliver, make_parcel
+from edge_export.workers.cluster.messages import Changes, Outcome, PackedTask, RemoteTask, deliver, pack_task
 from edge_export.workers.task import FolderPath, InputPath, Message, OutputPath, StayingPath, Travel
 
 
@@ -44,31 +44,31 @@ def request_here(tmp_path: Path) -> Request:
     )
 
 
-def packed(request: Message) -> Parcel:
-    return make_parcel("a build", "a task", request, "a kind", 10.0)
+def pack(request: Message) -> PackedTask:
+    return pack_task("a build", "a task", request, "a kind", 10.0)
 
 
 def test_inputs_and_folders_are_sent_outputs_only_come_back_and_the_rest_stays(request_here: Request) -> None:
-    parcel = packed(request_here)
-    assert [(path.name, path.travel, path.file_name) for path in parcel.task.paths] == [
+    packed = pack(request_here)
+    assert [(path.name, path.travel, path.file_name) for path in packed.task.paths] == [
         ("source.weights", Travel.INPUT, "weights.bin"),
         ("workdir", Travel.FOLDER, "work"),
         ("written", Travel.OUTPUT, "out.json"),
     ]
     weights, work = {"": b"weights"}, {"old": b"old"}
-    assert parcel.trees == ((digest_of(weights), weights), (digest_of(work), work))
-    assert [path.digest for path in parcel.task.paths] == [digest_of(weights), digest_of(work), ""]
-    assert parcel.paths["source.weights"] == request_here.source.weights
+    assert packed.trees == ((digest_of(weights), weights), (digest_of(work), work))
+    assert [path.digest for path in packed.task.paths] == [digest_of(weights), digest_of(work), ""]
+    assert packed.paths["source.weights"] == request_here.source.weights
 
 
 def test_an_input_that_is_not_there_is_sent_as_that(request_here: Request, tmp_path: Path) -> None:
-    parcel = packed(request_here.model_copy(update={"again": tmp_path / "nowhere"}))
-    assert ("missing", None) in parcel.trees
-    assert parcel.task.paths[1].location == ("again",)
+    packed = pack(request_here.model_copy(update={"again": tmp_path / "nowhere"}))
+    assert ("missing", None) in packed.trees
+    assert packed.task.paths[1].location == ("again",)
 
 
 def test_a_request_is_relocated_however_deep_its_paths_are(request_here: Request) -> None:
-    task = packed(request_here).task
+    task = pack(request_here).task
     there = {"source.weights": Path("/there/w"), "workdir": Path("/there/d"), "written": Path("/there/o")}
     relocated = Request.model_validate(task.relocated(there))
     source = request_here.source.model_copy(update={"weights": Path("/there/w")})
@@ -80,7 +80,7 @@ def test_a_request_is_relocated_however_deep_its_paths_are(request_here: Request
 def test_a_task_is_the_same_after_its_way_as_json(request_here: Request) -> None:
     """A limit may be infinite; JSON itself has no word for that."""
     limits = {"most": math.inf, "least": -math.inf, "unknown": math.nan}
-    task = packed(request_here.model_copy(update={"limits": limits})).task
+    task = pack(request_here.model_copy(update={"limits": limits})).task
     arrived = RemoteTask.model_validate_json(task.model_dump_json())
     assert repr(arrived) == repr(task)
     assert repr(Request.model_validate(arrived.request).limits) == repr(limits)
@@ -95,7 +95,7 @@ def test_the_name_that_a_path_keeps_is_never_one_of_dots(
     (tmp_path / "parent" / "here" / "a" / "c").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "parent" / "here")
     source = Source(name="digits", weights=Path(path))
-    (weights, *_) = packed(request_here.model_copy(update={"source": source})).task.paths
+    (weights, *_) = pack(request_here.model_copy(update={"source": source})).task.paths
     assert weights.file_name == name
 
 
@@ -105,13 +105,13 @@ def test_a_file_that_cannot_be_read_is_one_line(request_here: Request, monkeypat
 
     monkeypatch.setattr(Path, "read_bytes", denied)
     with pytest.raises(WorkerError, match=r"a task: .*Permission denied: .*weights\.bin"):
-        packed(request_here)
+        pack(request_here)
 
 
 def test_what_was_written_there_is_written_here(request_here: Request, tmp_path: Path) -> None:
     changes = Changes({"new/file": b"new"}, ["old"])
     outcome = Outcome({"n": 1}, folders={"workdir": changes}, outputs={"written": {"": b"out"}}, log=b"printed\n")
-    assert deliver(packed(request_here), outcome, tmp_path / "log") == {"n": 1}
+    assert deliver(pack(request_here), outcome, tmp_path / "log") == {"n": 1}
     assert [path.name for path in request_here.workdir.iterdir()] == ["new"]
     assert (request_here.workdir / "new" / "file").read_bytes() == b"new"
     assert request_here.written.read_bytes() == b"out"
@@ -122,7 +122,7 @@ def test_an_error_there_names_the_paths_of_this_machine(request_here: Request, t
     error: dict[str, Any] = {"message": "/there/w is bad", "reason": "exception", "tail": "in /there/w", "raised": "E"}
     outcome = Outcome(error=error, called={"source.weights": "/there/w"}, log=b"printed\n")
     with pytest.raises(WorkerError) as raised:
-        deliver(packed(request_here), outcome, tmp_path / "log")
+        deliver(pack(request_here), outcome, tmp_path / "log")
     assert str(raised.value) == f"{request_here.source.weights} is bad"
     assert raised.value.tail == f"in {request_here.source.weights}"
     assert (tmp_path / "log").read_bytes() == b"printed\n"
@@ -133,11 +133,11 @@ def test_nothing_lands_or_vanishes_outside_of_the_folder(
     request_here: Request, tmp_path: Path, changes: Changes
 ) -> None:
     with pytest.raises(ValueError, match="no file of a folder"):
-        deliver(packed(request_here), Outcome({}, folders={"workdir": changes}), tmp_path / "log")
+        deliver(pack(request_here), Outcome({}, folders={"workdir": changes}), tmp_path / "log")
     assert not (tmp_path / "out").exists()
     assert (tmp_path / "weights.bin").exists()
 
 
 def test_a_request_is_plain_json(request_here: Request) -> None:
-    task = packed(request_here).task
+    task = pack(request_here).task
     assert json.loads(json.dumps(task.request)) == task.request

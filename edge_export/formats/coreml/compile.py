@@ -6,7 +6,6 @@ int8 computes in float16, too; its weights are stored in 8 bits or less.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.coreml.average_pooling import decompositions
-from edge_export.formats.coreml.compact import compact
+from edge_export.formats.coreml.equal_constants import merge
 from edge_export.formats.coreml.normalize import normalize
-from edge_export.formats.coreml.weights import candidates, most_bytes, stayed_float
+from edge_export.formats.coreml.weights import compressed, stayed_float
 from edge_export.formats.garbage import set_aside
 from edge_export.formats.program import load_program
 from edge_export.spec.tensors import IOSpec, TensorSpec
@@ -59,10 +58,9 @@ def compile(
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
     with set_aside():
         model = _convert(exported, own_io, "FLOAT32" if precision == "fp32" else "FLOAT16")
-        if scheme:
-            _save_compressed(model, scheme, path)
-        else:
-            model.save(str(path))
+        (compressed(model, scheme) if scheme else model).save(str(path))
+    if scheme:
+        merge(path)
     normalize(path)
     spec = reopen(path)
     require_io(own_io, *tensor_specs(spec))
@@ -87,18 +85,6 @@ def _convert(exported: ExportedProgram, own_io: IOSpec, compute_precision: str) 
         compute_precision=ct.precision[compute_precision],
         skip_model_load=True,  # loading compiles it, which needs macOS
     )
-
-
-def _save_compressed(model: Any, scheme: str, path: Path) -> None:
-    """Save the first way to compress `model` that is small enough, or else the smallest."""
-    limit = most_bytes(model)
-    for compressed in candidates(model, scheme):
-        for short_names in (False, True):
-            shutil.rmtree(path, ignore_errors=True)
-            compressed.save(str(path))
-            compact(path, short_names=short_names)
-            if sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) <= limit:
-                return
 
 
 def _allowed_names(io: IOSpec) -> IOSpec:

@@ -48,13 +48,8 @@ def compile(
         from edge_export.formats.executorch.int8 import quantize
 
         exported, notes = quantize(exported, io, scheme, calibration)
-    content = lower(exported)
-    if precision != "fp32":
-        from edge_export.formats.executorch.compact import compact
-
-        content = compact(content)
     path = workdir / f"executorch-xnnpack-{precision}.pte"
-    path.write_bytes(content)
+    path.write_bytes(lower(exported))
     _reopen(path, io)
     return Compiled(path, io, versions("executorch", "torch", *(["torchao"] if scheme else [])), notes)
 

@@ -37,7 +37,7 @@ def inspect(path: Path) -> Contents:
         payloads.setdefault(delegate.id, []).append(payload)
     named = sum(len(buffer) for buffer in file.named_data.buffers) if file.named_data else 0
     constants = sum(len(buffer.storage) for buffer in file.program.constant_buffer)
-    graphs = [_xnnpack_graph(payload) for payload in payloads.get(_XNNPACK, [])]
+    graphs = [xnnpack_graph(payload) for payload in payloads.get(_XNNPACK, [])]
     return Contents(
         format="executorch",
         bytes=len(data),
@@ -65,7 +65,7 @@ def _spec(value: Any) -> TensorSpec:
     return TensorSpec("", tuple(value.sizes), DTYPES.get(int(value.scalar_type), f"type {value.scalar_type}"))
 
 
-def _xnnpack_graph(payload: bytes) -> dict[str, Any]:
+def xnnpack_graph(payload: bytes) -> dict[str, Any]:
     """The subgraph in an XNNPACK payload, as the JSON of its schema."""
     from importlib.resources import files
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_export.formats import FORMATS, MAX_OF_FLOAT32
+from edge_export.formats import FORMATS
 from edge_export.formats.calibration_samples import read_samples
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.garbage import set_aside
@@ -46,7 +46,7 @@ def compile(
 
     Raises:
         ValueError: The options are unknown, the names, shapes or layouts differ from what they should be, or the
-            scheme lacks its calibration inputs or does not pay for so small a network.
+            scheme lacks its calibration inputs.
     """
     schemes = FORMATS["tflite"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
@@ -139,13 +139,8 @@ def _in_precision(
     """The file in another precision, and what stayed float32 in it."""
     if precision == "fp32":
         return float32, ()
-    if precision == "fp16":
-        content = halve(float32)
-        return content, stayed_float(content)
-    content = quantize(float32, SIGNATURE, scheme, samples)
-    share, most = len(content) / len(float32), MAX_OF_FLOAT32["int8"]
-    large = (f"it takes {share:.2f} of the float32 file's bytes, not at most {most}",)
-    return content, stayed_float(content) + (large if share > most else ())
+    content = halve(float32) if precision == "fp16" else quantize(float32, SIGNATURE, scheme, samples)
+    return content, stayed_float(content)
 
 
 def _open(content: bytes, io: IOSpec) -> Any:

@@ -1,4 +1,9 @@
-"""A FlatBuffer in which nothing stands twice: it may be any acyclic graph, and readers do not mind."""
+"""A `.tflite` file in which no table and no vector of numbers stands twice: a FlatBuffer may be any acyclic graph.
+
+Of a separator of 3 MB, which has thousands of small tensors of the same shapes, that is 7 % of a float16 file and 14 %
+of an int8 file. Constants are aligned to 16 bytes, as TensorFlow Lite's schema asks for and as neither Python's
+FlatBuffers nor AI Edge Quantizer do.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,14 @@ import flatbuffers
 from flatbuffers import number_types
 
 _CONSTANT_ALIGNMENT = 16
+_IDENTIFIER = b"TFL3"
+
+
+def write(model: Any) -> bytes:
+    """The bytes of a `ModelT`."""
+    builder = SharingBuilder()
+    builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
+    return bytes(builder.Output())
 
 
 class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge_export.formats import MAX_OF_FLOAT32
-from edge_export.formats.tflite.compact import compact
+from edge_export.formats.tflite.flatbuffer_sharing import write
 
 _LARGEST = 65504.0
 """Of float16. A constant with a larger value stays float32."""
 
 
 def halve(float32: bytes) -> bytes:
-    """The file `float32`, with its constants as float16; without the names of its inner tensors where it is large."""
+    """The file `float32`, with its constants as float16."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(bytearray(float32), 0)
@@ -45,8 +44,7 @@ def halve(float32: bytes) -> bytes:
         ]
     for index, values in halved.items():
         model.buffers[index].data = values
-    content = compact(model)
-    return content if len(content) <= MAX_OF_FLOAT32["fp16"] * len(float32) else compact(model, names=False)
+    return write(model)
 
 
 def _halve_buffer(buffers: Any, index: int, halved: dict[int, Any]) -> bool:

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from edge_export.formats import MAX_OF_FLOAT32
-from edge_export.formats.tflite.compact import compact
+from edge_export.formats.tflite.flatbuffer_sharing import write
 
 if TYPE_CHECKING:
     from ai_edge_quantizer.quantizer import Quantizer
@@ -23,7 +22,6 @@ _NEVER_STATIC = ("DIV", "SQRT", "RSQRT")
 # Operators that round their inputs at each call in a dynamic file. Not among them, as LiteRT 2.1.2 gets them wrong:
 # depthwise convolutions read as many scales as there are channels, and BATCH_MATMUL gives NaN for a row of zeros.
 _DYNAMIC = ("FULLY_CONNECTED", "CONV_2D")
-_GRANULARITIES = ("CHANNELWISE", "TENSORWISE")
 _EVERYWHERE = ".*"
 
 Sample = dict[str, Any]
@@ -31,45 +29,21 @@ Sample = dict[str, Any]
 
 
 def quantize(float32: bytes, signature: str, scheme: str, samples: Sequence[Sample]) -> bytes:
-    """The file `float32`, quantized by `scheme`.
-
-    Weights have a scale per channel, and tensors their names. Where the file would take more than MAX_OF_FLOAT32, it
-    loses the names first; then weights have one scale each.
+    """The file `float32`, quantized by `scheme`, weights with a scale for each channel.
 
     Args:
         signature: The key of the file's signature.
         samples: What a static file's ranges are observed on; others take none.
-
-    Raises:
-        ValueError: A static file would take more than that either way. Others are handed back: they are
-            as small as it gets.
     """
-    content, most = b"", MAX_OF_FLOAT32["int8"]
-    for granularity in _GRANULARITIES:
-        model = _quantized(float32, signature, scheme, samples, granularity)
-        for names in (True, False):
-            content = compact(model, names=names)
-            if len(content) <= most * len(float32):
-                return content
-    if scheme == "static":
-        raise ValueError(
-            f"scheme static would take {len(content)} bytes, {len(content) / len(float32):.2f} of float32, not at most "
-            f"{most}: the ranges of its activations outweigh so few weights; take dynamic or weight_only"
-        )
-    return content
-
-
-def _quantized(float32: bytes, signature: str, scheme: str, samples: Sequence[Sample], granularity: str) -> Any:
-    """The quantized file's `ModelT`."""
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_quantizer import qtyping
     from ai_edge_quantizer.quantizer import Quantizer
 
     quantizer = Quantizer(bytearray(float32))
-    _RECIPES[scheme](quantizer, qtyping.QuantGranularity[granularity])
+    _RECIPES[scheme](quantizer, qtyping.QuantGranularity.CHANNELWISE)
     ranges = _ranges(float32, quantizer, signature, samples) if quantizer.need_calibration else None
     content = quantizer.quantize(ranges).quantized_model
-    return schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    return write(schema.ModelT.InitFromPackedBuf(bytearray(content), 0))
 
 
 def _static(quantizer: Quantizer, granularity: Any) -> None:

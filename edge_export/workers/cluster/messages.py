@@ -65,7 +65,7 @@ class RemoteTask(Message):
 
 
 @dataclass(frozen=True)
-class Parcel:
+class PackedTask:
     """A task with its files.
 
     Attributes:
@@ -108,7 +108,7 @@ class Outcome:
     called: dict[str, str] = field(default_factory=dict)
 
 
-def make_parcel(build: str, task: str, request: Message, kind: str, timeout_s: float) -> Parcel:
+def pack_task(build: str, task: str, request: Message, kind: str, timeout_s: float) -> PackedTask:
     """A request packed for another machine; WorkerError when one of its files can't be read."""
     travelling = [each for each in path_fields(request) if each.travel is not Travel.STAY]
     try:
@@ -125,14 +125,14 @@ def make_parcel(build: str, task: str, request: Message, kind: str, timeout_s: f
         timeout_s=timeout_s,
         paths=tuple(_remote_path(each, digests.get(each.name, "")) for each in travelling),
     )
-    return Parcel(
+    return PackedTask(
         remote,
         tuple((digests[name], tree) for name, tree in trees.items()),
         {each.name: each.path for each in travelling},
     )
 
 
-def deliver(parcel: Parcel, outcome: Outcome, log: Path) -> Any:
+def deliver(packed: PackedTask, outcome: Outcome, log: Path) -> Any:
     """Write what a task has written and printed elsewhere, and return its answer, JSON.
 
     Raises:
@@ -142,13 +142,13 @@ def deliver(parcel: Parcel, outcome: Outcome, log: Path) -> Any:
     with log.open("ab") as file:
         file.write(outcome.log)
     if outcome.error is not None:
-        raise WorkerError(**{name: _translated(text, outcome, parcel) for name, text in outcome.error.items()})
+        raise WorkerError(**{name: _translated(text, outcome, packed) for name, text in outcome.error.items()})
     for name, changes in outcome.folders.items():
-        unpack(changes.written, parcel.paths[name])
-        remove(changes.removed, parcel.paths[name])
+        unpack(changes.written, packed.paths[name])
+        remove(changes.removed, packed.paths[name])
     for name, tree in outcome.outputs.items():
         if tree is not None:
-            unpack(tree, parcel.paths[name])
+            unpack(tree, packed.paths[name])
     return outcome.answer
 
 
@@ -163,8 +163,8 @@ def _with(data: dict[str, Any], location: tuple[str, ...], value: str) -> dict[s
     return {**data, first: _with(data[first], tuple(rest), value) if rest else value}
 
 
-def _translated(text: str, outcome: Outcome, parcel: Parcel) -> str:
+def _translated(text: str, outcome: Outcome, packed: PackedTask) -> str:
     """A message with every path of the other machine as it is called here."""
     for name, there in outcome.called.items():
-        text = text.replace(there, str(parcel.paths[name]))
+        text = text.replace(there, str(packed.paths[name]))
     return text

@@ -14,7 +14,7 @@ from typing import Any
 
 from edge_export.workers.cluster.connection import connect
 from edge_export.workers.cluster.file_tree import FileTree
-from edge_export.workers.cluster.messages import Outcome, Parcel, deliver, make_parcel
+from edge_export.workers.cluster.messages import Outcome, PackedTask, deliver, pack_task
 from edge_export.workers.cluster.worker import end, keep, perform
 from edge_export.workers.pool import read_answer
 from edge_export.workers.process import WorkerError
@@ -97,10 +97,10 @@ class ClusterPool:
     def _perform[Answer](
         self, task: WorkerTask[Any, Answer], request: Message, kind: str, timeout_s: float, log: Path
     ) -> Answer:
-        parcel = make_parcel(self._build, task.name, request, kind, timeout_s)
-        return read_answer(task, deliver(parcel, self._outcome(parcel), log))
+        packed = pack_task(self._build, task.name, request, kind, timeout_s)
+        return read_answer(task, deliver(packed, self._outcome(packed), log))
 
-    def _outcome(self, parcel: Parcel) -> Outcome:
+    def _outcome(self, packed: PackedTask) -> Outcome:
         """What a task gave, on whichever worker; see `worker.perform`.
 
         Raises:
@@ -110,8 +110,8 @@ class ClusterPool:
         from distributed.scheduler import KilledWorker
 
         try:
-            text = parcel.task.model_dump_json()
-            waiting = self._executor.submit(perform, text, *(self._hold(*each) for each in parcel.trees))
+            text = packed.task.model_dump_json()
+            waiting = self._executor.submit(perform, text, *(self._hold(*each) for each in packed.trees))
             self._wait(waiting)
             outcome: Outcome = waiting.result()
             return outcome
@@ -119,7 +119,7 @@ class ClusterPool:
             raise
         except (Exception, CancelledError) as error:
             if self._closed:
-                raise WorkerError(f"{parcel.task.task} was stopped", "closed") from None
+                raise WorkerError(f"{packed.task.task} was stopped", "closed") from None
             if isinstance(error, CancelledError) or self._client.status != "running":
                 raise ClusterLost(f"the scheduler {self._address} was lost: {_AGAIN}") from None
             reason = "crash" if isinstance(error, KilledWorker) else "exception"
