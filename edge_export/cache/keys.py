@@ -17,8 +17,8 @@ from edge_export.files.hashing import file_sha256, tree_sha256
 PACKAGE = Path(edge_export.__file__).parent
 
 _MOTHER = ("errors.py", "files", "spec", "mothers", "data", "tasks", "pipeline")
-# The rooms, or single files of them, whose code decides what a step gives. A change anywhere in them makes all its
-# entries stale. A test holds them against the graph of imports.
+# The packages, or single files, whose code determines the result of a step. A change in any of them makes all entries
+# of the step stale. A test compares them with the graph of imports.
 SOURCES: dict[str, tuple[str, ...]] = {
     "open": _MOTHER,
     "prepare": (
@@ -63,7 +63,7 @@ def key_of(step: str, parts: Mapping[str, Any]) -> str:
 
 @functools.cache
 def installed() -> dict[str, str]:
-    """All that is the same on two machines whose workers do the same: code, tools, Python and machine, by name."""
+    """Returns what must be equal on two machines for equal results: code, tools, Python and machine, by name."""
     tools = sorted({tool for each in TOOLS.values() for tool in each})
     return {
         "edge_export": f"{edge_export.__version__} ({_sources('')[:16]})",

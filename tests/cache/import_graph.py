@@ -1,4 +1,4 @@
-"""What a module of this package can reach: by imports, inside functions too, and by the names in literal tables."""
+"""Finds the modules that a module of this package can import: by imports, also in functions, and by literal tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMED = re.compile(rf"({PACKAGE}(?:\.\w+)+)(?::\w+)?")
 
 @functools.cache
 def graph() -> grimp.ImportGraph:
-    """The imports of this package; those for type checkers alone left out."""
+    """Returns the imports of this package, without those for type checkers only."""
     return grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)
 
 
@@ -27,9 +27,9 @@ def graph() -> grimp.ImportGraph:
 def reached(
     roots: frozenset[str], left_out: frozenset[str] = frozenset(), fields: frozenset[str] = frozenset()
 ) -> frozenset[str]:
-    """Every module of this package that `roots` can import, themselves included; not by way of those `left_out`.
+    """Returns every module of this package that `roots` can import, with `roots`, but not through `left_out`.
 
-    Of a format's descriptor, only what stands in one of `fields` is followed.
+    In a format's descriptor, only the values of `fields` are followed.
     """
     found: set[str] = set()
     waiting = list(roots)
@@ -44,7 +44,7 @@ def reached(
 
 @functools.cache
 def named_in(module: str) -> frozenset[tuple[str, str | None]]:
-    """The modules that strings of `module` name, each with the field of a format's descriptor that it stands in."""
+    """Returns the modules that strings of `module` name, each with its field of a format's descriptor, if any."""
     return frozenset((name, field) for name, field in _names(tree(module), None) if name in graph().modules)
 
 
@@ -64,7 +64,7 @@ def _names(node: ast.AST, field: str | None) -> Iterator[tuple[str, str | None]]
 
 
 def foreign_imports(modules: Iterable[str]) -> dict[str, set[str]]:
-    """The packages of others that `modules` import, by the names at the top level, with the modules that do."""
+    """Returns the top-level names of other packages that `modules` import, with the modules that import them."""
     found: dict[str, set[str]] = {}
     for module in modules:
         for node in ast.walk(tree(module)):
@@ -77,7 +77,7 @@ def foreign_imports(modules: Iterable[str]) -> dict[str, set[str]]:
 
 @functools.cache
 def distributions_of(package: str) -> frozenset[str]:
-    """The distributions that install `package`, by their names in pip's own spelling; empty when none does."""
+    """Returns the distributions that install `package`, in pip's normalized spelling; empty: there is none."""
     owners = _owners().get(package, [])
     return frozenset(re.sub(r"[-_.]+", "-", name).lower() for name in owners)
 

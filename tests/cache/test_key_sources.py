@@ -1,4 +1,4 @@
-"""A step's key holds all code and all tools that can change its result, and little else: the import graph tells."""
+"""A step's key holds all code and all tools that can change its result, and little else, as the import graph shows."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ STEPS: dict[str, tuple[str, ...]] = {
     "compile": ("compile", "write_onnx", "convert_onnx"),
     "measure": ("run",),
 }
-"""The worker tasks that each step of a build gives to workers."""
+"""The worker tasks of each step of a build."""
 FIELDS: dict[str, frozenset[str]] = {
     "open": frozenset(),
     "prepare": frozenset(),
     "compile": frozenset({"compile", "submit"}),
     "measure": frozenset({"runtimes"}),
 }
-"""What of a format's descriptor each step uses."""
+"""The fields of a format's descriptor that each step uses."""
 NOT_KEPT = {"score", "reference", "inspect", "bisect_stages", "bisect_file", "bisect_cut", "bisect_weights"}
-"""Tasks whose results no cache keeps."""
+"""Worker tasks whose results are not cached."""
 HERE: dict[str, tuple[str, ...]] = {
     "compile": ("edge_export.formats.compile",),
     "measure": ("edge_export.verify.artifact",),
 }
-"""What a step does beside its tasks, in the process that orders them."""
+"""The modules that a step uses in the main process, besides its worker tasks."""
 DECIDES_NOTHING: dict[str, str] = {
     "edge_export.cache": "says where files lie, not what they hold",
     "edge_export.cache.folders": "says where files lie, not what they hold",
@@ -45,12 +45,12 @@ DECIDES_NOTHING: dict[str, str] = {
     "edge_export.workers.process": "tasks give the same wherever they run",
 }
 DATA: dict[str, str] = {"workers/pins": "what the isolated environments install"}
-"""Rooms that hold no Python, and why a key needs them."""
+"""Folders without Python code, and why a key needs them."""
 HARMLESS: dict[str, str] = {
     "pydantic": "checks records; their fields are what they are",
     "threadpoolctl": "only counts threads",
 }
-"""Distributions that can't change a result."""
+"""Distributions that cannot change a result."""
 ISOLATED: dict[str, str] = {
     "tensorflow": "lives in an environment whose pins are a source",
     "tf_keras": "lives in an environment whose pins are a source",
@@ -70,7 +70,7 @@ def modules_of(step: str) -> frozenset[str]:
 
 
 def file_of(module: str) -> PurePosixPath:
-    """The file of a module, relative to this package's folder."""
+    """Returns the file of a module, relative to this package's folder."""
     path = PurePosixPath(*module.split(".")[1:])
     return path / "__init__.py" if (FOLDER / path).is_dir() else path.with_suffix(".py")
 
@@ -136,4 +136,4 @@ def test_the_graph_sees_tables_imports_in_functions_and_no_type_hints():
     assert "edge_export.mothers.catalog" in reached(frozenset({"edge_export.pipeline.opened"}))  # in a function
     assert "edge_export.runtimes.mil.ops.linear" in reached(formats, fields=FIELDS["measure"])  # both
     direct = graph().find_modules_directly_imported_by("edge_export.spec.recorded")
-    assert "edge_export.spec.tensors" not in direct  # for type checkers alone
+    assert "edge_export.spec.tensors" not in direct  # imported for type checkers only
