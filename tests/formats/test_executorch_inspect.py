@@ -10,12 +10,12 @@ import compiled_members as members
 import pytest
 import reduced_members as reduced
 import torch
-from edge_export.spec.io_json import io_to_json
 from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.schema import Tensor
 
 from edge_export.baking.bake import bake, example_inputs
 from edge_export.baking.export import export_program
+from edge_export.formats.compile_task import COMPILE, CompileRequest
 from edge_export.formats.executorch.inspect import inspect, xnnpack_graph
 from edge_export.members.extract import extract
 from edge_export.mothers.catalog import open_mother
@@ -46,15 +46,15 @@ def compiled(member: str, precision: str, scheme: str, folder: Path) -> Path:
     if member == reduced.DIGITS:
         return Path(reduced.compiled(member, "executorch", precision, scheme)["path"])
     program, io = separator()
-    args = {
-        "format": "executorch",
-        "precision": precision,
-        "program": str(program),
-        "io": io_to_json(io),
-        "workdir": str(folder),
-        "options": {"scheme": scheme} if scheme else {},
-    }
-    return Path(members.ask("compile", args, "executorch")["path"])
+    request = CompileRequest(
+        format="executorch",
+        precision=precision,
+        options={"scheme": scheme} if scheme else {},
+        program=program,
+        io=io,
+        workdir=folder,
+    )
+    return folder / members.ask(COMPILE, request, "executorch").file
 
 
 def held(path: Path) -> int:
