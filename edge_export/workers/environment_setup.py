@@ -51,7 +51,7 @@ def set_up(name: str, report: Callable[[str], None]) -> Path:
                 _fill(name, tmp, report)
     except OSError as error:
         raise RequestError(
-            f"cannot create {folder} ({one_line(error)}): make it writable or set EDGE_EXPORT_CACHE"
+            f"cannot create {folder} ({one_line(error)}): fix the cause or set EDGE_EXPORT_CACHE"
         ) from error
     return folder / "bin" / "python"
 
