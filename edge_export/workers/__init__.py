@@ -1,4 +1,4 @@
-"""Worker processes: converters and runtimes run in them, so that their crashes, hangs and noise stay there."""
+"""Worker processes. Converters and runtimes run in them, so that their crashes, hangs and prints stay there."""
 
 from edge_export.workers.contract import Workers
 from edge_export.workers.pool import Pool

@@ -1,4 +1,4 @@
-"""One worker process as its parent sees it: started, asked, watched, killed."""
+"""The parent's side of one worker process: start it, send it tasks, watch it, kill it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class WorkerError(RuntimeError):
     """A task did not succeed. The message is one line.
 
     Attributes:
-        reason: "exception" (the task raised), "crash", "timeout", "memory", "closed" (the pool was) or "environment"
-            (the one that the task needs is not set up).
+        reason: "exception" (the task raised), "crash", "timeout", "memory", "closed" (the pool was closed) or
+            "environment" (the task's environment is not set up).
         tail: The last lines of the task's log.
-        request: What was wrong with the request, where the task raised RequestError; else empty.
-        raised: The name of the type of what the task raised.
+        request: The message of the RequestError that the task raised; empty if it raised none.
+        raised: The name of the exception type that the task raised.
     """
 
     def __init__(self, message: str, reason: str, tail: str = "", request: str = "", raised: str = "") -> None:
@@ -41,7 +41,7 @@ class WorkerError(RuntimeError):
 
 
 class Worker:
-    """A child process that serves tasks (see `serve.py`), in a session and process group of its own.
+    """A child process that serves tasks (see `serve.py`), in its own session and process group.
 
     The thread that creates it must outlive it: on Linux the kernel kills a worker when that thread ends.
     """
@@ -76,11 +76,12 @@ class Worker:
         return self._process.pid
 
     def ask(self, task: str, request: Any, *, timeout_s: float, log: Path, memory_limit_bytes: int | None) -> Any:
-        """Run one task on `request` (JSON) and wait for its answer (JSON).
+        """Runs one task on `request` (JSON) and waits for its answer (JSON).
 
         Raises:
-            WorkerError: The task raised (the worker lives on), or the process crashed, hung for `timeout_s` seconds
-                or held more than `memory_limit_bytes`, with all that it started (it is dead then: `alive` is False).
+            WorkerError: The task raised; the worker stays alive. Or the process crashed, did not finish within
+                `timeout_s` seconds, or held more than `memory_limit_bytes` together with its child processes. Then it
+                is dead: `alive` is False.
         """
         line = json.dumps({"task": task, "request": request, "log": str(log)}) + "\n"
         assert self._process.stdin is not None
@@ -102,15 +103,15 @@ class Worker:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End the process and everything that it started. Safe from any thread, and more than once."""
-        if not self._group_killed:  # once only: later the number may be somebody else's
+        """Kills the process and its process group. Safe from any thread, and safe to call again."""
+        if not self._group_killed:  # once only: the system may give the number to another group later
             self._group_killed = True
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def close(self) -> None:
-        """Kill the process and give its pipes back; only the thread that asks may call this."""
+        """Kills the process and closes its pipes. Only the thread that calls `ask` may call this."""
         self.kill()
         if self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
@@ -142,7 +143,7 @@ class Worker:
 
     def _crashed(self, log: Path) -> WorkerError:
         status = self._process.wait()
-        self.kill()  # what it started may have outlived it
+        self.kill()  # its child processes may still run
         tail = _tail(log) or _tail(self._own_log)
         if status >= 0:
             return WorkerError(f"the worker process exited with status {status}", "crash", tail)
@@ -152,7 +153,7 @@ class Worker:
 
 
 def _tail(log: Path) -> str:
-    """The last lines of a log; of a progress bar, which rewrites its line, only the last state."""
+    """Returns the last lines of a log. Of a progress bar, which rewrites its line, only the last state."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)

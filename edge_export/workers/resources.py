@@ -1,4 +1,7 @@
-"""What this machine has, and what a worker takes of it. psutil is imported where it is used: environments lack it."""
+"""Cores and memory of this machine, and the memory that a worker uses.
+
+psutil is imported inside the functions, because isolated environments do not have it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ if TYPE_CHECKING:
     import psutil
 
 MEMORY_SHARE = 0.9
-"""How much of the machine's memory all workers may hold together."""
+"""The part of the machine's memory that all workers together may hold."""
 
 
 def cpu_count() -> int:
-    """How many cores this process may run on; fewer than the machine has where it is bound to some of them."""
+    """Returns the number of cores that this process may run on. A CPU affinity makes it less than the machine's."""
     import psutil
 
     process = psutil.Process()
@@ -23,17 +26,17 @@ def cpu_count() -> int:
 
 
 def memory_share(jobs: int) -> int:
-    """What each of `jobs` workers may hold, in bytes."""
+    """Returns the memory limit of each of `jobs` workers, in bytes."""
     import psutil
 
     return int(psutil.virtual_memory().total * MEMORY_SHARE / jobs)
 
 
 def group_bytes(group: int) -> int:
-    """The memory that the processes of a group hold together, in bytes; 0 when there is none any more.
+    """Returns the memory that all processes of a process group hold, in bytes; 0 if the group has ended.
 
-    Not their address space: torch maps far more than it uses. What several of them share counts once, where the system
-    can tell.
+    This is resident memory, not address space, because torch maps far more than it uses. Memory that the processes
+    share counts once, where the system reports it.
     """
     import psutil
 
@@ -48,7 +51,7 @@ def group_bytes(group: int) -> int:
 
 
 def _bytes_of(process: psutil.Process, *, shared: bool) -> int:
-    """What a process holds; of memory that it shares only its part."""
+    """Returns the resident memory of a process in bytes. With `shared`, shared pages count proportionally."""
     import psutil
 
     try:

@@ -116,7 +116,7 @@ def test_the_ranges_of_a_static_file_come_from_the_calibration_inputs(tmp_path: 
         ({"audio": np.zeros((4, 255), np.float32)}, r"audio is float32 \[4, 255\], not float32 \['count', 256\]"),
         ({"audio": np.full((4, 256), np.nan, np.float32)}, "audio holds NaN or infinite values"),
         ({"audio": np.zeros((3, 256), np.float32)}, r"different counts, \[3, 4\]"),
-        ({"sound": np.zeros((4, 256), np.float32)}, "sound is no input"),
+        ({"sound": np.zeros((4, 256), np.float32)}, "sound is not an input"),
     ],
 )
 def test_calibration_that_does_not_fit_is_refused(

@@ -150,7 +150,7 @@ def test_what_pip_or_python_refuse_is_one_line_and_leaves_nothing(
     tiny: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(ENVIRONMENTS, "tiny", Environment(str(tiny), ("not_in_the_wheel",), ""))
-    with pytest.raises(RequestError, match=r"can't be imported on this machine .*No module named 'not_in_the_wheel'"):
+    with pytest.raises(RequestError, match=r"cannot be imported on this machine .*No module named 'not_in_the_wheel'"):
         set_up("tiny", quiet)
     tiny.write_text("tiny==2.0\n")
     monkeypatch.setenv("PIP_NO_INDEX", "1")

@@ -132,7 +132,7 @@ def test_an_error_there_names_the_paths_of_this_machine(request_here: Request, t
 def test_nothing_lands_or_vanishes_outside_of_the_folder(
     request_here: Request, tmp_path: Path, changes: Changes
 ) -> None:
-    with pytest.raises(ValueError, match="no file of a folder"):
+    with pytest.raises(ValueError, match="is not a path inside of a folder"):
         deliver(pack(request_here), Outcome({}, folders={"workdir": changes}), tmp_path / "log")
     assert not (tmp_path / "out").exists()
     assert (tmp_path / "weights.bin").exists()

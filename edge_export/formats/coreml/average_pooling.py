@@ -1,10 +1,10 @@
-"""Average pooling that counts the elements in each window, by average pooling that divides by the whole kernel.
+"""Express average pooling that divides by the elements counted per window by pooling that divides by the kernel size.
 
     avg_pool(x, ceil_mode or divisor_override)  →  avg_pool(pad(x)) · (elements of the kernel / elements counted)
 
-Core ML divides a window that hangs over the border by the whole kernel, PyTorch by what of it is inside. coremltools
-passes `ceil_mode` on all the same, and refuses `divisor_override`. Written so, there is one way to read it. The factors
-are constants, one for each place along an axis.
+For a window that extends past the border, Core ML divides by the whole kernel, and PyTorch by the elements inside.
+coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`. The rewritten form gives the
+same values in both. The factors are constants, one for each window along an axis.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def decompositions() -> dict[Any, Callable[..., Any]]:
-    """What `ExportedProgram.run_decompositions` replaces; average pooling with neither option stays."""
+    """Returns a table for `ExportedProgram.run_decompositions`. Average pooling without these options is unchanged."""
     import torch
 
     aten = torch.ops.aten
@@ -38,7 +38,7 @@ def _decomposition(operator: Any, axes: int) -> Callable[..., Any]:
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> Any:
-        """PyTorch's own arguments; a list of one value holds for every axis."""
+        """Takes PyTorch's own arguments. A list of one value applies to every axis."""
         if not ceil_mode and divisor_override is None:
             return NotImplemented
         from torch.nn.functional import pad
@@ -62,7 +62,7 @@ def _decomposition(operator: Any, axes: int) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class _Axis:
-    """How PyTorch lays its windows along one axis of `size` elements."""
+    """PyTorch's pooling windows along one axis of `size` elements."""
 
     size: int
     kernel: int
@@ -72,7 +72,7 @@ class _Axis:
 
     @property
     def windows(self) -> int:
-        """How many there are: with `ceil_mode` a last one may hang over the end, but not begin behind it."""
+        """The number of windows. With `ceil_mode` the last one may extend past the end, but not begin after it."""
         beyond = self.size + 2 * self.padding - self.kernel
         count = (-(-beyond // self.stride) if self.ceil_mode else beyond // self.stride) + 1
         begins_behind = self.ceil_mode and (count - 1) * self.stride >= self.size + self.padding
@@ -80,18 +80,18 @@ class _Axis:
 
     @property
     def missing(self) -> int:
-        """How many elements the last window needs behind the input."""
+        """The number of elements that the last window needs after the end of the input."""
         return max(0, (self.windows - 1) * self.stride + self.kernel - self.padding - self.size)
 
     def counted(self, window: int, with_padding: bool) -> int:
-        """How many elements of a window count."""
+        """Returns the number of elements of a window that PyTorch counts."""
         margin = self.padding if with_padding else 0
         start = window * self.stride - self.padding
         return min(start + self.kernel, self.size + margin) - max(start, -margin)
 
 
 def _constant(values: list[float], axes_behind: int, like: Tensor) -> Tensor:
-    """`values` along an axis with `axes_behind` more behind it, built of operators: a decomposition holds no data."""
+    """Builds `values` along an axis that `axes_behind` axes follow. Uses operators: a decomposition holds no data."""
     import torch
 
     runs = [(value, len(list(run))) for value, run in itertools.groupby(values)]

@@ -1,6 +1,6 @@
-"""Equal constants of a Core ML program, such as a convolution's strides, which stand there once a layer: one of each.
+"""Merge equal constants of a Core ML program, such as the strides of convolutions, which each layer repeats.
 
-Of a separator of 3 MB that is 14 % of a package in int8.
+For a separator of 3 MB they are 14 % of a package in int8.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def merge(package: Path) -> None:
-    """Rewrite `package`, as coremltools saved it, in place; all else stays as it is."""
+    """Merges the equal constants of `package`, as coremltools saved it, in place. Everything else is unchanged."""
     from coremltools.proto import Model_pb2
 
     path = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
@@ -23,7 +23,7 @@ def merge(package: Path) -> None:
 
 
 def merge_in(block: Any) -> None:
-    """Leave one of the constants of equal type and value at the top level of a block; outputs of the block stay."""
+    """Keeps one of the constants of equal type and value at the top level of a block. The block's outputs all stay."""
     kept: dict[bytes, str] = {}
     same: dict[str, str] = {}
     operations = []
@@ -43,7 +43,7 @@ def merge_in(block: Any) -> None:
 
 
 def _replace(block: Any, names: dict[str, str]) -> None:
-    """Read other values in the arguments of a block's operations and of the blocks inside them."""
+    """Renames the values that a block's operations and their inner blocks read, by the table `names`."""
     for operation in block.operations:
         for argument in operation.inputs.values():
             for binding in argument.arguments:

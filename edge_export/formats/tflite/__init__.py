@@ -3,7 +3,7 @@
 from edge_export.formats.descriptor import Format, Runtime
 
 DIRECT, BY_TENSORFLOW = ROUTES = ("direct", "tensorflow")
-"""The values of the option `route`: onnx2tf's own writer, or TensorFlow in its environment."""
+"""The values of the option `route`: onnx2tf's own writer, or TensorFlow in its isolated environment."""
 ENVIRONMENT = "tensorflow"
 
 FORMAT = Format(

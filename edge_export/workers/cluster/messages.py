@@ -1,4 +1,4 @@
-"""A task as it is sent to another machine, and what comes back from there put where it belongs."""
+"""The messages between a build and a Dask worker: a packed task with its files, and its outcome."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from edge_export.workers.task import Message, PathField, Travel, path_fields
 
 
 class RemotePath(Message):
-    """A path of a request that travels.
+    """A path of a request that differs between machines.
 
     Attributes:
-        location: The names that lead to it in the request.
+        location: The field names that lead to it in the request.
+        travel: How it is handled on the other machine.
         file_name: Its last part.
-        digest: Of the files that were sent for it.
+        digest: The digest of the files that are sent for it.
     """
 
     location: tuple[str, ...]
@@ -34,18 +35,18 @@ class RemotePath(Message):
 
     @property
     def is_sent(self) -> bool:
-        """Whether its files go to the worker; those of an output only come back."""
+        """Whether its files are sent to the worker. Those of an output are only sent back."""
         return self.travel in (Travel.INPUT, Travel.FOLDER)
 
 
 class RemoteTask(Message):
-    """What a Dask worker is asked for.
+    """A task that a Dask worker runs.
 
     Attributes:
-        build: The name of the build that it belongs to.
-        installed: What the build's own machine has.
+        build: The name of the build that the task belongs to.
+        installed: The packages and versions of the build's own machine.
         task, request, kind, timeout_s: As for `Pool.submit`; the request is JSON.
-        paths: The paths in the request that travel.
+        paths: The paths in the request that differ between machines.
     """
 
     build: str
@@ -57,7 +58,7 @@ class RemoteTask(Message):
     paths: tuple[RemotePath, ...]
 
     def relocated(self, paths: Mapping[str, Path]) -> dict[str, Any]:
-        """The request with `paths`, by the names of those that travel, in place of its own."""
+        """Returns the request with `paths`, by name, in place of its own."""
         request = self.request
         for path in self.paths:
             request = _with(request, path.location, str(paths[path.name]))
@@ -69,9 +70,10 @@ class PackedTask:
     """A task with its files.
 
     Attributes:
-        task: What is asked for.
-        trees: Digest and content of each path that is sent, in the order of the task's; None where nothing is there.
-        paths: Where the paths that travel lie here, by name.
+        task: The task.
+        trees: Digest and content of each path that is sent, in the order of the task's paths. The content is None
+            where the path does not exist.
+        paths: The task's paths on this machine, by name.
     """
 
     task: RemoteTask
@@ -81,7 +83,7 @@ class PackedTask:
 
 @dataclass(frozen=True)
 class Changes:
-    """What a task has written to its folder, and what it has removed from it."""
+    """The files that a task wrote to its folder, and the names of those that it removed."""
 
     written: FileTree
     removed: list[str]
@@ -89,15 +91,15 @@ class Changes:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a Dask worker gives back.
+    """The result that a Dask worker returns.
 
     Attributes:
-        answer: Of the task, JSON; None where there is an error.
-        error: The fields of a `WorkerError`; None where there is an answer.
-        folders: What became of each folder, by name.
+        answer: The task's answer, JSON; None if there is an error.
+        error: The fields of a `WorkerError`; None if there is an answer.
+        folders: The changes in each folder, by name.
         outputs: Each output's file, by name.
-        log: What the task has printed.
-        called: What each path that travels was called there, by name.
+        log: What the task printed.
+        called: Each of the task's paths on the worker's machine, by name.
     """
 
     answer: Any = None
@@ -109,7 +111,7 @@ class Outcome:
 
 
 def pack_task(build: str, task: str, request: Message, kind: str, timeout_s: float) -> PackedTask:
-    """A request packed for another machine; WorkerError when one of its files can't be read."""
+    """Packs a request for another machine. Raises WorkerError if one of its files cannot be read or is too large."""
     travelling = [each for each in path_fields(request) if each.travel is not Travel.STAY]
     try:
         trees = {each.name: pack(each.path) for each in travelling if each.travel is not Travel.OUTPUT}
@@ -133,11 +135,11 @@ def pack_task(build: str, task: str, request: Message, kind: str, timeout_s: flo
 
 
 def deliver(packed: PackedTask, outcome: Outcome, log: Path) -> Any:
-    """Write what a task has written and printed elsewhere, and return its answer, JSON.
+    """Writes here what a task wrote and printed on another machine, and returns its answer, JSON.
 
     Raises:
         WorkerError: The task did not succeed.
-        ValueError: A file would land outside of its folder.
+        ValueError: A file would be written outside of its folder.
     """
     with log.open("ab") as file:
         file.write(outcome.log)
@@ -153,18 +155,18 @@ def deliver(packed: PackedTask, outcome: Outcome, log: Path) -> Any:
 
 
 def _remote_path(each: PathField, digest: str) -> RemotePath:
-    file_name = PurePath(normpath(each.path)).name  # of `goldens/..` as well
+    file_name = PurePath(normpath(each.path)).name  # correct for `goldens/..` as well
     return RemotePath(location=each.location, travel=each.travel, file_name=file_name, digest=digest)
 
 
 def _with(data: dict[str, Any], location: tuple[str, ...], value: str) -> dict[str, Any]:
-    """`data` with another value at `location`; the original stays as it was."""
+    """Returns a copy of `data` with another value at `location`."""
     first, *rest = location
     return {**data, first: _with(data[first], tuple(rest), value) if rest else value}
 
 
 def _translated(text: str, outcome: Outcome, packed: PackedTask) -> str:
-    """A message with every path of the other machine as it is called here."""
+    """Returns a message with every path of the other machine replaced by the path here."""
     for name, there in outcome.called.items():
         text = text.replace(there, str(packed.paths[name]))
     return text
