@@ -124,7 +124,7 @@ CONTENTS = {
 def test_operators(width, capsys, monkeypatch):
     text = _on(monkeypatch, capsys, width, lambda: inspect._print_contents(Path("model.pte"), CONTENTS))
     operator = next(iter(CONTENTS["operators"]))
-    assert_whole(text, ["XNNConv2d", "17", operator, "12345", "left out of delegates", "XnnpackBackend × 2, 99.0 kB"])
+    assert_whole(text, ["XNNConv2d", "17", operator, "12345", "not delegated", "XnnpackBackend × 2, 99.0 kB"])
 
 
 ROWS = tuple(
