@@ -84,7 +84,9 @@ def _file(args: argparse.Namespace) -> dict[str, list[Bisection]]:
     from edge_export.spec.tolerance import Tolerance
 
     if args.against is None or args.inputs is None:
-        raise RequestError(f"{args.path} is one file: add --against module:factory and --inputs F.safetensors")
+        raise RequestError(
+            f"{args.path} is one file: add --against module:factory and --inputs F.safetensors, or give a bundle"
+        )
     snr_db = 40.0 if args.snr_db is None else args.snr_db
     if not 0 <= snr_db <= 200:
         raise RequestError(f"--snr-db {snr_db:g} is out of range: give 0 to 200")
