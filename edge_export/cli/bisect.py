@@ -29,7 +29,7 @@ operator that it comes from. Start at the first operator that diverges.
 """
 AROUND = 4
 """The number of rows shown before and after the first that diverges. `--json` shows all rows."""
-VERDICTS = {True: "diverges", False: "agrees", None: "not seen"}
+VERDICTS = {True: "diverges", False: "agrees", None: "not examined"}
 BUNDLE_OPTIONS = ("member", "artifact", "mother", "checkpoint", "goldens")
 FILE_OPTIONS = ("against", "inputs", "snr_db")
 
