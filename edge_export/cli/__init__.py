@@ -1,4 +1,4 @@
-"""One file per verb: it parses, calls one function and prints."""
+"""The verbs of the command line. Each verb is one file: it parses arguments, calls one function and prints."""
 
 from __future__ import annotations
 

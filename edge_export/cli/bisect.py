@@ -1,4 +1,4 @@
-"""`bisect`: the first operator or layer that diverges, inside each stage and each file."""
+"""`bisect`: names the first operator or layer that diverges, inside each stage and each file."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ examples:
   edge_export bisect dist/mine --mother my_package.my_module:factory --json
   edge_export bisect m.tflite --against my_module:net --inputs x.safetensors
 
-A row is the value of one operator, beside the one of the mother that it comes
-from; the first that diverges is where to look.
+Each row compares the output of one operator with the output of the mother's
+operator that it comes from. Start at the first operator that diverges.
 """
 AROUND = 4
-"""Rows that are shown before and behind the first that diverges; `--json` has all."""
-VERDICTS = {True: "diverges", False: "agrees", None: "not seen"}
+"""The number of rows shown before and after the first that diverges. `--json` shows all rows."""
+VERDICTS = {True: "diverges", False: "agrees", None: "not examined"}
 BUNDLE_OPTIONS = ("member", "artifact", "mother", "checkpoint", "goldens")
 FILE_OPTIONS = ("against", "inputs", "snr_db")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, metavar="BUNDLE|FILE", help="folder that build wrote, or a compiled file")
-    parser.add_argument("--member", metavar="NAME", help="of a bundle: look into this member alone")
-    parser.add_argument("--artifact", metavar="LABEL", help="of a bundle: look into artifacts of this label alone")
+    parser.add_argument("--member", metavar="NAME", help="for a bundle: examine only this member")
+    parser.add_argument("--artifact", metavar="LABEL", help="for a bundle: examine only artifacts with this label")
     add_mother_arguments(parser)
-    parser.add_argument("--against", metavar="M", help="of a file: module:factory of the nn.Module that it is from")
-    parser.add_argument("--inputs", type=Path, metavar="F", help="of a file: .safetensors of inputs to run both on")
-    parser.add_argument("--snr-db", type=float, metavar="N", help="of a file: least SNR that agrees (default: 40)")
+    parser.add_argument("--against", metavar="M", help="for a file: module:factory of the nn.Module it was made from")
+    parser.add_argument("--inputs", type=Path, metavar="F", help="for a file: .safetensors of inputs to run both on")
+    parser.add_argument("--snr-db", type=float, metavar="N", help="for a file: minimum SNR in dB (default: 40)")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
     from edge_export.formats import format_of_file
 
-    alone = format_of_file(args.path.suffix) is not None or args.path.is_file()
-    _refuse_options(args, BUNDLE_OPTIONS if alone else FILE_OPTIONS, "a bundle" if alone else "one file")
-    found = _file(args) if alone else _bundle(args)
+    is_file = format_of_file(args.path.suffix) is not None or args.path.is_file()
+    _refuse_options(args, BUNDLE_OPTIONS if is_file else FILE_OPTIONS, "a bundle" if is_file else "one file")
+    found = _file(args) if is_file else _bundle(args)
     passed = all(each.diverges is False for bisections in found.values() for each in bisections)
     if args.json:
         members: list[dict[str, Any]] = [
             {"name": name, "bisections": [asdict(each) for each in bisections]} for name, bisections in found.items()
         ]
-        what = {"file": str(args.path)} if alone else {"bundle": str(args.path)}
-        print(json.dumps(what | {"passed": passed, "members": members}, allow_nan=False))
+        subject = {"file": str(args.path)} if is_file else {"bundle": str(args.path)}
+        print(json.dumps(subject | {"passed": passed, "members": members}, allow_nan=False))
     else:
         from edge_export.cli import tables
 
@@ -68,33 +68,35 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse_options(args: argparse.Namespace, names: tuple[str, ...], what: str) -> None:
-    """RequestError for an option that is for `what`, which this is not."""
+    """Raises RequestError if one of the options `names` was given. They apply only to `what`, which this is not."""
     from edge_export.errors import RequestError
 
     given = [f"--{name.replace('_', '-')}" for name in names if getattr(args, name) is not None]
     if given:
-        raise RequestError(f"{', '.join(given)}: only for {what}, and {args.path} is none: leave it out")
+        raise RequestError(f"{', '.join(given)}: only for {what}, and {args.path} is not one: remove the option")
 
 
 def _file(args: argparse.Namespace) -> dict[str, list[Bisection]]:
-    """Look inside one compiled file, beside the module that it is from."""
+    """Bisects one compiled file, relative to the module that it was made from."""
     from edge_export.bisect.artifact import bisect_alone
     from edge_export.cache import log_folder
     from edge_export.errors import RequestError
     from edge_export.spec.tolerance import Tolerance
 
     if args.against is None or args.inputs is None:
-        raise RequestError(f"{args.path} is one file: give --against module:factory and --inputs F.safetensors")
+        raise RequestError(
+            f"{args.path} is one file: add --against module:factory and --inputs F.safetensors, or give a bundle"
+        )
     snr_db = 40.0 if args.snr_db is None else args.snr_db
     if not 0 <= snr_db <= 200:
-        raise RequestError(f"--snr-db {snr_db:g} is not between 0 and 200")
+        raise RequestError(f"--snr-db {snr_db:g} is out of range: give 0 to 200")
     log = log_folder(f"bisect-{args.path.stem}") / "bisect.log"
     tolerance = Tolerance(snr_db=snr_db, max_abs_of_peak=1.0)
     return {args.path.name: bisect_alone(args.path, args.against, args.inputs, tolerance, log)}
 
 
 def _bundle(args: argparse.Namespace) -> dict[str, list[Bisection]]:
-    """Look inside the members and artifacts of a bundle that `args` choose."""
+    """Bisects the members and artifacts of a bundle that `args` select."""
     from edge_export.bundle.folder import read_bundle
     from edge_export.cache import log_folder
     from edge_export.cli.progress import shown_progress
@@ -105,7 +107,7 @@ def _bundle(args: argparse.Namespace) -> dict[str, list[Bisection]]:
     bundle = read_bundle(args.path)
     mother, note = find_mother(args, bundle)
     if mother is None:
-        raise RequestError(f"{args.path}: to look inside, the mother is needed: {note}")
+        raise RequestError(f"{args.path}: bisect needs the mother: {note}")
     chosen = choose(bundle, args.member, args.artifact)
     logs = log_folder(f"bisect-{bundle.root.absolute().name}")
     labels = list(dict.fromkeys(artifact.label for _, artifacts in chosen for artifact in artifacts))
@@ -135,12 +137,12 @@ def _print_rows(console: Console, rows: tuple[Row, ...], first: str) -> None:
 
     columns = (
         Column(""),
-        Column("operator", leaves=5),
+        Column("operator", drop=5),
         Column("name"),
-        Column("source", leaves=2),
-        Column("layer", leaves=3),
-        Column("SNR dB", leaves=6, right=True),
-        Column("max error", leaves=1, right=True),
+        Column("source", drop=2),
+        Column("layer", drop=3),
+        Column("SNR dB", drop=6, right=True),
+        Column("max error", drop=1, right=True),
         Column("state"),
     )
     cells = []

@@ -1,4 +1,4 @@
-"""The mother that a bundle was built from: which options name it, and whether it is here."""
+"""Finds the mother that a bundle was built from. Adds the options that name it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ def add_mother_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def given_options(args: argparse.Namespace) -> list[str]:
-    """Those of the options above that were given."""
+    """Returns the names of the mother's options that were given."""
     return [f"--{name}" for name in ("mother", "checkpoint", "goldens") if getattr(args, name) is not None]
 
 
 def find_mother(args: argparse.Namespace, bundle: Bundle) -> tuple[MotherSource | None, str]:
-    """The bundle's mother and its data, or why it is not here.
+    """Returns the bundle's mother and an empty text, or None and the reason why the mother is not available.
 
-    A manifest may name any module: only the catalog's mothers are opened by its word, others by the user's.
+    A manifest is not trusted and may name any module. Only mothers of the catalog are opened because a manifest names
+    them. Others are opened only if the user names them with --mother.
 
     Raises:
-        RequestError: The checkpoint is another one.
+        RequestError: The file given as --checkpoint is not the one that the bundle was built from.
     """
     from edge_export.errors import RequestError
     from edge_export.files.hashing import file_sha256

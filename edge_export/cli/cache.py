@@ -1,4 +1,4 @@
-"""`cache`: what is kept of finished builds, and how to get rid of it."""
+"""`cache`: shows the size of the cache of finished steps and removes old ones."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ import argparse
 import json
 from pathlib import Path
 
-HELP = "show or clean what is kept of finished builds"
-INTERRUPTED = "what was removed stays removed, the rest is whole"
+HELP = "show or clean the cache of finished build steps"
+INTERRUPTED = "some steps were removed; the others are complete"
 EXAMPLE = """\
 examples:
   edge_export cache info
   edge_export cache prune --unused-days 30
 
-Nothing in the cache is needed: a build makes again what it does not find.
+The cache can be removed at any time: a build repeats the steps that it does
+not find.
 """
 UNUSED_DAYS = 30.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("info", "prune"), help="show its size, or remove what was not used lately")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="the folder (default: your cache)")
+    parser.add_argument(
+        "action", choices=("info", "prune"), help="show the size, or remove steps that were not used lately"
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="the cache's folder (default: the user's cache)")
     parser.add_argument(
         "--unused-days",
         type=float,
         metavar="N",
-        help="of prune: what was not used for so long (default: 30; 0: all)",
+        help="for prune: remove steps that were not used for N days (default: 30; 0: all)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
@@ -37,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.errors import RequestError
 
     if args.action != "prune" and args.unused_days is not None:
-        raise RequestError(f"--unused-days does nothing in cache {args.action}: leave it out, or run cache prune")
+        raise RequestError(f"--unused-days has no effect in cache {args.action}: remove it, or run cache prune")
     days = UNUSED_DAYS if args.unused_days is None else args.unused_days
     if not days >= 0:
         raise RequestError(f"--unused-days {days:g} is negative: give 0 or more")

@@ -1,4 +1,4 @@
-"""`compare`: prove one compiled file of any format against its PyTorch module."""
+"""`compare`: compares one compiled file of any format with its PyTorch module."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-HELP = "run one compiled file and compare it with the nn.Module that it is from"
+HELP = "run one compiled file and compare it with the nn.Module it was made from"
 INTERRUPTED = "the file was not changed"
 EXAMPLE = """\
 examples:
@@ -15,19 +15,25 @@ examples:
   edge_export compare model.mlpackage --against my_package.my_module:net \\
       --inputs x.safetensors --snr-db 90 --json
 
-The factory gives an nn.Module. The inputs hold an array (count, ...) for each
-parameter of the module's forward, by its name.
+The factory returns an nn.Module. The inputs hold an array (count, ...) for
+each parameter of the module's forward, under the parameter's name.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="a .pte, .tflite or .mlpackage")
-    parser.add_argument("--against", required=True, metavar="M", help="module:factory of the nn.Module that it is from")
+    parser.add_argument(
+        "--against", required=True, metavar="M", help="module:factory of the nn.Module it was made from"
+    )
     parser.add_argument("--inputs", required=True, type=Path, metavar="F", help=".safetensors of inputs to run both on")
     parser.add_argument(
-        "--snr-db", type=float, default=40.0, metavar="N", help="least SNR (default: 40, for float16; 90 suits float32)"
+        "--snr-db",
+        type=float,
+        default=40.0,
+        metavar="N",
+        help="minimum SNR in dB (default: 40, for float16; 90 suits float32)",
     )
-    parser.add_argument("--strict", action="store_true", help="count what could not be verified here as a failure")
+    parser.add_argument("--strict", action="store_true", help="count a file that cannot run here as a failure")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
@@ -40,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
 
     if format_of_file(args.file.suffix) is None:
         suffixes = ", ".join(each.suffix for each in FORMATS.values())
-        raise RequestError(f"{args.file} is none of {suffixes}: give a compiled file; verify takes bundles")
+        raise RequestError(f"{args.file} is not one of {suffixes}: give a compiled file, or run verify for a bundle")
     if not 0 <= args.snr_db <= 200:
-        raise RequestError(f"--snr-db {args.snr_db:g} is not between 0 and 200")
+        raise RequestError(f"--snr-db {args.snr_db:g} is out of range: give 0 to 200")
     tolerance = Tolerance(snr_db=args.snr_db, max_abs_of_peak=1.0)
     log = log_folder(f"compare-{args.file.stem}") / "compare.log"
     result = compare_file(args.file, args.against, args.inputs, tolerance, log)

@@ -1,4 +1,4 @@
-"""`doctor`: what works on this machine, and how to mend the rest; it also sets up isolated environments."""
+"""`doctor`: shows what works on this machine and how to fix the rest. It also sets up isolated environments."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from edge_export.doctor import Check
 
-HELP = "try every converter and runtime on this machine, and say how to mend what fails"
-INTERRUPTED = "no environment is left half made"
+HELP = "try every converter and runtime on this machine, and show how to fix what fails"
+INTERRUPTED = "no environment is left incomplete"
 EXAMPLE = """\
 examples:
   edge_export doctor
@@ -41,8 +41,8 @@ def _set_up(name: str, as_json: bool) -> int:
     from edge_export.workers.environment_setup import set_up
 
     started = time.monotonic()
-    with _progress() as told:
-        python = set_up(name, told)
+    with _progress() as report:
+        python = set_up(name, report)
     seconds = time.monotonic() - started
     if as_json:
         print(json.dumps({"environment": name, "python": str(python), "seconds": seconds}))
@@ -58,8 +58,8 @@ def _check(as_json: bool) -> int:
     from edge_export.workers import cpu_count
 
     logs = log_folder("doctor")
-    with _progress() as told:
-        checks = checkup(cpu_count(), logs, told)
+    with _progress() as report:
+        checks = checkup(cpu_count(), logs, report)
     broken = [check for check in checks if check.ok is False]
     if as_json:
         print(json.dumps({"works": not broken, "checks": [asdict(check) for check in checks]}, allow_nan=False))
@@ -69,17 +69,17 @@ def _check(as_json: bool) -> int:
 
 
 def print_checks(console: Console, checks: list[Check]) -> None:
-    """One row per converter, runtime and environment, then how to mend what is broken."""
+    """Prints one row per converter, runtime and environment, then how to fix what is broken."""
     from edge_export.cli import tables
     from edge_export.cli.fitted_table import Column, FittedTable, print_fitted
 
     columns = (
-        Column("kind", leaves=3),
+        Column("kind", drop=3),
         Column("name"),
-        Column("version", leaves=2),
+        Column("version", drop=2),
         Column("here"),
-        Column("seconds", leaves=1, right=True),
-        Column("what was seen", wraps=True),
+        Column("seconds", drop=1, right=True),
+        Column("details", wraps=True),
     )
     rows = tuple(
         (
@@ -100,14 +100,17 @@ def print_checks(console: Console, checks: list[Check]) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """A function that shows on standard error what is being done: in one line of a terminal, else in a line each."""
+    """Gives a function that shows the current step on standard error.
+
+    A terminal shows only the current step. Anything else receives one line per step.
+    """
     from edge_export.cli import tables
 
     with tables.console(stderr=True).status("starting") as status:
 
-        def told(what: str) -> None:
-            status.update(tables.plain(what))
+        def report(step: str) -> None:
+            status.update(tables.plain(step))
             if not sys.stderr.isatty():
-                print(what, file=sys.stderr)
+                print(step, file=sys.stderr)
 
-        yield told
+        yield report

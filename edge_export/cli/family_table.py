@@ -1,4 +1,4 @@
-"""The table of a family: one row per artifact, the way from the mother in one more table."""
+"""The tables of a family: one table of artifacts, one table of the stages from the mother to each member."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ def print_artifacts(
     numerics: Numerics,
     seconds: dict[tuple[str, str], float | None] | None = None,
 ) -> None:
-    """One row per artifact and runtime, then the reason of each that did not pass."""
+    """Prints one row per artifact and runtime, then the reason of each that did not pass.
+
+    Args:
+        seconds: The durations of steps by member and step, None for a step from the cache. None: no such column.
+    """
     print_fitted(console, _artifacts(manifest, numerics, seconds))
     if (baseline := manifest.recorded.baseline) is not None:
         console.print(f"baseline {manifest.recorded.metric}: {baseline:.2f}")
@@ -29,22 +33,25 @@ def print_artifacts(
 
 
 def _columns(metric: str, timed: bool, several_runtimes: bool) -> tuple[Column, ...]:
-    """In their order; where an artifact ran in several runtimes, only their names tell its rows apart."""
+    """Returns the columns in order.
+
+    If an artifact ran in several runtimes, the column "runtime" is removed late: only it distinguishes the rows.
+    """
     columns = (
         Column("member"),
-        Column("params", leaves=5, right=True),
-        Column("MACs", leaves=6, right=True),
+        Column("params", drop=5, right=True),
+        Column("MACs", drop=6, right=True),
         Column("artifact"),
-        Column("scheme", leaves=1),
-        Column("bytes", leaves=9, right=True),
-        Column("runtime", leaves=11 if several_runtimes else 4),
+        Column("scheme", drop=1),
+        Column("bytes", drop=9, right=True),
+        Column("runtime", drop=11 if several_runtimes else 4),
         Column("status"),
-        Column("SNR dB", leaves=10, right=True),
-        Column("max error", leaves=3, right=True),
-        Column(metric, leaves=7, right=True),
-        Column("lost", leaves=8, right=True),
+        Column("SNR dB", drop=10, right=True),
+        Column("max error", drop=3, right=True),
+        Column(metric, drop=7, right=True),
+        Column("lost", drop=8, right=True),
     )
-    return (*columns, Column("seconds", leaves=2, right=True)) if timed else columns
+    return (*columns, Column("seconds", drop=2, right=True)) if timed else columns
 
 
 def _artifacts(
@@ -84,14 +91,14 @@ def _numbers(run: ArtifactRun) -> list[str]:
 
 
 def _taken(seconds: dict[tuple[str, str], float | None], member: str, run: ArtifactRun) -> str:
-    """How long compiling and running took together, or that both were there already."""
+    """Returns the time of compiling and running together, or "cached" if both came from the cache."""
     steps = [taken for (name, step), taken in seconds.items() if name == member and step.startswith(run.artifact)]
     spent = [taken for taken in steps if taken is not None]
     return f"{sum(spent):.1f}" if spent else ("cached" if steps else "-")
 
 
 def print_stages(console: Console, manifest: Manifest, numerics: Numerics) -> None:
-    """One column per member: how each stage from the mother agrees with it, SNR in dB."""
+    """Prints one column per member: the SNR in dB of each stage relative to the mother."""
     most_first = sorted(numerics.members, key=lambda m: -len(m.stages))
     stages = []
     for name in dict.fromkeys(stage.name for member in most_first for stage in member.stages):
@@ -120,7 +127,7 @@ def print_stages(console: Console, manifest: Manifest, numerics: Numerics) -> No
 
 
 def as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:
-    """The members with their stages and artifacts, for `--json`."""
+    """Returns the members with their stages and artifacts, for `--json`."""
     members = []
     for member, numbers in zip(manifest.members, numerics.members, strict=True):
         entry = member.model_dump(mode="json")
@@ -133,13 +140,13 @@ def as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:
 
 
 def _reasons(manifest: Manifest, numerics: Numerics) -> dict[str, str]:
-    """Each reason of what did not pass, with the artifacts it holds for; one line where all share it."""
+    """Returns each reason why something did not pass, with the text that names the artifacts it applies to."""
     found: dict[str, list[str]] = {}
     for member in manifest.members:
         for artifact in member.artifacts:
             for attempt in artifact.attempts:
-                reason = f"{attempt.reason}; {artifact.scheme} was taken instead"
-                found.setdefault(reason, []).append(f"{member.name}/{artifact.label} {attempt.scheme} did not hold")
+                reason = f"{attempt.reason}; {artifact.scheme} was used instead"
+                found.setdefault(reason, []).append(f"{member.name}/{artifact.label} {attempt.scheme} was rejected")
     for member, numbers in zip(manifest.members, numerics.members, strict=True):
         for run in numbers.runs:
             if run.verdict != "passed":

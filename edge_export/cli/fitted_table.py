@@ -1,4 +1,4 @@
-"""A table that fits the terminal: less important columns leave, and no cell is ever cut.
+"""A table that fits the terminal: less important columns are dropped, and no cell is cut.
 
     member  artifact                 status    bytes  SNR dB
     ────────────────────────────────────────────────────────
@@ -6,7 +6,7 @@
             tflite-builtin-fp32      passed  45.1 kB   131.0
     not shown in 60 columns: params, MACs (--json has them)
 
-Where not even the columns that never leave fit side by side, each row takes several lines instead.
+If even the columns that are never dropped do not fit side by side, each row takes several lines instead.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 NEVER = 0
 MIN_GAP, GAP = 1, 2
-"""Spaces between columns: the least, and what there is where it fits."""
+"""The spaces between columns: the minimum, and the number used where it fits."""
 MIN_WRAPPED = 24
-"""Free text gets at least so many columns, if it has as many."""
+"""The minimum width of a column of free text that is at least as wide."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,20 @@ class Column:
     """One column.
 
     Attributes:
-        leaves: When it leaves a table that is too wide: the lowest number first; `NEVER` for what must be seen.
-        right: Whether its cells stand at the right, as numbers do.
-        wraps: Whether its cells are free text, which may take several lines.
+        drop: The order in which columns are dropped from a table that is too wide, lowest first. `NEVER` keeps it.
+        right: Whether its cells are aligned to the right, as numbers are.
+        wraps: Whether its cells are free text that may take several lines.
     """
 
     header: str
-    leaves: int = NEVER
+    drop: int = NEVER
     right: bool = False
     wraps: bool = False
 
 
 @dataclass(frozen=True)
 class FittedTable:
-    """A table of cells in rich's markup; a line separates its sections."""
+    """A table of cells in rich's markup. A line separates its sections."""
 
     title: str
     columns: tuple[Column, ...]
@@ -53,7 +53,7 @@ class FittedTable:
 
 
 def print_fitted(console: Console, table: FittedTable) -> None:
-    """Print `table` with as many of its columns as fit, the important ones first, and say which are left out."""
+    """Prints `table` with as many columns as fit, the important ones first, and names those that are left out."""
     if table.title:
         console.print(f"[bold]{table.title}[/bold]")
     kept = columns_that_fit(table, console.width)
@@ -63,12 +63,12 @@ def print_fitted(console: Console, table: FittedTable) -> None:
     console.print(grid(_only(table, kept), console.width))
     left_out = [column.header for index, column in enumerate(table.columns) if index not in kept]
     if left_out:
-        told = f"not shown in {console.width} columns: {', '.join(left_out)} (--json has them)"
-        console.print(f"[dim]{told}[/dim]", highlight=False)
+        note = f"not shown in {console.width} columns: {', '.join(left_out)} (--json has them)"
+        console.print(f"[dim]{note}[/dim]", highlight=False)
 
 
 def print_in_parts(console: Console, table: FittedTable) -> None:
-    """Print `table` as several, one below the other, each with the first column and as many of the rest as fit."""
+    """Prints `table` as several tables, each with the first column and as many of the others as fit."""
     first, *rest = minimal_widths(table)
     parts: list[list[int]] = [[]]
     taken = first
@@ -84,20 +84,20 @@ def print_in_parts(console: Console, table: FittedTable) -> None:
 
 
 def columns_that_fit(table: FittedTable, width: int) -> list[int] | None:
-    """The columns that fit into `width`, in their order; None where those that never leave do not."""
+    """Returns the indices of the columns that fit into `width`. None: those that are never dropped do not fit."""
     widths = minimal_widths(table)
-    kept = [index for index, column in enumerate(table.columns) if column.leaves == NEVER]
+    kept = [index for index, column in enumerate(table.columns) if column.drop == NEVER]
     if not _fits((widths[index] for index in kept), width):
         return None
-    others = (index for index, column in enumerate(table.columns) if column.leaves != NEVER)
-    for index in sorted(others, key=lambda i: -table.columns[i].leaves):
+    others = (index for index, column in enumerate(table.columns) if column.drop != NEVER)
+    for index in sorted(others, key=lambda i: -table.columns[i].drop):
         if _fits((widths[i] for i in (*kept, index)), width):
             kept.append(index)
     return sorted(kept)
 
 
 def minimal_widths(table: FittedTable) -> list[int]:
-    """What each column needs at least: its widest cell, or some of it where it wraps."""
+    """Returns the minimum width of each column: its widest cell, at most `MIN_WRAPPED` if it wraps."""
     widths = _natural_widths(table)
     return [
         min(width, MIN_WRAPPED) if column.wraps else width for column, width in zip(table.columns, widths, strict=True)
@@ -125,21 +125,21 @@ def _only(table: FittedTable, kept: Sequence[int]) -> FittedTable:
 
 
 def grid(table: FittedTable, width: int) -> Table:
-    """All columns of a table that fits into `width`, side by side."""
+    """Returns all columns of a table that fits into `width`, side by side."""
     from rich import box
     from rich.table import Table
 
-    widths, wanted = minimal_widths(table), _natural_widths(table)
+    widths, natural = minimal_widths(table), _natural_widths(table)
     gap = GAP if sum(widths) + GAP * (len(widths) - 1) <= width else MIN_GAP
     spare = width - sum(widths) - gap * (len(widths) - 1)
     shown = Table(box=box.HORIZONTALS, show_edge=False, padding=(0, gap - 1, 0, 0), pad_edge=False)
-    for column, least, want in zip(table.columns, widths, wanted, strict=True):
-        more = min(spare, want - least)
+    for column, minimum, full in zip(table.columns, widths, natural, strict=True):
+        more = min(spare, full - minimum)
         spare -= more
         shown.add_column(
             column.header,
             justify="right" if column.right else "left",
-            width=least + more,
+            width=minimum + more,
             no_wrap=not column.wraps,
             overflow="fold",
         )
@@ -150,7 +150,7 @@ def grid(table: FittedTable, width: int) -> Table:
 
 
 def _print_lines(console: Console, table: FittedTable) -> None:
-    """Each row as words and values, on as many lines as they take; a value longer than a line stays whole."""
+    """Prints each row as headers and values, on as many lines as needed. A value longer than a line is not cut."""
     for rows in table.sections:
         for row in rows:
             lines: list[str] = []

@@ -1,4 +1,4 @@
-"""`inspect`: what is in a bundle, or in one compiled file."""
+"""`inspect`: shows the contents of a bundle, or of one compiled file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edge_export.formats.contents import Contents
 
-HELP = "list a bundle, or what is inside of one compiled file"
+HELP = "show the contents of a bundle, or of one compiled file"
 INTERRUPTED = "nothing was changed"
 EXAMPLE = """\
 examples:
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         return _file(args.path, args.json)
     if args.path.is_file():
         suffixes = ", ".join(each.suffix for each in FORMATS.values())
-        raise RequestError(f"{args.path} is no compiled file: give a bundle or one of {suffixes}")
+        raise RequestError(f"{args.path} is not a compiled file: give a bundle or one of {suffixes}")
     return _bundle(args.path, args.json)
 
 
@@ -69,8 +69,8 @@ def _bundle(root: Path, as_json: bool) -> int:
     print_artifacts(console, manifest, bundle.numerics)
     for member in manifest.members:
         for refusal in member.refused:
-            left = f"not folded: {refusal.layer}: {refusal.reason} (rule {refusal.rule})"
-            console.print(tables.plain(f"{member.name}: {left}"))
+            reason = f"not folded: {refusal.layer}: {refusal.reason} (rule {refusal.rule})"
+            console.print(tables.plain(f"{member.name}: {reason}"))
     return 0
 
 
@@ -115,12 +115,12 @@ def _print_contents(path: Path, found: Contents) -> None:
         where = f"{tables.plain(delegate.name)} × {delegate.count}, {tables.size(delegate.bytes)}"
         sections.append(_counted(where, dict(delegate.operators) or {"(not readable)": 0}))
     if found.operators:
-        where = "left out of delegates" if found.delegates else "the runtime"
+        where = "not delegated" if found.delegates else "the runtime"
         sections.append(_counted(where, dict(found.operators)))
     columns = (Column("where"), Column("operator"), Column("count", right=True))
     print_fitted(console, FittedTable("operators", columns, tuple(sections)))
     if found.delegates and not found.operators:
-        console.print("nothing was left out of the delegates")
+        console.print("all operators are delegated")
 
 
 def _counted(where: str, operators: dict[str, int]) -> tuple[tuple[str, ...], ...]:

@@ -1,4 +1,4 @@
-"""`list`: the names that other verbs take, one line each, and which of them work here."""
+"""`list`: shows the names that other verbs accept, one line each, and which of them work on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-HELP = "list the mothers, tasks, targets, formats, precisions and runtimes that are known"
+HELP = "list the known mothers, tasks, targets, formats, precisions and runtimes"
 INTERRUPTED = "nothing was changed"
 EXAMPLE = """\
 examples:
@@ -19,13 +19,14 @@ examples:
   edge_export list mothers
   edge_export list runtimes --json
 
-A runtime is here if it is installed; `edge_export doctor` tries each for real.
+The column "here" says whether a runtime is installed. `edge_export doctor`
+runs each of them.
 """
 
 PRECISIONS = {
     "fp32": "float32 weights and activations, as the mother has them",
-    "fp16": "float16 weights; activations too where the format has it so",
-    "int8": "8-bit weights, in some schemes activations too; the task's metric must hold",
+    "fp16": "float16 weights; in some formats also float16 activations",
+    "int8": "8-bit weights, in some schemes also 8-bit activations; judged by the task's metric",
 }
 
 
@@ -34,9 +35,9 @@ class Entry:
     """One name.
 
     Attributes:
-        here: Whether it works on this machine; None where that is no question.
-        why_not: What is missing, or empty.
-        facts: What else a table shows, by its column.
+        here: Whether it works on this machine. None: it needs nothing that could be missing.
+        why_not: What is missing. Empty: nothing.
+        facts: The values of further columns, by column.
     """
 
     name: str
@@ -59,7 +60,7 @@ def tasks() -> list[Entry]:
 
 
 def targets() -> list[Entry]:
-    """The shipped targets; the first line of each file says what it is."""
+    """Returns the shipped targets. The first line of each file is the description."""
     from edge_export.pipeline.target import FOLDER, read_target, target_names
 
     entries = []
@@ -149,7 +150,7 @@ def _as_json(entry: Entry) -> dict[str, object]:
 
 
 def print_entries(console: Console, kind: str, entries: list[Entry]) -> None:
-    """One row per name, then what is missing for those that don't work here."""
+    """Prints one row per name, then what is missing for those that do not work on this machine."""
     from edge_export.cli import tables
     from edge_export.cli.fitted_table import Column, FittedTable, print_fitted
 
@@ -158,7 +159,7 @@ def print_entries(console: Console, kind: str, entries: list[Entry]) -> None:
     columns = (
         Column("name"),
         *here,
-        *(Column(fact, leaves=index) for index, fact in enumerate(facts, 1)),
+        *(Column(fact, drop=index) for index, fact in enumerate(facts, 1)),
         Column("what it is", wraps=True),
     )
     rows = tuple(

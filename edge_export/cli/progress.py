@@ -1,4 +1,4 @@
-"""What a build is doing right now: a live table on a terminal, plain lines anywhere else; always on stderr."""
+"""Shows the progress of a build on stderr: a live table on a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 States = dict[str, dict[str, str]]
-"""What was last told of each member, by "member" and by the labels of its artifacts."""
+"""The last reported states of each member: under "member" its own, under a label that artifact's."""
 STYLES = {
     "waiting": "dim",
     "proven": "green",
@@ -30,17 +30,20 @@ STYLES = {
 DONE = {"proven", "passed", "failed", "unverified", "error"}
 WAITING = "waiting"
 MAX_STATE = 12
-"""Characters of a state that has several words."""
+"""The maximum number of characters that are shown of a state with several words."""
 HEAD, BELOW = 2, 2
-"""Lines of the table's head; lines that the bar and the cursor take."""
+"""The number of lines of the table's head, and of the bar and the cursor."""
 
 
 @contextmanager
 def shown_progress(labels: list[str], doing: str) -> Iterator[Callable[[str, str, str], None]]:
-    """Give a function that is told (member, what, state), as `build.Progress`, and show what it is told.
+    """Gives a function that shows the states it is called with: (member, what, state), as `build.Progress`.
 
-    Members appear in the order in which they are first told of; `labels` are those of their artifacts, `doing`
-    is the word for all of it.
+    Members appear in the order in which they are first reported.
+
+    Args:
+        labels: The labels of the members' artifacts.
+        doing: The name of the whole operation, such as "building".
     """
     if sys.stderr.isatty():
         with _live(labels, doing) as progress:
@@ -68,18 +71,18 @@ def _live(labels: list[str], doing: str) -> Iterator[Callable[[str, str, str], N
     console = Console(stderr=True)
     with Live(bar, console=console, transient=True, refresh_per_second=8) as live:
 
-        def told(member: str, what: str, state: str) -> None:
+        def report(member: str, what: str, state: str) -> None:
             with lock:
                 states.setdefault(member, {})[what] = state
                 done = sum(is_done(each) for row in states.values() for each in row.values())
                 bar.update(task, total=len(states) * (1 + len(labels)), completed=done)
                 live.update(Group(view(states, labels, console.width, console.height - BELOW), bar))
 
-        yield told
+        yield report
 
 
 def view(states: States, labels: list[str], width: int, height: int) -> RenderableType:
-    """A row per member and a column per artifact where that fits, else a line for each that is being worked on."""
+    """Returns a row per member and a column per artifact. If that does not fit: one line per running step."""
     from rich.console import Group
 
     columns = tuple(Column(name) for name in ("", "member", *labels))
@@ -101,12 +104,12 @@ def view(states: States, labels: list[str], width: int, height: int) -> Renderab
 
 
 def is_done(state: str) -> bool:
-    """Whether nothing follows this state; a member that diverges says "stage NAME: REASON"."""
+    """Returns whether this state is final. A member that diverges has the state "stage NAME: REASON"."""
     return state in DONE or state.startswith("stage ")
 
 
 def short(state: str) -> str:
-    """The first words of a state, as many as a narrow column holds."""
+    """Returns the first words of a state, as many as fit into a narrow column."""
     if state.startswith("stage "):
         return "failed"
     words = one_line(state).split()

@@ -1,4 +1,4 @@
-"""`verify`: prove a bundle again, wherever it lies now."""
+"""`verify`: proves a bundle again, on this machine."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from edge_export.bundle.manifest import Manifest
     from edge_export.bundle.numerics import Numerics
 
-HELP = "run every artifact of a bundle again and compare it with where it came from"
+HELP = "run every artifact of a bundle again and compare it with the mother"
 INTERRUPTED = "the bundle was not changed"
 EXAMPLE = """\
 examples:
   edge_export verify dist/android
   edge_export verify dist/mine --mother my_package.my_module:factory --json
 
-One compiled file is proven by `edge_export compare`.
+To verify one compiled file, use `edge_export compare`.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
     add_mother_arguments(parser)
-    parser.add_argument("--strict", action="store_true", help="count what could not be verified here as a failure")
+    parser.add_argument("--strict", action="store_true", help="count artifacts that cannot run here as failures")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     bundle = read_bundle(args.bundle)
     mother, note = find_mother(args, bundle)
     if note and (unused := given_options(args)):
-        raise RequestError(f"{' and '.join(unused)} would do nothing: {note}")
+        raise RequestError(f"{' and '.join(unused)} would have no effect: {note}")
     members = bundle.manifest.members
     labels = list(dict.fromkeys(artifact.label for member in members for artifact in member.artifacts))
     with shown_progress(labels, "verifying") as progress:
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:
-    """What was measured now, and what the manifest says of each member and file that the table shows."""
+    """Returns the new measurements, with the manifest's facts about each member and file that the table shows."""
     return [
         {
             **numbers,

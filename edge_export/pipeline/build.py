@@ -1,4 +1,4 @@
-"""The way of a family from a request to a bundle."""
+"""Builds a family: from a request to a bundle."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Built:
     """A finished bundle.
 
     Attributes:
-        seconds: How long each step took at work, by (member, step); None where it came from the cache.
-        changed: Whether the folder was written: False when it already was what was asked for.
+        seconds: The duration of each step, by (member, step). None: it came from the cache.
+        changed: Whether the folder was written. False: it already held the requested bundle.
     """
 
     manifest: Manifest
@@ -46,10 +46,10 @@ class Built:
 
 
 def build(request: BuildRequest, progress: Progress) -> Built:
-    """Build, verify and write the bundle of `request`; artifacts that fail are recorded, not raised.
+    """Builds, verifies and writes the bundle of `request`. Artifacts that fail are recorded and do not raise.
 
     Raises:
-        RequestError: The request can't be built at all; nothing is written then.
+        RequestError: The request cannot be built. Nothing is written then.
     """
     require_installed({plan.format: None for plan in request.target.artifacts})
     check_output(request.out)
@@ -61,7 +61,7 @@ def build(request: BuildRequest, progress: Progress) -> Built:
 
 
 def _workers(request: BuildRequest) -> Workers:
-    """The workers of this machine, or of the cluster that is asked for."""
+    """Returns the workers of this machine, or of the requested cluster."""
     if request.cluster is not None:
         return ClusterPool(request.cluster, request.jobs)
     return Pool(request.jobs or cpu_count())
@@ -88,7 +88,7 @@ def _build_with(workers: Workers, request: BuildRequest, progress: Progress) -> 
 
 
 def _bundle_key(request: BuildRequest) -> str | None:
-    """The key of the whole bundle; None where that can't be known beforehand."""
+    """Returns the cache key of the bundle. None: the mother's code is not known, so there is no key."""
     if (identity := request.mother.identity()) is None:
         return None
     runtimes = [runtime for each in FORMATS.values() for runtime in each.runtimes]
@@ -98,7 +98,7 @@ def _bundle_key(request: BuildRequest) -> str | None:
 
 
 def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) -> tuple[Manifest, Numerics]:
-    """Prepare the members, and make their artifacts as soon as they are."""
+    """Prepares the members, and makes the artifacts of each member as soon as it is prepared."""
     request, names = context.request, opened.members
     for name in names.values():
         context.progress(name, "member", "waiting")
@@ -115,7 +115,7 @@ def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) ->
 
         members, numbers = [], []
         try:
-            # The largest member tends to stand last and takes longest: begun first, nobody waits for it at the end.
+            # The largest member is usually the last and takes longest. Started first, it does not delay the end.
             pending = {name: preparers.submit(make_member, text, name) for text, name in reversed(names.items())}
             for name in names.values():
                 prepared, jobs = pending.pop(name).result()
@@ -124,7 +124,7 @@ def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) ->
                 runs = tuple(run for _, each in made for run in each)
                 numbers.append(MemberNumerics(name=name, stages=prepared.stages, runs=runs))
         except BaseException:
-            context.workers.close()  # nobody needs any more what the threads still wait for
+            context.workers.close()  # the results that the threads still wait for are not needed any more
             raise
     manifest = Manifest(
         schema="1.0",
@@ -140,7 +140,7 @@ def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) ->
 
 
 def _tools() -> dict[str, str]:
-    """The versions of those tools that are installed here: whoever needs one format may lack the others' tools."""
+    """Returns the versions of the tools that are installed. The tools of unused formats may be missing."""
     found = {}
     for tool in STATED_TOOLS:
         with suppress(PackageNotFoundError):

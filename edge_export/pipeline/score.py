@@ -1,6 +1,6 @@
-"""The worker task "score": the metric that a mother brought, on the outputs of an artifact.
+"""The worker task "score": computes a metric that a mother defines, on the outputs of an artifact.
 
-The metric is the mother's own code. It runs in a worker, as all of that does.
+The metric is the mother's own code. Like all code of a mother, it runs in a worker.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from edge_export.workers.task import InputPath, Message, WorkerTask
 
 
 class ScoreRequest(Message):
-    """What to measure.
+    """The request of the worker task "score".
 
     Attributes:
+        source: The mother.
         metric: The name of the mother's metric.
-        output, held_out: Safetensors files of the first output on the held-out set, and of that set with its targets.
+        output: A safetensors file of the first output on the held-out set.
+        held_out: A safetensors file of the held-out set with its targets.
     """
 
     source: MotherSource
@@ -33,16 +35,16 @@ class ScoreRequest(Message):
 
 
 class ScoreAnswer(Message):
-    """The metric's value."""
+    """The answer of the worker task "score": the metric's value."""
 
     value: float
 
 
 def score(request: ScoreRequest) -> ScoreAnswer:
-    """Measure.
+    """Computes the metric.
 
     Raises:
-        RequestError: The mother has another metric, and as `metric_value`.
+        RequestError: The mother has another metric, or the metric fails: see `metric_value`.
     """
     from edge_export.pipeline.recordings import metric_of, metric_value
 
@@ -57,9 +59,9 @@ def score(request: ScoreRequest) -> ScoreAnswer:
 def score_in_worker(
     workers: Workers, source: MotherSource | None, metric: str, held_out: Path | None, log: Path
 ) -> Score | None:
-    """How to measure a metric that the mother brought.
+    """Returns a function that computes a metric that the mother defines, in a worker.
 
-    None for one of ours, or where the mother or the held-out set is not here.
+    None: it is one of `METRICS`, or there is no mother or no held-out set.
     """
     if metric in METRICS or source is None or held_out is None:
         return None

@@ -1,4 +1,4 @@
-"""What a member's files take of its float32 files' bytes, against what the target allows."""
+"""Judges the size of a member's files, relative to its float32 files, by the target's limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Made = tuple[Artifact, tuple[ArtifactRun, ...]]
 
 
 def judge_sizes(made: Sequence[Made]) -> list[Made]:
-    """A member's artifacts with their `size_ratio`; one that is too large has failed, in every runtime."""
+    """Returns a member's artifacts with their `size_ratio`. One that is too large has failed in every runtime."""
     float32 = {(a.format, a.backend): a.file.bytes for a, _ in made if a.precision == "fp32" and a.file is not None}
     judged = []
     for artifact, runs in made:
@@ -28,12 +28,12 @@ def judge_sizes(made: Sequence[Made]) -> list[Made]:
 
 
 def judge_size(artifact: Artifact, runs: tuple[ArtifactRun, ...]) -> tuple[ArtifactRun, ...]:
-    """The runs of an artifact whose `size_ratio` is known; where it is too large, none of them has passed."""
+    """Returns the runs of an artifact whose `size_ratio` is known. If it is too large, none of them has passed."""
     excess = why_size_not(artifact.size_ratio, artifact.tolerance)
     if excess is None:
         return runs
     reason = (
-        f"{excess}: its notes in the manifest say what stayed float; "
+        f"{excess}: its notes in the manifest list what stayed float; "
         f"if that is right, raise max_size_ratio in [tolerances.{artifact.format}.{artifact.precision}]"
     )
     return tuple(

@@ -55,7 +55,7 @@ def test_a_file_that_shows_nothing_inside(tmp_path: Path) -> None:
 def test_another_module_is_refused_in_one_line(tmp_path: Path) -> None:
     path, _ = compiled("classifier", "tflite")
     with pytest.raises(
-        RequestError, match=r"in the file, float32 \[1, 3, 32, 24\] for the module|fails on the inputs"
+        RequestError, match=r"in the file, float32 \[1, 3, 32, 24\] in the module|fails on the inputs"
     ) as raised:
         look(path, tmp_path, "segmenter")
     assert "\n" not in str(raised.value)

@@ -111,7 +111,7 @@ def test_the_search_ends_at_the_first_divergence(answers, first, or_first_at):
     search = Search(answers)
     found = first_divergence(search, "pte", search.cuts, Agreement(3.0, 1.0, 1.0))
     assert found.first == first
-    assert (f"or first at {or_first_at}," in found.note) if or_first_at else ("or first at" not in found.note)
+    assert (f"earlier, at {or_first_at}," in found.note) if or_first_at else ("earlier" not in found.note)
     assert len(search.asked) == len(set(search.asked))
     if "x" not in answers:
         assert len(search.asked) <= np.ceil(np.log2(len(answers)))

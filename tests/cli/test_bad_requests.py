@@ -77,7 +77,7 @@ REQUESTS = {
     "no bundle": (("verify", "nowhere"), "nowhere"),
     "verify a file": (("verify", "any.tflite"), "use `compare FILE --against module:factory --inputs F`"),
     "verify some file": (("verify", "evil.pt"), "use `compare FILE --against"),
-    "compare no file": (("compare", "nowhere", *AGAINST), "nowhere", "verify takes bundles"),
+    "compare no file": (("compare", "nowhere", *AGAINST), "nowhere", "run verify for a bundle"),
     "compare with nothing": (("compare", "any.pte"), "--against, --inputs"),
     "bisect a file": (("bisect", "any.tflite"), "any.tflite", "give a bundle"),
     "bisect nothing": (("bisect", "nowhere"), "nowhere"),

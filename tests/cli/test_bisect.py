@@ -95,5 +95,5 @@ def test_a_file_that_is_cut_short_is_not_seen(edge_export, small_bundle, tmp_pat
     path.write_bytes(path.read_bytes()[:2000])
     done = edge_export("bisect", copy, "--artifact", "tflite-builtin-fp32")
     assert done.returncode == 1
-    assert "tflite-builtin-fp32: not seen; it can't be looked into" in done.stdout
+    assert "tflite-builtin-fp32: not examined; it can't be examined" in done.stdout
     assert "Traceback" not in done.stderr

@@ -187,7 +187,7 @@ def test_a_converter_that_fails_takes_down_its_artifact_only(edge_export, tmp_pa
 
 
 REFUSED = {
-    "Unrecorded": "brings no recorded inputs",
+    "Unrecorded": "has no recorded inputs",
     "SharingMember": "shares last.bias",
     "Fails": "no such activation",
     "not_a_mother": "lacks space",

@@ -54,7 +54,7 @@ def test_a_file_of_another_network_fails_and_says_by_how_much(edge_export):
 
 
 REFUSED = {
-    "no module": (f"{MODULES}:no_module", "gives a int, not an nn.Module"),
+    "no module": (f"{MODULES}:no_module", "returns a int, not an nn.Module"),
     "another module": (f"{MODULES}:classifier", "there is no parameter audio"),
     "no factory": (f"{MODULES}:absent", "has no absent"),
     "no name": ("absent", "is unknown"),

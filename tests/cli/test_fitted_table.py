@@ -9,10 +9,10 @@ from edge_export.cli.fitted_table import Column, FittedTable, columns_that_fit, 
 
 COLUMNS = (
     Column("member"),
-    Column("params", leaves=1, right=True),
+    Column("params", drop=1, right=True),
     Column("status"),
-    Column("SNR dB", leaves=3, right=True),
-    Column("runtime", leaves=2),
+    Column("SNR dB", drop=3, right=True),
+    Column("runtime", drop=2),
 )
 ROWS = (
     ("w0.25", "9.27 k", "passed", "131.0", "ExecuTorch 1.4.1"),
@@ -63,7 +63,7 @@ def test_free_text_wraps_between_words():
 
 def test_a_name_that_is_wider_than_the_terminal_is_whole_on_a_line_of_its_own():
     long = "w0.25to1.0-1a2b3c4d" * 4
-    columns = (Column("member"), Column("artifact"), Column("status"), Column("bytes", leaves=1, right=True))
+    columns = (Column("member"), Column("artifact"), Column("status"), Column("bytes", drop=1, right=True))
     rows = ((long, "executorch-xnnpack-fp32", "passed", "50.7 kB"), ("", "tflite-builtin-fp32", "failed", "-"))
     text = shown(60, lambda console: print_fitted(console, FittedTable("", columns, (rows,))))
     assert text.splitlines() == [

@@ -24,7 +24,7 @@ IGNORED = {
     "verify without its checkpoint, goldens": (("verify", "b", "--goldens", "g"), "--goldens", FROM_A_FILE),
     "verify without its checkpoint, mother": (
         ("verify", "b", "--mother", "a.b:c", "--goldens", "g"),
-        "--mother and --goldens would do nothing: the mother's weights came from a file: give it as --checkpoint",
+        "--mother and --goldens would have no effect: the mother's weights came from a file: give it as --checkpoint",
         FROM_A_FILE,
     ),
     "verify has no member": (("verify", "b", "--member", "w0.25"), "--member", {}),

@@ -51,7 +51,7 @@ def test_an_interrupted_training_keeps_its_epochs(sent, tmp_path):
         training.send_signal(sent)
         _, told = training.communicate(timeout=300)
     assert training.returncode == 130
-    words = "interrupted; finished epochs are kept, and the same command goes on from there"
+    words = "interrupted; finished epochs are kept; run the same command again to resume"
     assert told.splitlines()[-1] == f"edge_export: {words}"
     assert state.exists()
     assert not out.exists()

@@ -43,7 +43,7 @@ def large(small) -> tuple[Manifest, Numerics]:
         _, backend, precision = label.split("-")
         names = {"format": format_name, "backend": backend, "precision": precision}
         artifacts.append(artifacts[0].model_copy(update={**names, "scheme": scheme}))
-        reason = f"{runtime} does not know the operators {', '.join(f'made_up_operator_{i}' for i in range(20))}"
+        reason = f"{runtime} does not support the operators {', '.join(f'made_up_operator_{i}' for i in range(20))}"
         update = {"artifact": label, "runtime": runtime, "verdict": verdict, "reason": reason}
         runs.append(runs[0].model_copy(update=update))
     tflite = next(run for run in runs if run.artifact.startswith("tflite"))
@@ -124,7 +124,7 @@ CONTENTS = {
 def test_operators(width, capsys, monkeypatch):
     text = _on(monkeypatch, capsys, width, lambda: inspect._print_contents(Path("model.pte"), CONTENTS))
     operator = next(iter(CONTENTS["operators"]))
-    assert_whole(text, ["XNNConv2d", "17", operator, "12345", "left out of delegates", "XnnpackBackend × 2, 99.0 kB"])
+    assert_whole(text, ["XNNConv2d", "17", operator, "12345", "not delegated", "XnnpackBackend × 2, 99.0 kB"])
 
 
 ROWS = tuple(
@@ -153,7 +153,7 @@ def test_bisected_rows(width, capsys, monkeypatch):
 CHECKS = [
     Check("converter", "executorch", "executorch 1.4.1", True, "a network of 2 layers became model.pte", "", 12.34),
     Check("runtime", "MIL evaluator", "9.0", None, "not on this machine, " + "why it is not " * 12, "", 0.1),
-    Check("environment", "tensorflow", "", False, "not set up", "`edge_export doctor --setup tensorflow`", 123.4),
+    Check("environment", "tensorflow", "", False, "not set up", "run `edge_export doctor --setup tensorflow`", 123.4),
 ]
 
 

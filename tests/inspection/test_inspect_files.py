@@ -133,7 +133,7 @@ def test_a_file_of_another_kind_ends_in_one_line(suffix: str, tmp_path: Path) ->
 
 
 def test_unknown_suffixes_and_missing_files_are_said(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"model\.onnx is none of \.pte, \.mlpackage, \.tflite"):
+    with pytest.raises(ValueError, match=r"model\.onnx is not one of \.pte, \.mlpackage, \.tflite"):
         inspect_file(tmp_path / "model.onnx")
     with pytest.raises(ValueError, match=r"model\.pte does not exist"):
         inspect_file(tmp_path / "model.pte")

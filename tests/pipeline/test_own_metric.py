@@ -143,11 +143,11 @@ def test_the_target_limits_what_may_be_lost(bundle: Path, edge_export: Run) -> N
     ("mother", "message"),
     [
         ("WithRaisingMetric", "metric neg_mae failed with ZeroDivisionError: no samples"),
-        ("WithMetricThatIsNaN", "metric neg_mae is nan: let its function give a finite number"),
+        ("WithMetricThatIsNaN", "metric neg_mae is nan: its function must return a finite number"),
         ("WithMetricThatIsNoNumber", "metric neg_mae failed with ValueError"),
         ("WithBaselineThatIsNaN", "the baseline of metric neg_mae is nan"),
-        ("WithMetricLikeOurs", "metric 'top1' must be called by letters, digits and underscores, and not like one"),
-        ("WithMetricOfNoName", "metric 'mean error' must be called by letters"),
+        ("WithMetricLikeOurs", "metric 'top1' needs a name of letters, digits and underscores, not "),
+        ("WithMetricOfNoName", "metric 'mean error' needs a name of letters"),
         ("SaysDivination", "its task 'divination' is none of separation, classification"),
     ],
 )

@@ -101,7 +101,7 @@ def test_an_empty_folder_and_none(tmp_path):
 
 
 def test_a_mother_of_the_catalog_without_recordings_asks_for_them():
-    with pytest.raises(RequestError, match="us_mobilenet_v1 brings no recorded inputs: give a folder"):
+    with pytest.raises(RequestError, match="us_mobilenet_v1 has no recorded inputs: give a folder"):
         recordings_of("us_mobilenet_v1", build_untrained("us_mobilenet_v1"), None)
 
 
@@ -127,17 +127,17 @@ def test_a_metric_is_one_of_ours_by_name_or_her_own():
 def test_a_metric_of_a_name_that_can_t_be_is_refused(name):
     mother = strangers.WithMetric()
     mother.metric = Metric(name, "points", strangers.neg_mae)
-    with pytest.raises(RequestError, match="must be called by letters, digits and underscores, and not like one of"):
+    with pytest.raises(RequestError, match="needs a name of letters, digits and underscores, not"):
         recordings_of("stranger", mother, None)
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (lambda *_: float("nan"), "is nan: let its function give a finite number"),
-        (lambda *_: float("inf"), "is inf: let its function give a finite number"),
+        (lambda *_: float("nan"), "is nan: its function must return a finite number"),
+        (lambda *_: float("inf"), "is inf: its function must return a finite number"),
         (lambda *_: "good", "failed with ValueError"),
-        (strangers.no_metric, "failed with ZeroDivisionError: no samples: mend its function|failed with TypeError"),
+        (strangers.no_metric, "failed with ZeroDivisionError: no samples: fix its function|failed with TypeError"),
     ],
 )
 def test_a_metric_that_gives_no_number_is_refused_in_one_line(value, message):

@@ -42,7 +42,7 @@ def test_above_the_limit_it_has_failed_in_every_runtime() -> None:
     assert (whole.size_ratio, whole.status) == (1.0, "passed")
     assert (half.size_ratio, half.status) == (0.551, "failed")
     assert half.reason == (
-        "it takes 0.551 of the float32 file's bytes, more than 0.55: its notes in the manifest say what stayed float; "
+        "it takes 0.551 of the float32 file's bytes, more than 0.55: its notes in the manifest list what stayed float; "
         "if that is right, raise max_size_ratio in [tolerances.tflite.fp16]"
     )
     assert [(run.verdict, run.reason) for run in runs] == [("failed", half.reason)] * 2

@@ -49,7 +49,7 @@ def test_a_file_of_ones_own(tmp_path):
         ("snr_db = 90", "", "Field required"),
         ('name = "board"', 'name = "../x"', "name"),
         ("[[artifacts]]", "[[artifact]]", "artifact"),
-        ('name = "board"', "name = ", "is no TOML"),
+        ('name = "board"', "name = ", "is not TOML"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, old, new, message):
@@ -62,7 +62,7 @@ def test_what_is_wrong_is_named(tmp_path, old, new, message):
 def test_unknown_targets():
     with pytest.raises(RequestError, match="did you mean android"):
         read_target("andriod")
-    with pytest.raises(RequestError, match="take one of android, ios, linux"):
+    with pytest.raises(RequestError, match="use one of android, ios, linux"):
         read_target("toaster")
     with pytest.raises(RequestError, match="can't be read"):
         read_target("nowhere.toml")

@@ -161,5 +161,5 @@ def test_an_operator_that_is_not_known_is_named(tmp_path: Path) -> None:
     assert answer == RunAnswer(runtime=f"MIL evaluator {edge_export.__version__}", unsupported=("tanhh",))
     assert not request.outputs.exists()
     reference = Reference(request.inputs, request.inputs, None, "top1", "points", None, None)
-    with pytest.raises(Unsupported, match="does not know the operators tanhh"):
+    with pytest.raises(Unsupported, match="does not support the operators tanhh"):
         measure_artifact(members.pool(), request.file, runtime_of("coreml"), reference, tmp_path, tmp_path / "log")
