@@ -1,8 +1,9 @@
 """A member in int8, for XNNPACK: by ExecuTorch's XNNPACKQuantizer in torchao's PT2E flow, on the exported graph.
 
 What a scheme quantizes:
-    static_per_tensor   weights, one scale a tensor; activations, their ranges observed on the calibration inputs
-    static              the same, with one scale for each output channel of a weight
+    static              weights, a scale for each output channel; activations, their ranges observed on the calibration
+                        inputs
+    static_per_tensor   the same with one scale a tensor: fewer bytes, coarser; on request only
     dynamic             linear layers and convolutions (but depthwise ones, and those with ReLU behind): weights per
                         channel, activations by the range that they have in each call
     weight_only         weights of linear layers, per channel; all arithmetic is float32
