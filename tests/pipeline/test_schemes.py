@@ -13,7 +13,7 @@ import pytest
 
 from edge_export.pipeline import artifacts
 from edge_export.pipeline.build import build as build_family
-from edge_export.pipeline.context import Request
+from edge_export.pipeline.context import BuildRequest
 from edge_export.pipeline.mother_source import MotherSource
 from edge_export.pipeline.target import read_target
 from edge_export.workers import WorkerError
@@ -96,7 +96,7 @@ def test_a_scheme_that_does_not_compile_gives_way_to_the_next(tmp_path, monkeypa
 
     monkeypatch.setattr(artifacts, "compile_in_worker", without_static)
     (tmp_path / "board.toml").write_text(TARGET.replace('schemes = ["dynamic"', 'schemes = ["static", "dynamic"'))
-    request = Request(
+    request = BuildRequest(
         target=read_target(str(tmp_path / "board.toml")),
         mother=MotherSource("digits", None, None, tmp_path),
         members="0.25",

@@ -1,8 +1,9 @@
 """Quantize a member to int8 for XNNPACK: ExecuTorch's XNNPACKQuantizer in torchao's PT2E flow, on the exported graph.
 
 What each scheme quantizes:
-    static_per_tensor   weights with one scale per tensor; activations with ranges observed on the calibration inputs
-    static              the same, with one scale for each output channel of a weight
+    static              weights with one scale for each output channel; activations with ranges observed on the
+                        calibration inputs
+    static_per_tensor   the same, with one scale per tensor: fewer bytes, coarser; on request only
     dynamic             linear layers and convolutions, except depthwise ones and those followed by ReLU: weights per
                         channel, activations with the range that they have in each call
     weight_only         weights of linear layers, per channel; all arithmetic is float32
