@@ -89,10 +89,10 @@ def test_where_none_holds_the_build_fails_with_what_each_lost(build):
 def test_a_scheme_that_does_not_compile_gives_way_to_the_next(tmp_path, monkeypatch):
     real = artifacts.compile_in_worker
 
-    def without_static(pool, **arguments):
-        if arguments["options"]["scheme"] == "static":
+    def without_static(workers, request, log):
+        if request.options["scheme"] == "static":
             raise WorkerError("ValueError: no way to write ADD", "exception")
-        return real(pool, **arguments)
+        return real(workers, request, log)
 
     monkeypatch.setattr(artifacts, "compile_in_worker", without_static)
     (tmp_path / "board.toml").write_text(TARGET.replace('schemes = ["dynamic"', 'schemes = ["static", "dynamic"'))
