@@ -16,6 +16,8 @@ from edge_export.bundle.numerics import Numerics
 from edge_export.cli import bisect, doctor, inspect, tables, train
 from edge_export.cli.family_table import print_artifacts, print_stages
 from edge_export.doctor import Check
+from edge_export.formats.contents import Contents, Delegate
+from edge_export.spec.tensors import TensorSpec
 from edge_export.training.train import TrainingReport
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,21 +111,21 @@ def test_piped_families_have_every_column(capsys, large):
     assert_whole(stages, [member.name for member in manifest.members])
 
 
-CONTENTS = {
-    "format": "executorch",
-    "bytes": 123456,
-    "weight_bytes": 100000,
-    "inputs": [{"name": "image", "shape": [1, 32, 32, 1], "dtype": "float32", "layout": "NHWC", "unit": "pixels"}],
-    "outputs": [{"name": "", "shape": [1, 10], "dtype": "float32", "layout": "", "unit": ""}],
-    "delegates": [{"name": "XnnpackBackend", "count": 2, "bytes": 99000, "operators": {"XNNConv2d": 17}}],
-    "operators": {"executorch_prim::a_long_operator_name.with_an_overload_of_60": 12345},
-}
+CONTENTS = Contents(
+    format="executorch",
+    bytes=123456,
+    weight_bytes=100000,
+    inputs=(TensorSpec("image", (1, 32, 32, 1), layout="NHWC", unit="pixels"),),
+    outputs=(TensorSpec("", (1, 10)),),
+    operators={"executorch_prim::a_long_operator_name.with_an_overload_of_60": 12345},
+    delegates=(Delegate("XnnpackBackend", count=2, bytes=99000, operators={"XNNConv2d": 17}),),
+)
 
 
 @pytest.mark.parametrize("width", [*WIDTHS, None])
 def test_operators(width, capsys, monkeypatch):
     text = _on(monkeypatch, capsys, width, lambda: inspect._print_contents(Path("model.pte"), CONTENTS))
-    operator = next(iter(CONTENTS["operators"]))
+    operator = next(iter(CONTENTS.operators))
     assert_whole(text, ["XNNConv2d", "17", operator, "12345", "not delegated", "XnnpackBackend × 2, 99.0 kB"])
 
 
