@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from edge_export.spec.agreement import Agreement
 from edge_export.spec.results import Extreme
 
+METRIC_ROUNDING = 1e-4
+"""The share of its value that a metric may lose to float32 rounding where a target has no limit for it."""
+
 
 class Tolerance(BaseModel):
     """The limits of one format at one precision.
@@ -17,7 +20,8 @@ class Tolerance(BaseModel):
         snr_db: The lowest signal-to-noise ratio, in dB.
         max_abs_of_peak: The largest absolute error, as a share of the reference's largest absolute value. It is
             relative because logits and samples have no common scale.
-        metric_drop: The largest loss of the task metric, in the metric's unit, by the metric's name.
+        metric_drop: The largest loss of the task metric, in the metric's unit, by the metric's name. A metric without
+            a limit may lose no more than rounding does, `METRIC_ROUNDING` of its value.
         extremes_of_peak: The largest absolute error on extreme inputs, as a share of the outputs' peak on the goldens.
         max_size_ratio: The largest size of a file, as a share of the float32 file of the same format and backend.
             None: any size.
@@ -46,11 +50,10 @@ def why_not(agreement: Agreement, tolerance: Tolerance) -> str | None:
 
 def why_metric_not(name: str, mother: float, artifact: float, unit: str, tolerance: Tolerance) -> str | None:
     """Returns why the loss of the task metric `name` exceeds `tolerance`; None: it does not."""
-    allowed = tolerance.metric_drop.get(name, 0.0)
+    allowed = tolerance.metric_drop.get(name, METRIC_ROUNDING * abs(mother))
     if not mother - artifact <= allowed + 1e-9:
-        limit = (
-            f"more than {allowed:g}" if name in tolerance.metric_drop else "and the target has no metric_drop for it"
-        )
+        known = name in tolerance.metric_drop
+        limit = f"more than {allowed:g}" if known else f"and the target has no metric_drop = {{ {name} = … }}"
         return f"{name} fell from {mother:.2f} to {artifact:.2f} {unit}, {limit}"
     return None
 

@@ -82,3 +82,9 @@ def test_metric_drop():
     assert why_metric_not("top1", 98.0, 98.0, "points", TIGHT) is None
     assert why_metric_not("top1", 98.0, 97.9, "points", TIGHT) == "top1 fell from 98.00 to 97.90 points, more than 0"
     assert why_metric_not("top1", 98.0, float("nan"), "points", TIGHT)
+
+
+def test_a_metric_without_a_limit_may_lose_rounding_only():
+    assert why_metric_not("neg_mae", -80.12, -80.121, "points", TIGHT) is None
+    found = why_metric_not("neg_mae", -80.12, -80.2, "points", TIGHT)
+    assert found == "neg_mae fell from -80.12 to -80.20 points, and the target has no metric_drop = { neg_mae = … }"
