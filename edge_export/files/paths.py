@@ -13,7 +13,7 @@ def checked_relative(name: str) -> PurePosixPath:
     """
     path = PurePosixPath(name)
     if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in name:
-        raise ValueError(f"{name!r} is no file of a folder")
+        raise ValueError(f"{name!r} is not a path inside of a folder")
     return path
 
 

@@ -163,7 +163,7 @@ def _progress_bar(epochs: int, done: int, setup: Setup, shown: bool) -> Iterator
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{setup.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
         batches_per_epoch = setup.batches_per_epoch
         total = epochs * batches_per_epoch

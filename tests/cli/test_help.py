@@ -85,7 +85,7 @@ def help_of(verb: str, capsys) -> str:
 def test_help_names_all_that_there_is(capsys):
     from edge_export.formats import FORMATS
     from edge_export.pipeline.target import target_names
-    from edge_export.training.train import TRAININGS
+    from edge_export.training.train import RECIPES
     from edge_export.workers.environments import ENVIRONMENTS
 
     def joined(names) -> str:
@@ -97,5 +97,5 @@ def test_help_names_all_that_there_is(capsys):
     assert f"--precision P {joined(precisions)} " in help_of("run", capsys)
     assert f"such as {','.join(precisions)} " in help_of("build", capsys)
     assert f"{', '.join(target_names())} or a .toml file" in help_of("build", capsys)
-    assert f"--mother M {joined(TRAININGS)} " in help_of("train", capsys)
+    assert f"--mother M {joined(RECIPES)} " in help_of("train", capsys)
     assert all(name in help_of("doctor", capsys) for name in ENVIRONMENTS)

@@ -8,7 +8,7 @@ import pytest
 from terminal import assert_fits, assert_whole, shown
 
 from edge_export.cli import listing
-from edge_export.formats import FORMATS
+from edge_export.formats import FORMATS, installed
 from edge_export.mothers.catalog import CATALOG
 from edge_export.pipeline.target import target_names
 from edge_export.tasks import TASKS
@@ -45,12 +45,12 @@ def test_one_kind(edge_export):
     assert "\nTensorFlow: not set up: run `" in done.stdout
 
 
-def test_a_converter_that_is_not_installed_is_told(monkeypatch):
-    monkeypatch.setattr(listing, "_installed", lambda package: package != "onnx2tf")
+def test_a_converter_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr(installed, "find_spec", lambda name: None if name == "onnx2tf" else name)
     entries = {entry.name: entry for entry in listing.formats()}
     assert entries["executorch"].here
     assert not entries["tflite"].here
-    assert entries["tflite"].why_not.startswith("not installed: run pip install onnx2tf==")
+    assert entries["tflite"].why_not == "no onnx2tf: pip install edge_export[tflite]"
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])

@@ -90,7 +90,7 @@ def test_stems_follow_the_umask(tmp_path):
     stems = "{n: np.zeros((2, 99), np.float32) for n in 'ab'}"
     program = (
         "import sys; from pathlib import Path; import numpy as np;"
-        "from edge_export.predict.stem_files import write_stems;"
+        "from edge_export.data.stem_files import write_stems;"
         f"write_stems(Path(sys.argv[1]), {stems}, 8000, 'FLOAT')"
     )
     for umask in (0o027, 0o002):
