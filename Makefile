@@ -17,10 +17,8 @@ test: $(READY)
 $(READY): requirements.lock
 	@$(BASE_PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 12) and "Python 3.12 is needed, this is %d.%d" % v)' \
 		|| { echo "install Python 3.12, then run make again" >&2; exit 1; }
-	rm -rf $(VENV)
-	$(BASE_PYTHON) -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
-	touch $(READY)
+	@$(BASE_PYTHON) tools/install.py $(VENV) requirements.lock
+	@touch $(READY)
 
 clean:
 	rm -rf $(VENV) dist build

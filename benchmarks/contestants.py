@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +15,7 @@ import torch
 from benchmarks.cases import Built, Network
 from edge_export.baking.export import export_program
 from edge_export.formats import FORMATS
+from edge_export.spec.lazy import resolve
 
 LITERT_TORCH_SCRIPT = Path(__file__).with_name("litert_torch_convert.py")
 OPSET = 18
@@ -47,8 +47,7 @@ def _by_format(name: str, built: Built, path: Path, stage: str = "") -> None:
         program = Path(folder) / "program.pt2"
         torch.export.save(export_program(built.ours.module, built.ours.inputs), program)
         options = {"backend": FORMATS[name].backends[0]}
-        module = importlib.import_module(FORMATS[name].module)
-        compiled = module.compile(program, built.io, "fp32", options, Path(folder))
+        compiled = resolve(FORMATS[name].compile)(program, built.io, "fp32", options, Path(folder))
         shutil.copyfile(compiled.stages[stage] if stage else compiled.path, path)
 
 

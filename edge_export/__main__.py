@@ -1,21 +1,26 @@
-"""`python -m edge_export VERB …`: parses, calls one verb, turns errors into one line and an exit code."""
+"""`edge_export VERB …`: parses, calls one verb, turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import signal
 import sys
+import textwrap
 from typing import NoReturn
 
 from edge_export import __version__
 from edge_export.cli import VERBS
 from edge_export.errors import RequestError, one_line
 
+HELP_WIDTH = 79
+ABOUT = "One elastic mother network in, a family of verified ExecuTorch, Core ML and TFLite members out."
 EXAMPLES = """\
 examples:
-  python -m edge_export build --target android
-  python -m edge_export verify dist/android
-  python -m edge_export inspect dist/android
+  edge_export build --target android
+  edge_export verify dist/android
+  edge_export inspect dist/android
+  edge_export list
 
 exit codes: 0 all passed; 1 something did not; 2 the request itself was wrong
 """
@@ -32,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = Parser(
         prog="edge_export",
-        description="One elastic mother network in, a family of verified ExecuTorch, Core ML and TFLite members out.",
+        description=textwrap.fill(ABOUT, HELP_WIDTH),
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -42,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         sub = verbs.add_parser(
             name,
             help=verb.HELP,
-            description=verb.HELP[0].upper() + verb.HELP[1:] + ".",
+            description=textwrap.fill(verb.HELP[0].upper() + verb.HELP[1:] + ".", HELP_WIDTH),
             epilog=verb.EXAMPLE,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -54,7 +59,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; the exit code."""
-    args = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if unknown := _unknown_verb(given):
+        return _fail(unknown, 2)
+    args = parser().parse_args(given)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: clean up as after Ctrl-C
     try:
         return int(args.run(args))
@@ -63,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return _fail(f"{one_line(error, 1500)}", 2)
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing was written", 130)
+        return _fail(f"interrupted; {VERBS[args.verb].INTERRUPTED}", 130)
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         sys.stderr.close()
         return 1
@@ -71,6 +79,16 @@ def main(arguments: list[str] | None = None) -> int:
         if args.debug:
             raise
         return _fail(f"internal error, {type(error).__name__}: {one_line(error)} (--debug shows where)", 1)
+
+
+def _unknown_verb(arguments: list[str]) -> str:
+    """What to say of a first word that is no verb; empty where it is one, or there is none."""
+    verb = next((word for word in arguments if not word.startswith("-")), None)
+    if verb is None or verb in VERBS:
+        return ""
+    close = difflib.get_close_matches(verb, VERBS, 1, cutoff=0.5)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f'there is no verb "{one_line(verb, 40)}": {hint}verbs: {", ".join(VERBS)}'
 
 
 def _fail(message: str, code: int) -> int:

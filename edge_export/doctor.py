@@ -1,7 +1,7 @@
-"""Find out what works on this machine: each converter makes a real file, each runtime runs it, and both are compared.
+"""Checks what works on this machine: each converter makes a file, and each runtime runs it and is compared.
 
-The file is a small convolutional network, in worker processes of its own, so that a broken installation can't do worse
-than fail here.
+The file is a small convolutional network. Everything runs in worker processes, so a broken installation cannot crash
+this one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from edge_export.files.owned import scratch_folder
 from edge_export.formats import FORMATS
 from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compile_task import CompileAnswer, CompileRequest, Options
+from edge_export.formats.installed import install_line, missing_imports
 from edge_export.runtimes import Runtime, why_unavailable
 from edge_export.runtimes.run import CompiledFile
 from edge_export.spec.tensors import IOSpec, TensorSpec
@@ -37,9 +38,9 @@ class Check:
 
     Attributes:
         kind: "converter", "runtime" or "environment".
-        ok: Whether it did its work just now; None when it can't be tried on this machine.
-        detail: What was measured, or what went wrong.
-        remedy: How to mend it; empty when nothing is broken.
+        ok: Whether it worked. None: it cannot be tried on this machine.
+        detail: The measurement, or the error.
+        remedy: How to fix or install it. Empty: nothing to do.
     """
 
     kind: str
@@ -52,11 +53,11 @@ class Check:
 
 
 def checkup(jobs: int, logs: Path, report: Callable[[str], None]) -> list[Check]:
-    """Convert and run a small network in every format, and in every isolated environment that is set up.
+    """Converts and runs a small network in every format, and converts it in every isolated environment that is set up.
 
     Args:
-        jobs: Workers at work at once.
-        report: Is told what is being tried.
+        jobs: The number of workers that run at once.
+        report: Called with a description of each step.
     """
     with scratch_folder() as scratch, Pool(jobs) as pool:
         trial = _Trial(pool, scratch, _network(scratch), logs, report)
@@ -67,7 +68,7 @@ def checkup(jobs: int, logs: Path, report: Callable[[str], None]) -> list[Check]
 
 @dataclass(frozen=True)
 class _Trial:
-    """What every check needs; `scratch` holds the network and takes the files."""
+    """The values that every check needs. `scratch` holds the network and receives the files."""
 
     pool: Pool
     scratch: Path
@@ -82,7 +83,11 @@ class _Trial:
         return self.logs / f"{format_name}.log"
 
     def convert(self, format_name: str, options: Options) -> CompileAnswer:
-        """The network in a format; WorkerError when it can't be converted."""
+        """Converts the network to a format.
+
+        Raises:
+            WorkerError: It cannot be converted.
+        """
         request = CompileRequest(
             format=format_name,
             precision="fp32",
@@ -95,7 +100,7 @@ class _Trial:
 
 
 def _network(scratch: Path) -> Reference:
-    """Export a small network to `network.pt2` in `scratch`, with 4 inputs and the outputs that PyTorch gives."""
+    """Exports a small network to `network.pt2` in `scratch`, with 4 inputs and PyTorch's outputs for them."""
     import torch
     from torch import nn
 
@@ -114,8 +119,12 @@ def _network(scratch: Path) -> Reference:
 
 
 def _try_format(name: str, trial: _Trial) -> Iterator[Check]:
-    """The converter of a format, then its runtimes if there is anything to run."""
+    """Checks the converter of a format, then its runtimes if the conversion worked."""
     started, known = time.monotonic(), FORMATS[name]
+    if missing := missing_imports(name):
+        detail = f"not installed: no {', '.join(missing)}"
+        yield _check("converter", name, "", started, None, detail, f"run `{install_line(name)}` to install it")
+        return
     trial.report(f"converting to {name}")
     again = f"pip install {' '.join(known.packages)}; the log is {trial.log(name)}"
     converter = _installed(known.packages[0].partition("==")[0])
@@ -132,10 +141,10 @@ def _try_format(name: str, trial: _Trial) -> Iterator[Check]:
 
 
 def _try_runtime(format_name: str, runtime: Runtime, compiled: CompileAnswer, trial: _Trial, again: str) -> Check:
-    """One runtime, on a file that the format's converter has just made."""
+    """Checks one runtime, with the file that the format's converter has made."""
     started = time.monotonic()
     if reason := why_unavailable(runtime):
-        remedy = "nothing to mend here: run `verify` on such a machine"
+        remedy = "run `verify` on a machine that has it"
         return _check("runtime", runtime.name, "", started, None, reason, remedy)
     trial.report(f"running in {runtime.name}")
     folder = trial.folder(format_name)
@@ -152,11 +161,14 @@ def _try_runtime(format_name: str, runtime: Runtime, compiled: CompileAnswer, tr
 
 
 def _try_environment(format_name: str, name: str, trial: _Trial) -> Check:
-    """An isolated environment, by a conversion there."""
+    """Checks an isolated environment with a conversion in it."""
     started = time.monotonic()
     if interpreter(name) is None:
-        wanted = ENVIRONMENTS[name].description
-        return _check("environment", name, "", started, None, "not set up", f"`{SET_UP} {name}` for {wanted}")
+        purpose = ENVIRONMENTS[name].description
+        return _check("environment", name, "", started, None, "not set up", f"run `{SET_UP} {name}` for {purpose}")
+    if missing_imports(format_name):
+        detail = f"only used for {format_name}, which is not installed"
+        return _check("environment", name, "", started, None, detail)
     trial.report(f"converting in the environment {name}")
     try:
         compiled = trial.convert(format_name, dict(FORMATS[format_name].environments[name]))
@@ -167,7 +179,7 @@ def _try_environment(format_name: str, name: str, trial: _Trial) -> Check:
 
 
 def _set_up_again(environment: str) -> str:
-    return f"remove {environment_folder(environment)}, then `{SET_UP} {environment}`"
+    return f"remove {environment_folder(environment)}, then run `{SET_UP} {environment}`"
 
 
 def _check(kind: str, name: str, version: str, started: float, ok: bool | None, detail: str, remedy: str = "") -> Check:
@@ -175,7 +187,7 @@ def _check(kind: str, name: str, version: str, started: float, ok: bool | None, 
 
 
 def _installed(package: str) -> str:
-    """The package and its version as installed here."""
+    """Returns the package and its installed version."""
     try:
         return f"{package} {metadata.version(package)}"
     except metadata.PackageNotFoundError:

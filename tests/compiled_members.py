@@ -7,15 +7,17 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from edge_export.formats.compile_task import COMPILE, CompileAnswer, CompileRequest
+from edge_export.formats.contents import Contents
+from edge_export.inspection.task import INSPECT, InspectRequest
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.spec.io_json import io_from_json, io_to_json
 from edge_export.workers import Pool
+from edge_export.workers.task import Message, WorkerTask
 
 
 class Classifier(nn.Module):
@@ -144,24 +146,43 @@ def program(member: str) -> Path:
     return path
 
 
-def ask(task: str, args: dict[str, Any], kind: str, timeout_s: float = 300) -> dict[str, Any]:
+def ask[Request: Message, Answer](
+    task: WorkerTask[Request, Answer], request: Request, kind: str, timeout_s: float = 300
+) -> Answer:
     """Run a real task in a real worker."""
-    return pool().submit(task, args, kind=kind, timeout_s=timeout_s, log=folder() / f"{task}-{kind}.log").result()
+    log = folder() / f"{task.name}-{kind}.log"
+    return pool().submit(task, request, kind=kind, timeout_s=timeout_s, log=log).result()
 
 
-def compile_now(
-    member: str, format_name: str, workdir: Path, precision: str = "fp32", **options: str
-) -> dict[str, Any]:
+def inspect(path: Path) -> Contents:
+    """What is in a compiled file, by a worker of the kind that the command line uses."""
+    return ask(INSPECT, InspectRequest(path=path), "inspect", timeout_s=60)
+
+
+def compile_request(
+    member: str,
+    format_name: str,
+    workdir: Path,
+    precision: str = "fp32",
+    calibration: Path | None = None,
+    **options: str,
+) -> CompileRequest:
+    """Of a member above; makes `workdir`."""
     workdir.mkdir(parents=True, exist_ok=True)
-    args = {
-        "format": format_name,
-        "precision": precision,
-        "program": str(program(member)),
-        "io": io_to_json(MEMBERS[member][1]),
-        "workdir": str(workdir),
-        "options": options,
-    }
-    return ask("compile", args, format_name)
+    return CompileRequest(
+        format=format_name,
+        precision=precision,
+        options=options,
+        program=program(member),
+        io=MEMBERS[member][1],
+        calibration=calibration,
+        workdir=workdir,
+    )
+
+
+def compile_now(member: str, format_name: str, workdir: Path, precision: str = "fp32", **options: str) -> CompileAnswer:
+    """The artifact is `workdir / answer.file`."""
+    return ask(COMPILE, compile_request(member, format_name, workdir, precision, **options), format_name)
 
 
 @cache
@@ -169,8 +190,8 @@ def compiled(member: str, format_name: str, precision: str = "fp32", layout: str
     """An artifact and its own io; do not change the file."""
     options = {"input_layout": layout} if layout else {}
     workdir = folder() / f"{member}-{format_name}-{precision}-{layout}"
-    result = compile_now(member, format_name, workdir, precision, **options)
-    return Path(result["path"]), io_from_json(result["io"])
+    answer = compile_now(member, format_name, workdir, precision, **options)
+    return workdir / answer.file, answer.io
 
 
 def samples(member: str, count: int) -> dict[str, np.ndarray]:

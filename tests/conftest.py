@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ from faults_tally import lines
 
 from edge_export.errors import RequestError
 from edge_export.workers.environment_setup import set_up
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job of a shell; children would ignore it, too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

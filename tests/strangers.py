@@ -1,14 +1,15 @@
-"""Elastic networks of strangers, each with something wrong, for the tests that build them."""
+"""Elastic networks of strangers, for the tests that build them; most have something wrong."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import nn
 
 from edge_export.mothers.band_split.mother import SEPARATOR, ElasticBandSplit
-from edge_export.mothers.protocol import IOSpec, Recordings, TensorSpec
+from edge_export.mothers.protocol import IOSpec, Metric, Recordings, TensorSpec
 
 
 class Space:
@@ -92,6 +93,72 @@ class Unconvertible(Mother):
 
     def activate(self, x):
         return torch.fft.fft(x).abs()
+
+
+class SaysClassification(Mother):
+    """It names its task."""
+
+    task = "classification"
+
+
+class SaysDivination(Mother):
+    """Its task is one that nobody knows."""
+
+    task = "divination"
+
+
+class SaysSeparation(Mother):
+    """Its task is one for what streams."""
+
+    task = "separation"
+
+
+def neg_mae(results, targets):
+    """The mean absolute error times -100: as of every metric, more is better."""
+    return -100 * np.abs(results - targets).mean()
+
+
+class WithMetric(Mother):
+    """It brings a metric of its own, on a held-out set of 40 samples."""
+
+    metric = Metric("neg_mae", "points", neg_mae)
+
+    def recordings(self):
+        x = torch.randn(40, 6, generator=torch.Generator().manual_seed(2))
+        targets = torch.randn(40, 3, generator=torch.Generator().manual_seed(3))
+        return replace(super().recordings(), held_out=(x,), targets=targets, metric=self.metric)
+
+
+def no_metric(results, targets):
+    raise ZeroDivisionError("no\nsamples")
+
+
+class WithRaisingMetric(WithMetric):
+    metric = Metric("neg_mae", "points", no_metric)
+
+
+class WithMetricThatIsNaN(WithMetric):
+    metric = Metric("neg_mae", "points", lambda results, targets: float("nan"))
+
+
+class WithMetricThatIsNoNumber(WithMetric):
+    metric = Metric("neg_mae", "points", lambda results, targets: "good")
+
+
+class WithBaselineThatIsNaN(WithMetric):
+    metric = Metric("neg_mae", "points", neg_mae, lambda targets: float("nan"))
+
+
+class WithMetricLikeOurs(WithMetric):
+    metric = Metric("top1", "points", neg_mae)
+
+
+class WithMetricOfNoName(WithMetric):
+    metric = Metric("mean error", "points", neg_mae)
+
+
+class WithOtherMetric(WithMetric):
+    metric = Metric("roughness", "points", neg_mae)
 
 
 class Unrecorded(Mother):

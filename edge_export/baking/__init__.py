@@ -1,1 +1,1 @@
-"""Turn a member into a plain inference network, one rule at a time; what a rule can't do, it says."""
+"""Bakes a member into a plain inference network, rule by rule. A rule that cannot apply records its reason."""

@@ -1,4 +1,4 @@
-"""Turn a calibrated member into a plain inference network, by the baker of its kind: a literal table."""
+"""Bakes a calibrated member into a plain inference network. A literal table maps a member's type to its baker."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ Approximate = Callable[
 
 @dataclass(frozen=True)
 class Baker:
-    """How members of one type are baked.
+    """The functions that bake members of one type.
 
     Attributes:
         member: The type.
-        check: Raises RequestError when a member can't be baked, or not with these options.
-        bake: From a calibrated member and example inputs to the network that is converted, telling of each rule.
-        approximate: An inexact variant of a calibrated member that the options ask for, with its name, made before it
-            is baked; or None where they ask for none. It gets the calibration batches and how many of them to take. Of
-            a calibrated mother at a configuration it makes what that member is proven against.
+        check: Raises RequestError if a member cannot be baked with these options.
+        bake: Returns the network to convert, from a calibrated member and example inputs. Reports each rule.
+        approximate: Returns the name of an approximation and the approximated member, before baking. Returns None if
+            the options request no approximation. Its arguments are the calibrated member, the options, the calibration
+            batches and the number of batches to use. Called with a calibrated mother and a configuration, it returns
+            the approximated mother: the reference of that member.
     """
 
     member: type[nn.Module]
@@ -44,7 +45,7 @@ class Baker:
     approximate: Approximate
 
 
-# The first that fits is taken.
+# The first baker whose type matches is used.
 BAKERS: tuple[Baker, ...] = (
     Baker(BandSplitNetwork, separator.check, separator.bake, separator.approximate),
     Baker(
@@ -57,7 +58,7 @@ BAKERS: tuple[Baker, ...] = (
 
 
 def baker_of(member: nn.Module) -> Baker:
-    """The baker of `member`'s type."""
+    """Returns the baker of `member`'s type."""
     return next(baker for baker in BAKERS if isinstance(member, baker.member))
 
 
@@ -67,13 +68,16 @@ def bake(
     options: Options | None = None,
     on_rule: OnRule | None = None,
 ) -> Baked:
-    """A baked float32 copy of `member`; RequestError when it can't be baked with these options.
+    """Returns a baked float32 copy of `member`.
 
     Args:
         member: A calibrated member in eval mode.
         inputs: Example inputs of the member.
-        options: What its baker may be told, from the table [member] of a target.
-        on_rule: Told the network after each rule that changed something.
+        options: The options of its baker, from the table [member] of a target.
+        on_rule: Called with the network after each rule that changed it.
+
+    Raises:
+        RequestError: The member cannot be baked with these options.
     """
     baker = baker_of(member)
     baker.check(member, options or {})
@@ -81,7 +85,7 @@ def bake(
 
 
 def example_inputs(io: IOSpec) -> tuple[Tensor, ...]:
-    """Zeros of the shapes and types of `io`."""
+    """Returns zeros of the shapes and dtypes of the inputs of `io`."""
     import torch
 
     return tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in io.inputs)

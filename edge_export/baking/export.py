@@ -1,4 +1,4 @@
-"""Capture a baked member as the one graph that every converter starts from."""
+"""Exports a baked member as the program from which every converter starts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def export_program(module: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedProgram:
-    """`torch.export` with the fixed shapes of `inputs`.
+    """Calls `torch.export` with the fixed shapes of `inputs`.
 
     Raises:
-        RequestError: The module's forward can't be captured as a graph.
+        RequestError: The module's forward cannot be exported as a graph.
     """
     try:
         with torch.no_grad():
             return torch.export.export(module, inputs, strict=False)
     except Exception as error:  # torch.export raises many unrelated types
-        raise RequestError(f"torch.export can't capture {type(module).__name__}: {one_line(error)}") from error
+        raise RequestError(f"torch.export cannot export {type(module).__name__}: {one_line(error)}") from error

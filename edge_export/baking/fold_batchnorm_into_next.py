@@ -4,8 +4,8 @@
     y  = W x' + b                      the convolution or linear layer
     W' = W·a (on input channels),  b' = b + W c summed over inputs and taps, so that y = W' x + b'
 
-A convolution that pads with zeros pads x', not x: its border would see 0 where W' x + b' sees c. Only c = 0 or a
-convolution without zero padding can be folded.
+A convolution that pads with zeros pads x', not x. At the border it reads 0, where W' x + b' reads c. The rule therefore
+needs c = 0 or a convolution without zero padding.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NAME = "fold_batchnorm_into_next"
 
 
 def apply(graph_module: fx.GraphModule) -> list[Outcome]:
-    """Fold every BatchNorm that feeds one convolution or linear layer, and nothing else, into it."""
+    """Folds every BatchNorm whose only user is a convolution or linear layer into that layer."""
     return fold_batch_norms(graph_module, NAME, _why_not, _fold)
 
 
@@ -56,15 +56,15 @@ def _why_not(graph_module: fx.GraphModule, node: fx.Node, norm: _BatchNorm) -> s
     if not isinstance(following, AFFINE):
         return f"it feeds {describe(graph_module, after)}, not a convolution or linear layer"
     if isinstance(following, _ConvTransposeNd):
-        return f"{after.target} is transposed: its border sums fewer taps, so the shift is no constant there"
+        return f"{after.target} is transposed: its border sums fewer taps, so the shift is not constant there"
     if (count := calls(graph_module, after)) > 1:
         return f"{after.target} is called {count} times"
     if (count := calls(graph_module, node)) > 1:
         return f"it is called {count} times"
     if feature_axis(following, rank(node)) != 1:
-        return f"it normalizes axis 1, {after.target} reads its features on axis {feature_axis(following, rank(node))}"
+        return f"it normalizes axis 1, but {after.target} reads features on axis {feature_axis(following, rank(node))}"
     if _pads_with_zeros(following) and scale_and_shift(norm)[1].any():
-        return f"{after.target} pads with zeros after it, where the shift can't be moved into the bias"
+        return f"{after.target} pads with zeros after it, so the shift cannot be folded into the bias"
     return None
 
 
@@ -77,7 +77,7 @@ def _pads_with_zeros(layer: nn.Module) -> bool:
 
 
 def _scale_inputs(layer: nn.Module, scale: Tensor, shift: Tensor) -> None:
-    """Make a convolution or linear layer read a·x + c in place of x, with a, c of shape `(in features,)`."""
+    """Changes a convolution or linear layer to read a·x + c in place of x, with a, c of shape `(in features,)`."""
     weight = layer.weight
     assert isinstance(weight, torch.Tensor)
     groups = layer.groups if isinstance(layer, _ConvNd) else 1

@@ -4,7 +4,7 @@
     z  = a·y + c                       BatchNorm in eval mode, a = γ/√(σ²+ε), c = β − a·μ
     W' = a·W,  b' = a·b + c            so that z = W' x + b'
 
-Holds for grouped, dilated, strided, padded and transposed convolutions: a and c act on output channels only.
+This holds for grouped, dilated, strided, padded and transposed convolutions: a and c act on output channels only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NAME = "fold_batchnorm_into_previous"
 
 
 def apply(graph_module: fx.GraphModule) -> list[Outcome]:
-    """Fold every BatchNorm that directly follows a convolution or linear layer into it."""
+    """Folds every BatchNorm that directly follows a convolution or linear layer into that layer."""
     return fold_batch_norms(graph_module, NAME, _why_not, _fold)
 
 
@@ -57,6 +57,6 @@ def _why_not(graph_module: fx.GraphModule, node: fx.Node, norm: _BatchNorm) -> s
         return f"it is called {count} times"
     if feature_axis(previous, rank(before)) != 1:
         return (
-            f"it normalizes axis 1, {before.target} writes its features on axis {feature_axis(previous, rank(before))}"
+            f"it normalizes axis 1, but {before.target} writes features on axis {feature_axis(previous, rank(before))}"
         )
     return None

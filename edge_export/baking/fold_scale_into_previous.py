@@ -23,7 +23,7 @@ QUOTIENTS = (operator.truediv, torch.div, torch.true_divide, "div")
 
 
 def apply(graph_module: fx.GraphModule) -> list[Outcome]:
-    """Fold every product with a constant number that directly follows a convolution or linear layer into it."""
+    """Folds every product with a constant number that directly follows a convolution or linear layer into it."""
     outcomes: list[Outcome] = []
     for node in list(graph_module.graph.nodes):
         factor = _constant_factor(node)
@@ -43,7 +43,7 @@ def apply(graph_module: fx.GraphModule) -> list[Outcome]:
 
 
 def _constant_factor(node: fx.Node) -> float | None:
-    """The number that `node` multiplies its only tensor with, or None."""
+    """Returns the number by which `node` multiplies its only tensor, or None."""
     if node.op not in ("call_function", "call_method") or len(node.args) != 2 or len(node.all_input_nodes) != 1:
         return None
     numbers = [float(a) for a in node.args if isinstance(a, int | float)]

@@ -1,7 +1,7 @@
-"""Apply every rule on graphs until none has anything left to do.
+"""Applies all rules on graphs until no rule changes the graph.
 
-The whole member goes to float64 first and back to float32 last, so that each weight is rounded once however many
-rules have touched it.
+The whole member is converted to float64 first and to float32 last. Each weight is thus rounded once, however many rules
+change it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from edge_export.errors import RequestError, one_line
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-# Identities first, since they stand between layers that fold; previous before next, since it has fewer conditions.
-# Layers are merged when no norm stands between them any more.
+# Identities come first, because they separate layers that fold. "Previous" comes before "next", because it has fewer
+# conditions. Merging comes last, because by then no norm separates the layers.
 RULES: tuple[tuple[str, Rule], ...] = (
     (remove_identity.NAME, remove_identity.apply),
     (fold_scale_into_previous.NAME, fold_scale_into_previous.apply),
@@ -39,18 +39,18 @@ RULES: tuple[tuple[str, Rule], ...] = (
 
 
 def check(_member: nn.Module, options: Mapping[str, object]) -> None:
-    """RequestError for any option: there are none."""
+    """Raises RequestError for any option, because this baker has none."""
     if options:
         raise RequestError(f"this mother's members have no option {', '.join(options)}: remove it from [member]")
 
 
 def bake_graph(member: nn.Module, inputs: tuple[Tensor, ...], on_rule: OnRule | None = None) -> Baked:
-    """A baked float32 copy of `member`, which is left as it was.
+    """Returns a baked float32 copy of `member` and does not change `member`.
 
     Args:
         member: A calibrated member in eval mode.
-        inputs: Example inputs, from which the rules learn the rank of every value.
-        on_rule: Told the network after each rule; a rule that finds more to do after the others is told of again.
+        inputs: Example inputs. They give the rules the rank of every value.
+        on_rule: Called with the network after each rule that changed it, also in later rounds.
     """
     working = copy.deepcopy(member).eval().double()
     try:
@@ -58,8 +58,8 @@ def bake_graph(member: nn.Module, inputs: tuple[Tensor, ...], on_rule: OnRule | 
         wide = tuple(t.double() if t.is_floating_point() else t for t in inputs)
         with torch.no_grad():
             ShapeProp(graph_module).propagate(*wide)
-    except Exception as error:  # a stranger's forward may raise anything while it is traced
-        reason = f"its forward can't be traced as a graph ({one_line(error, 160)})"
+    except Exception as error:  # the forward of a user's network may raise any exception while it is traced
+        reason = f"its forward cannot be traced as a graph ({one_line(error, 160)})"
         return Baked(copy.deepcopy(member).eval(), (), (Refused("trace", type(member).__name__, reason),))
 
     applied: list[Applied] = []

@@ -1,4 +1,4 @@
-"""Dropout → nothing, Identity → nothing: in eval mode both give back their input."""
+"""Dropout → nothing, Identity → nothing: in eval mode both return their input."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DROPOUT_FUNCTIONS = (
 
 
 def apply(graph_module: fx.GraphModule) -> list[Outcome]:
-    """Remove every dropout and identity; a dropout function that stays on in eval mode is refused."""
+    """Removes every dropout and identity. Refuses a dropout function that stays on in eval mode."""
     outcomes: list[Outcome] = []
     for node in list(graph_module.graph.nodes):
         layer = layer_at(graph_module, node)
@@ -44,6 +44,6 @@ def apply(graph_module: fx.GraphModule) -> list[Outcome]:
 
 
 def _is_on(node: fx.Node) -> bool:
-    """Whether a dropout function drops in eval mode; training is its third argument, on unless given."""
+    """Returns whether a dropout function drops values in eval mode. Its third argument, training, defaults to True."""
     training = node.args[2] if len(node.args) > 2 else node.kwargs.get("training", node.kwargs.get("train", True))
     return training is not False

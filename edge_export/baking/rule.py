@@ -1,4 +1,4 @@
-"""What a baking rule is, and the few questions that every rule asks of a traced member."""
+"""The type of a baking rule, its outcomes, and functions that rules share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Applied:
 
 @dataclass(frozen=True)
 class Refused:
-    """A rule matched the layer called `layer` and left it, because of `reason`."""
+    """A rule matched the layer called `layer` but did not change it; `reason` says why."""
 
     rule: str
     layer: str
@@ -38,10 +38,13 @@ class Refused:
 
 @dataclass(frozen=True)
 class Baked:
-    """A plain inference network and what became of every rule's match.
+    """A plain inference network and the outcome of every rule's match.
 
     Attributes:
-        io: Its inputs and outputs where baking made others out of the member's; None where they are the member's.
+        module: The network.
+        applied: The changes.
+        refused: The matches that were not changed.
+        io: The network's inputs and outputs if baking changed them; None: those of the member.
     """
 
     module: nn.Module
@@ -51,9 +54,9 @@ class Baked:
 
 
 OnRule = Callable[[str, nn.Module], None]
-"""Told a rule's name and the network after it, each time a rule has changed something, in the order of the rules.
+"""Called with a rule's name and the network after that rule, for each rule that changed the network, in order.
 
-The network takes and gives what the member does and is rounded to float32; it may change after the call.
+The network has the member's inputs and outputs and is rounded to float32. It may change after the call.
 """
 
 
@@ -63,20 +66,20 @@ Rule = Callable[["fx.GraphModule"], list[Outcome]]
 
 
 def layer_at(graph_module: fx.GraphModule, node: object) -> nn.Module | None:
-    """The layer that `node` calls, or None when it calls something else."""
+    """Returns the layer that `node` calls, or None if it calls no layer."""
     if getattr(node, "op", None) != "call_module":
         return None
     return graph_module.get_submodule(str(node.target))  # type: ignore[attr-defined]
 
 
 def calls(graph_module: fx.GraphModule, node: fx.Node) -> int:
-    """How many nodes call the layer of `node`: a layer that is called twice can't be folded into for one of them."""
+    """Returns the number of nodes that call the layer of `node`. A fold for one call would also change the others."""
     layer = layer_at(graph_module, node)
     return sum(layer_at(graph_module, other) is layer for other in graph_module.graph.nodes)
 
 
 def describe(graph_module: fx.GraphModule, node: fx.Node) -> str:
-    """How a person would call what `node` does: "the input", "a sum", "conv1 (Conv2d)"."""
+    """Returns a name of `node` for messages: "the input", "a sum", "conv1 (Conv2d)"."""
     if node.op == "placeholder":
         return "the input"
     if layer := layer_at(graph_module, node):
@@ -85,19 +88,22 @@ def describe(graph_module: fx.GraphModule, node: fx.Node) -> str:
 
 
 def rank(node: fx.Node) -> int:
-    """The number of axes of the node's value."""
+    """Returns the number of axes of the node's value."""
     return len(node.meta["tensor_meta"].shape)
 
 
 def feature_axis(layer: nn.Module, value_rank: int) -> int:
-    """The axis that a convolution or linear layer writes and reads its features on."""
+    """Returns the axis on which a convolution or linear layer reads and writes its features."""
     if isinstance(layer, nn.Linear):
         return value_rank - 1
     return 1 if value_rank == len(layer.kernel_size) + 2 else 0  # type: ignore[arg-type]
 
 
 def scale_and_shift(norm: _BatchNorm) -> tuple[Tensor, Tensor]:
-    """BatchNorm in eval mode is y = a·x + c with a = γ/√(σ²+ε) and c = β − a·μ; both of shape `(features,)`."""
+    """Returns a and c of a BatchNorm in eval mode, both of shape `(features,)`.
+
+    y = a·x + c with a = γ/√(σ²+ε) and c = β − a·μ.
+    """
     mean, variance = norm.running_mean, norm.running_var
     assert mean is not None
     assert variance is not None
@@ -109,7 +115,7 @@ def scale_and_shift(norm: _BatchNorm) -> tuple[Tensor, Tensor]:
 
 
 def scale_outputs(layer: nn.Module, scale: Tensor, shift: Tensor | None = None) -> None:
-    """Make a convolution or linear layer W, b compute a·(W x + b) + c, with a, c of shape `(out features,)` or ()."""
+    """Changes a convolution or linear layer W, b to compute a·(W x + b) + c; a, c of shape `(out features,)` or ()."""
     weight = layer.weight
     assert isinstance(weight, torch.Tensor)
     scale = scale.expand(_out_features(layer))
@@ -131,7 +137,10 @@ def fold_batch_norms(
     why_not: Callable[[fx.GraphModule, fx.Node, _BatchNorm], str | None],
     fold: Callable[[fx.GraphModule, fx.Node, Tensor, Tensor], None],
 ) -> list[Outcome]:
-    """Have `fold` move the scale and shift of each BatchNorm into another layer, unless `why_not` gives a reason."""
+    """Calls `fold` with the scale and shift of each BatchNorm, unless `why_not` returns a reason against it.
+
+    `fold` moves the scale and shift into another layer; the BatchNorm is then removed.
+    """
     outcomes: list[Outcome] = []
     for node in list(graph_module.graph.nodes):
         norm = layer_at(graph_module, node)
@@ -147,7 +156,7 @@ def fold_batch_norms(
 
 
 def bypass(graph_module: fx.GraphModule, node: fx.Node) -> None:
-    """Take `node` out of the graph: whoever read it reads its first input instead."""
+    """Removes `node` from the graph. Its users read its first input instead."""
     before = node.args[0]
     node.replace_all_uses_with(before)  # type: ignore[arg-type]
     graph_module.graph.erase_node(node)

@@ -1,4 +1,4 @@
-"""Ask worker processes to look inside a compiled file."""
+"""Bisects a compiled file in worker processes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from edge_export.workers import Pool, WorkerError
 TIMEOUT_S = 900.0
 KIND = "bisect"
 SAMPLES = "samples.safetensors"
-"""A few inputs of a member, beside its program."""
+"""A file with a few inputs of a member, in the folder of its program."""
 MAX_SAMPLES = 4
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A compiled file to look into, and how it was compiled."""
+    """A compiled file to bisect, and the options that it was compiled with."""
 
     label: str
     file: CompiledFile
@@ -40,11 +40,11 @@ class Subject:
 def bisect_artifact(
     pool: Pool, subject: Subject, workdir: Path, log: Path, report: Report = lambda _: None
 ) -> list[Bisection]:
-    """Look inside a file and, if it diverges, inside what the way to it passes through.
+    """Bisects a file and, if it diverges, the intermediate files of its conversion.
 
     Args:
         workdir: Holds PROGRAM, which the file was made from, SAMPLES and, for int8, CALIBRATION.
-        report: Told what begins, where that takes long.
+        report: Called with the name of each step that takes long.
     """
     try:
         if not format_named(subject.file.format).look_inside:
@@ -52,26 +52,26 @@ def bisect_artifact(
         found = _inside(pool, subject.label, subject.file, subject.tolerance, workdir, log)
         if not found.diverges:
             return [found]
-        report("compile it again")
+        report("compile again")
         return _passed_through(pool, subject, found, workdir, log)
     except WorkerError as error:
-        return [Bisection(subject.label, None, (), note=f"it can't be looked into: {error}")]
+        return [Bisection(subject.label, None, (), note=f"it can't be examined: {error}")]
 
 
 def bisect_alone(
     path: Path, against: str, inputs: Path, tolerance: Tolerance, log: Path, report: Report = lambda _: None
 ) -> list[Bisection]:
-    """Look inside the file at `path`, without a bundle, beside the PyTorch module that `against` makes.
+    """Bisects the file at `path`, without a bundle, relative to a PyTorch module.
 
-    Where it has to be compiled again, that is done in float32.
+    If it has to be compiled again, that is done in float32.
 
     Args:
-        against: "package.module:factory".
-        inputs: A safetensors file: an array `(count, …)` for each parameter of the module's forward; the first few
-            samples are looked at.
+        against: "package.module:factory"; the factory returns the module.
+        inputs: A safetensors file: an array `(count, …)` for each parameter of the module's forward. The first
+            `MAX_SAMPLES` samples are used.
 
     Raises:
-        RequestError: The factory or the inputs are not what they should be, or the file can't be read.
+        RequestError: The factory fails, the inputs do not fit the module, or the file cannot be read.
     """
     with scratch_folder() as scratch, Pool(1) as pool:
         matched = match_file(pool, path, against, inputs, scratch, log, export=True)
@@ -97,7 +97,11 @@ def _by_prefixes(pool: Pool, subject: Subject, workdir: Path, log: Path, report:
 
 
 def _passed_through(pool: Pool, subject: Subject, found: Bisection, workdir: Path, log: Path) -> list[Bisection]:
-    """Compile again: was the file changed, or does converting make it diverge, and where on the way?"""
+    """Compiles again to decide whether the file was changed or the conversion diverges, and in which step.
+
+    Returns:
+        The results of the intermediate files, then that of the file.
+    """
     folder = workdir / subject.label
     compiled = _compile(pool, subject, workdir, folder, log)
     again = subject.file.model_copy(update={"path": folder / compiled.file, "io": compiled.io})

@@ -1,7 +1,7 @@
-"""The worker task "bisect_cut": the beginning of an exported program, as a program of its own.
+"""The worker task "bisect_cut": exports a prefix of an exported program as a separate program.
 
-A compiled file whose values can't be seen is looked into by its beginnings: all that is computed up to a node and
-read after it, or is an output, becomes the outputs.
+A compiled file whose values cannot be read is bisected by prefixes of its program. The outputs of a prefix are all
+values that are computed up to a node and read after it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ EXPECTED = "expected.safetensors"
 
 
 class CutRequest(Message):
-    """Where to cut.
+    """The request of the worker task "bisect_cut".
 
     Attributes:
         program: A `.pt2` file.
-        io: Its inputs and outputs.
-        samples: A safetensors file of its inputs, `(samples, …)` each.
-        after: The name of the node to cut after; None to find out after which nodes the program can be cut.
-        workdir: A folder, which exists.
+        io: The program's inputs and outputs.
+        samples: A safetensors file of the program's inputs, `(samples, …)` each.
+        after: The name of the node to cut after. None: list the nodes after which the program can be cut.
+        workdir: An existing folder.
     """
 
     program: InputPath
@@ -48,12 +48,12 @@ class Cut(Message):
 
 
 class CutAnswer(Message):
-    """What was cut.
+    """The answer of the worker task "bisect_cut".
 
     Attributes:
-        io: Of the beginning, which is PROGRAM in the workdir; of the program itself when it was not cut. Names of
-            nodes are kept as they are, so nothing of it is checked.
-        cuts: Where the program can be cut, in order; empty when it was.
+        io: The inputs and outputs of the prefix, which is PROGRAM in the workdir. If the program was not cut: those of
+            the program. The names of nodes are kept, so it is not validated.
+        cuts: The nodes after which the program can be cut, in order. Empty if it was cut.
     """
 
     io: IOSpec
@@ -61,9 +61,9 @@ class CutAnswer(Message):
 
 
 def cut_program(request: CutRequest) -> CutAnswer:
-    """Cut a program after one of its nodes; or, of the whole program, say after which it can be cut.
+    """Cuts a program after one of its nodes, or lists the nodes after which it can be cut.
 
-    Both leave EXPECTED in the workdir, the outputs on the samples.
+    Both write EXPECTED, the outputs on the samples, to the workdir.
     """
     import torch
 
@@ -93,7 +93,7 @@ def cut_program(request: CutRequest) -> CutAnswer:
 def _save_outputs(
     workdir: Path, module: nn.Module, samples: Sequence[tuple[Tensor, ...]], names: Sequence[str]
 ) -> tuple[TensorSpec, ...]:
-    """Run `module` on every sample, save its outputs, sample behind sample, and say what they are."""
+    """Runs `module` on every sample, saves its outputs, `(samples, …)` each, and returns their specs."""
     import numpy as np
 
     from edge_export.files.arrays import save_arrays
@@ -107,7 +107,10 @@ def _save_outputs(
 
 
 def _read_later(graph: fx.Graph, after: str) -> list[fx.Node]:
-    """The computed nodes up to `after` that are read behind it; none if a cut there would need more than tensors."""
+    """Returns the computed nodes up to `after` that are read after it.
+
+    Empty: the program cannot be cut there, because a value is not a tensor, or is a scalar, or `after` is not read.
+    """
     import torch
 
     order = {node: index for index, node in enumerate(graph.nodes)}
@@ -124,7 +127,7 @@ def _read_later(graph: fx.Graph, after: str) -> list[fx.Node]:
 
 
 def _cut(module: fx.GraphModule, live: list[fx.Node]) -> fx.GraphModule:
-    """A copy of `module` whose outputs are `live`; it takes its inputs one by one and gives a tuple."""
+    """Returns a copy of `module` with the outputs `live`. It takes separate input arguments and returns a tuple."""
     from torch import fx
     from torch.fx.graph import CodeGen
 

@@ -1,11 +1,12 @@
-"""The first operator whose output diverges, found by a network's own graph.
+"""Finds the first operator whose output diverges, by the network's own graph.
 
-From each output that diverges the search goes back, from a value to those that it reads. It stops at values that agree
-and goes through those without a counterpart. The first diverging value is the one behind which only agreeing ones are
-found; of several, in branches beside each other, the first in the order of execution.
+The search starts at each output that diverges and goes backward, from a value to the values that it reads. It stops at
+values that agree and passes through values without a counterpart. A diverging value is an origin if the search finds
+only agreeing values before it. Parallel branches may have several origins. The result is the first of them in the
+order of execution.
 
-Where no output diverges, the value that adds most to the relative error is of interest: with R = 10^(-SNR/10) the share
-of noise in a value's power, that is where R grows most from what is read to what is written.
+If no output diverges, the result is the value that adds most to the relative error. R = 10^(-SNR/10) is the share of
+noise in a value's power. That value has the largest increase of R over the values that it reads.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ UNKNOWN: State = "no counterpart"
 def bisect(
     what: str, expected: Sequence[Value], inside: Sequence[Value], outputs: Mapping[str, str], snr_db: float
 ) -> Bisection:
-    """Compare all values `inside` with those of the reference.
+    """Compares all values inside a network with those of the reference.
 
     Args:
-        expected, inside: Both on the same samples, in the order of execution.
-        outputs: The names of the network's outputs, each with the reference's name of it.
-        snr_db: The least SNR of values that agree.
+        what: The name of the stage, or the label of the artifact.
+        expected, inside: The values of the reference and of the network, on the same samples, in order of execution.
+        outputs: The names of the network's outputs, each with the reference's name for it.
+        snr_db: The minimum SNR in dB of values that agree.
     """
     known = reference(expected, outputs)
     reads = {value.name: value.reads for value in inside}
@@ -36,7 +38,7 @@ def bisect(
     rows = {value.name: compare(value, known, snr_db) for value in inside if value.name in needed}
     diverging = [name for name in outputs if name in rows and rows[name].state == "diverges"]
     suspects = _upstream(diverging, reads, rows)
-    # Where all that is computed from a value agrees, it diverges from nothing: only the converter knows it.
+    # If everything computed from a value agrees, the value does not diverge: it is internal to the converter.
     unknown = {
         name: replace(r, state=UNKNOWN, snr_db=None, max_abs=None)
         for name, r in rows.items()
@@ -49,7 +51,7 @@ def bisect(
 
 
 def _first(suspects: Iterable[str], reads: Mapping[str, Sequence[str]], rows: Mapping[str, Row]) -> str:
-    """The first suspect that diverges although nothing does that it comes from."""
+    """Returns the first suspect that diverges while no value before it does."""
     diverging = {name for name in suspects if rows[name].state == "diverges"}
     origins = {name for name in diverging if diverging.isdisjoint(_upstream(reads[name], reads, rows))}
     return next((name for name in rows if name in origins), "")
@@ -61,7 +63,7 @@ def _worst(rows: Mapping[str, Row]) -> str:
 
 
 def _behind(names: Iterable[str], reads: Mapping[str, Sequence[str]]) -> set[str]:
-    """`names` and all that they are computed from."""
+    """Returns `names` and all values that they are computed from."""
     seen: set[str] = set()
     left = list(names)
     while left:
@@ -73,7 +75,7 @@ def _behind(names: Iterable[str], reads: Mapping[str, Sequence[str]]) -> set[str
 
 
 def _upstream(names: Sequence[str], reads: Mapping[str, Sequence[str]], rows: Mapping[str, Row]) -> set[str]:
-    """`names` and what they come from, as far as the first values that agree."""
+    """Returns `names` and the values that they are computed from, up to the first values that agree."""
     seen: set[str] = set()
     left = list(names)
     while left:
@@ -85,7 +87,7 @@ def _upstream(names: Sequence[str], reads: Mapping[str, Sequence[str]], rows: Ma
 
 
 def _added(row: Row, reads: Mapping[str, Sequence[str]], rows: Mapping[str, Row]) -> float:
-    """How much the share of noise grew from what is read, through values without a counterpart."""
+    """Returns the increase of the share of noise over the values read. Values without a counterpart are skipped."""
     if row.snr_db is None:
         return 0.0
     before, seen, left = 0.0, set(), list(reads[row.name])

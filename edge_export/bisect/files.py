@@ -1,4 +1,4 @@
-"""The worker task "bisect_file": inside one compiled file whose values can be seen."""
+"""The worker task "bisect_file": bisects one compiled file whose values can be read."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from edge_export.workers.task import InputPath, Message, WorkerTask
 
 
 class BisectFileRequest(Message):
-    """What to look into.
+    """The request of the worker task "bisect_file".
 
     Attributes:
-        what: What it is called.
-        file: Of a format whose descriptor has `look_inside`.
+        what: The name of the result, such as the artifact's label.
+        file: A file whose format's descriptor has `look_inside`.
         program: The exported program that it was made from, `.pt2`.
         samples: A safetensors file of the program's inputs, `(samples, …)` each.
-        snr_db: The least SNR of values that agree.
+        snr_db: The minimum SNR in dB of values that agree.
     """
 
     what: str
@@ -34,10 +34,10 @@ class BisectFileRequest(Message):
 
 
 def bisect_file(request: BisectFileRequest) -> Bisection:
-    """Compare every value inside a file with the nodes of the exported program that it was made from.
+    """Compares every value inside a file with the nodes of the exported program that it was made from.
 
     Raises:
-        ValueError: The file, or the program, is not what its io says.
+        ValueError: The file or the program does not match its io.
     """
     from edge_export.bisect.program_values import program_values
     from edge_export.files.arrays import load_arrays
@@ -65,7 +65,7 @@ def bisect_file(request: BisectFileRequest) -> Bisection:
 
 
 def _moved(value: Value, source: str, target: str) -> Value:
-    """An output in the member's layout."""
+    """Returns an output in the member's layout."""
     return replace(value, array=np.stack([to_layout(sample, source, target) for sample in value.array]))
 
 

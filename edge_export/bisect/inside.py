@@ -1,4 +1,4 @@
-"""What every way of looking inside a file gives, and how it is put together from several samples."""
+"""Combines the values that were read inside a file, from several samples."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Operator:
     """One operator of a file.
 
     Attributes:
-        name: What it is, such as "CONV_2D".
-        writes, reads: The names of its results, and of what it computes them from.
+        name: The operator's type, such as "CONV_2D".
+        writes, reads: The names of its results, and of its inputs.
         named_after: As in `Value`.
     """
 
@@ -28,10 +28,10 @@ class Operator:
 
 
 def values_of(operators: Sequence[Operator], samples: Sequence[Mapping[str, Array]]) -> list[Value]:
-    """The values of all operators, in their order, that every sample has as floating-point numbers.
+    """Returns the floating-point values of all operators, in order. Every sample must have them.
 
     Args:
-        samples: What each sample gave, by name.
+        samples: The values of each sample by name.
     """
     values = []
     for operator in operators:

@@ -1,4 +1,4 @@
-"""Every value of a Core ML program, by the evaluator that runs anywhere."""
+"""Reads every value of a Core ML program with the MIL evaluator, which runs on any machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_export.spec.tensors import IOSpec
 
 
 def look_inside(path: Path, io: IOSpec, samples: Sequence[Mapping[str, Array]]) -> tuple[list[Value], list[str]]:
-    """The values of all operators on `samples`, and the names of those that are the outputs of `io`."""
+    """Returns the values of all operators on `samples`, and the names of those that are the outputs of `io`."""
     from edge_export.runtimes.mil.package import open_package
 
     package = open_package(path)
@@ -36,7 +36,7 @@ def _operator(operation: Any) -> Operator:
     writes = tuple(output.name for output in operation.outputs)
     bindings = [binding for argument in operation.inputs.values() for binding in argument.arguments]
     reads = tuple(binding.name for binding in bindings if binding.WhichOneof("binding") == "name")
-    # A cast or a second operator for one of PyTorch's is named after it: conv2d_1_cast_fp16.
+    # The name of a cast, or of a second operator for one of PyTorch's, begins with that operator's: conv2d_1_cast_fp16.
     return Operator(operation.type, writes, reads, writes[:1])
 
 
@@ -47,7 +47,7 @@ def _run(program: Program, results: Mapping[str, tuple[str, ...]], inputs: Mappi
     values: dict[str, Array] = {}
     with np.errstate(all="ignore"):
         for step in program.steps:
-            execute([replace(step, forget=())], slots)
+            execute([replace(step, release=())], slots)
             names = results[step.label.partition(" ")[2]]
             values |= {name: slots[result.slot] for name, result in zip(names, step.results, strict=True)}
     return values

@@ -1,4 +1,4 @@
-"""Every value of an ONNX model, by ONNX Runtime: all of them are made outputs."""
+"""Reads every value of an ONNX model with ONNX Runtime. All values are declared as outputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_export.spec.tensors import IOSpec
 
 
 def look_inside(path: Path, io: IOSpec, samples: Sequence[Mapping[str, Array]]) -> tuple[list[Value], list[str]]:
-    """The values of all operators on `samples`, and the names of those that are the outputs of `io`."""
+    """Returns the values of all operators on `samples`, and the names of those that are the outputs of `io`."""
     import onnx
     import onnxruntime
 
@@ -27,8 +27,8 @@ def look_inside(path: Path, io: IOSpec, samples: Sequence[Mapping[str, Array]]) 
         )
         for node in model.graph.node
     ]
-    given = {value.name for value in model.graph.output}
-    hidden = [name for operator in operators for name in operator.writes if name not in given]
+    declared = {value.name for value in model.graph.output}
+    hidden = [name for operator in operators for name in operator.writes if name not in declared]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in hidden)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -1,11 +1,11 @@
-"""Find, for each value inside a converted network, the value of the reference that it should be.
+"""Finds the counterpart of each value inside a converted network: the value of the reference that it corresponds to.
 
-Converters rename, fuse, split and transpose. An output has to be what it stands for, in the layout that is stated.
-The counterpart of any other value is, among the reference's values of its size,
-1. the one of its name, or that it or its weights are named after, if they agree;
-2. else the one that it agrees with best, in any layout that converters choose.
-If none agrees, it diverges from the one of its name, else from the one that it resembles most; what resembles nothing
-is no divergence, but a value that only the converter knows.
+Converters rename, fuse, split and transpose. The counterpart of an output is given, in a given layout. The counterpart
+of any other value is one of the reference's values of the same size:
+1. the value with its name, or the value that it or its weights are named after, if they agree;
+2. otherwise the value with the best agreement, in any layout that converters choose.
+If none agrees, the value diverges from the one with its name, otherwise from the one that it resembles most. A value
+that resembles none has no counterpart and does not diverge: it is internal to the converter.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from edge_export.files.arrays import Array
 from edge_export.spec.agreement import Agreement, agreement
 
 RESEMBLES_DB = 3.0
-"""Below this SNR, what differs from the reference is more than half of the value."""
+"""The minimum SNR of a value that resembles another. Below it, the error has more than half of the value's power."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The values to compare with.
+    """The values of the reference.
 
     Attributes:
-        outputs: What each output of what is compared stands for, by its name there.
-        named: All, by their own names.
-        of_size: All, by how many numbers they hold.
+        outputs: The counterparts of the compared network's outputs, by the names of those outputs.
+        named: All values by name.
+        of_size: All values by their number of elements.
     """
 
     outputs: dict[str, Value]
@@ -39,7 +39,11 @@ class Reference:
 
 
 def reference(values: Sequence[Value], outputs: Mapping[str, str]) -> Reference:
-    """Index the reference's values; `outputs` says which one each output of what is compared should be."""
+    """Indexes the reference's values.
+
+    Args:
+        outputs: The names of the compared network's outputs, each with the name of its counterpart.
+    """
     of_size: dict[int, list[Value]] = {}
     for value in values:
         of_size.setdefault(value.array.size, []).append(value)
@@ -48,7 +52,7 @@ def reference(values: Sequence[Value], outputs: Mapping[str, str]) -> Reference:
 
 
 def compare(value: Value, known: Reference, snr_db: float) -> Row:
-    """`value` beside its counterpart, with which it agrees from `snr_db` on."""
+    """Compares `value` with its counterpart. They agree if the SNR is at least `snr_db`."""
     origin = next((known.named[name] for name in _named_after(value.named_after) if name in known.named), None)
     if value.name in known.outputs:
         return _output(value, known.outputs[value.name], origin, snr_db)
@@ -72,11 +76,11 @@ def compare(value: Value, known: Reference, snr_db: float) -> Row:
     return _row(value, origin or closest, agreed, "diverges")
 
 
-def _output(value: Value, wanted: Value, origin: Value | None, snr_db: float) -> Row:
-    if wanted.array.size != value.array.size:
-        return _row(value, origin or wanted, None, "diverges")
-    agreed = agreement(wanted.array.reshape(-1), value.array.reshape(-1))
-    return _row(value, origin or wanted, agreed, "agrees" if agreed.snr_db >= snr_db else "diverges")
+def _output(value: Value, expected: Value, origin: Value | None, snr_db: float) -> Row:
+    if expected.array.size != value.array.size:
+        return _row(value, origin or expected, None, "diverges")
+    agreed = agreement(expected.array.reshape(-1), value.array.reshape(-1))
+    return _row(value, origin or expected, agreed, "agrees" if agreed.snr_db >= snr_db else "diverges")
 
 
 def _row(value: Value, source: Value | None, agreed: Agreement | None, state: State) -> Row:
@@ -86,20 +90,20 @@ def _row(value: Value, source: Value | None, agreed: Agreement | None, state: St
 
 
 def _named_after(names: Sequence[str]) -> Iterator[str]:
-    """What each may be named after: "node_conv2d_5_conv_filter" after conv2d_5, or after conv2d."""
+    """Yields the names that each name may derive from: "node_conv2d_5_conv_filter" from conv2d_5, or from conv2d."""
     for name in names:
         words = name.removeprefix("node_").split("_")
         yield from ("_".join(words[:count]) for count in range(len(words), 0, -1))
 
 
 def _closest(value: Value, candidates: Sequence[Value]) -> Value:
-    """The candidate with the best SNR, roughly: in float32, whatever the layout."""
+    """Returns the candidate with the best approximate SNR, computed in float32, in any layout."""
     layouts = [layout.reshape(-1) for layout in _layouts(value.array)]
 
     def noise(candidate: Value) -> float:
-        wanted = candidate.array.reshape(-1)
-        errors = [wanted - layout for layout in layouts]
-        share = min(float(error @ error) for error in errors) / max(float(wanted @ wanted), 1e-30)
+        expected = candidate.array.reshape(-1)
+        errors = [expected - layout for layout in layouts]
+        share = min(float(error @ error) for error in errors) / max(float(expected @ expected), 1e-30)
         return share if np.isfinite(share) else np.inf
 
     with np.errstate(all="ignore"):
@@ -107,13 +111,13 @@ def _closest(value: Value, candidates: Sequence[Value]) -> Value:
 
 
 def _agreement(expected: Value, got: Value) -> Agreement:
-    """How `got` agrees, in the layout in which it agrees best."""
+    """Returns the agreement of `got` in the layout with the best SNR."""
     flat = expected.array.reshape(-1)
     return max((agreement(flat, layout.reshape(-1)) for layout in _layouts(got.array)), key=lambda a: a.snr_db)
 
 
 def _layouts(array: Array) -> Iterator[Array]:
-    """`(samples, …)` itself, and with its last axis, where converters put channels, moved before others."""
+    """Yields the array, `(samples, …)`, then it with the last axis (a converter's channels) moved before others."""
     yield array
     for axis in range(1, array.ndim - 1):
         if array.shape[-1] > 1 and array.shape[axis:-1] != (1,) * (array.ndim - 1 - axis):

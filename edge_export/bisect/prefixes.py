@@ -1,8 +1,8 @@
-"""Bisect a file that shows nothing inside, such as an ExecuTorch program, by compiling beginnings of its program.
+"""Bisects a file whose values cannot be read, such as an ExecuTorch program, by compiling prefixes of its program.
 
-A file may be wrong because it was changed, or because lowering made it so. If the whole program, lowered again, agrees,
-it was changed: the weights that it lacks are named. Else the beginning that ends with a node is compiled and run for
-one node after another, by binary search: once a value diverges, what is read behind it diverges as well.
+A file may diverge because it was changed, or because lowering is wrong. If the whole program, lowered again, agrees,
+the file was changed: the result names the weights that it lacks. Otherwise prefixes of the program, up to a node, are
+compiled and run. A binary search finds the node, because everything computed from a diverging value diverges too.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Lowering:
-    """How a program becomes a file, and what its beginnings are run on.
+    """How a program is compiled, and the samples that its prefixes are run on.
 
     Attributes:
-        format: What it becomes.
+        format: The format of the file.
         program: The member's exported program.
-        io: Its inputs and outputs.
-        samples: A safetensors file of its inputs, `(samples, …)` each.
-        precision, options: As the file was compiled.
-        calibration: Inputs for a precision that observes some.
-        snr_db: The least SNR of what agrees.
-        workdir: A folder for all that is made.
+        io: The program's inputs and outputs.
+        samples: A safetensors file of the program's inputs, `(samples, …)` each.
+        precision, options: Those that the file was compiled with.
+        calibration: Inputs for a precision that needs calibration.
+        snr_db: The minimum SNR in dB of outputs that agree.
+        workdir: A folder for the files that are made.
     """
 
     format: str
@@ -57,21 +57,21 @@ class Lowering:
 def bisect_by_prefixes(
     pool: Pool, what: str, path: Path, lowering: Lowering, log: Path, report: Report = lambda _: None
 ) -> Bisection:
-    """Find the first node of the program in `path` whose lowering diverges, or the weights that were changed in it.
+    """Finds the first node whose lowering diverges in the file at `path`, or the weights that were changed in it.
 
     Args:
-        report: Told what begins, since lowering takes long.
+        report: Called with the name of each step that takes long.
 
     Raises:
-        WorkerError: The program can't be cut, or not be lowered as a whole.
+        WorkerError: The program cannot be cut, or the whole program cannot be lowered.
     """
     search = Search(pool, lowering, log, report)
     whole = lowering.workdir / "whole"
     cuts = search.cut(None, whole).cuts
     shipped = search.run(path, lowering.io, whole)
     if search.agrees(shipped):
-        return Bisection(what, False, (), note=f"SNR {shipped.snr_db:.1f} dB; a delegate shows nothing inside")
-    report("compile it again")
+        return Bisection(what, False, (), note=f"SNR {shipped.snr_db:.1f} dB; values inside a delegate can't be read")
+    report("compile again")
     fresh = search.lower(lowering.program, lowering.io, whole)
     lowered = search.run(fresh, lowering.io, whole)
     if search.agrees(lowered):
@@ -80,7 +80,7 @@ def bisect_by_prefixes(
 
 
 def first_divergence(search: Search, what: str, cuts: Sequence[Cut], whole: Agreement) -> Bisection:
-    """Binary search between what agrees, nothing, and what diverges, the whole."""
+    """Finds the first cut whose prefix diverges, by binary search. The whole program diverges: see `whole`."""
     rows = {len(cuts) - 1: search.row(cuts[-1], whole)} if cuts else {}
     agrees, diverges = -1, len(cuts) - 1
     while untried := [index for index in range(agrees + 1, diverges) if index not in rows]:
@@ -90,24 +90,24 @@ def first_divergence(search: Search, what: str, cuts: Sequence[Cut], whole: Agre
             agrees = middle
         elif rows[middle].state == "diverges":
             diverges = middle
-    note = f"{len(rows)} beginnings of the program were compiled and run"
-    if alone := [cuts[index].name for index in range(agrees + 1, diverges)]:
-        note += f"; or first at {', '.join(alone)}, after which it can't be cut and compiled"
+    note = f"{len(rows)} prefixes of the program were compiled and run"
+    if untested := [cuts[index].name for index in range(agrees + 1, diverges)]:
+        note += f"; it may diverge earlier, at {', '.join(untested)}, whose prefixes can't be compiled"
     first = cuts[diverges].name if cuts else ""
     return Bisection(what, True, tuple(rows[index] for index in sorted(rows)), first, note=note)
 
 
 def _changed(what: str, weights: Sequence[str]) -> Bisection:
-    """What is said of a file that is not what its program is compiled to."""
+    """Returns the result for a file that differs from what its program compiles to."""
     rows = tuple(Row("weights", name, name, name.rpartition(".")[0], None, None, "diverges") for name in weights)
     note = "compiled again, the program agrees: the file was changed"
-    note += "" if weights else ", but no weights that can be found in it"
+    note += "" if weights else ", but no changed weights were found in it"
     return Bisection(what, True, rows, weights[0] if weights else "", note=note)
 
 
 @dataclass(frozen=True)
 class Search:
-    """What the workers are asked for."""
+    """The steps of the search. Each submits worker tasks and waits for their answers."""
 
     pool: Pool
     lowering: Lowering
@@ -115,7 +115,7 @@ class Search:
     report: Report
 
     def cut(self, after: str | None, folder: Path) -> CutAnswer:
-        """Cut the program after a node, into `folder`; None: find out where it can be cut."""
+        """Cuts the program after a node, into `folder`. None: lists the nodes after which it can be cut."""
         folder.mkdir(parents=True, exist_ok=True)
         request = CutRequest(
             program=self.lowering.program,
@@ -127,13 +127,13 @@ class Search:
         return self.pool.submit(CUT, request, kind=KIND, timeout_s=TIMEOUT_S, log=self.log).result()
 
     def changed_weights(self, path: Path, fresh: Path) -> tuple[str, ...]:
-        """The weights that the file at `path` lacks and a fresh one holds."""
+        """Returns the names of the weights that the file at `path` lacks and the freshly compiled file holds."""
         request = ChangedWeightsRequest(program=self.lowering.program, io=self.lowering.io, path=path, fresh=fresh)
         answer = self.pool.submit(CHANGED_WEIGHTS, request, kind=KIND, timeout_s=TIMEOUT_S, log=self.log).result()
         return answer.changed
 
     def lower(self, program: Path, io: IOSpec, workdir: Path) -> Path:
-        """Compile as the file was compiled."""
+        """Compiles a program with the options of the file, and returns the path of the result."""
         request = CompileRequest(
             format=self.lowering.format,
             precision=self.lowering.precision,
@@ -146,7 +146,7 @@ class Search:
         return workdir / compile_in_worker(self.pool, request, self.log).file
 
     def run(self, path: Path, io: IOSpec, folder: Path) -> Agreement:
-        """How the worst output of the file at `path` agrees with those that are expected in `folder`."""
+        """Returns the agreement of the worst output of the file at `path` with EXPECTED in `folder`."""
         request = RunRequest(
             file=CompiledFile(format=self.lowering.format, path=path, io=io, member_io=io),
             inputs=self.lowering.samples,
@@ -164,13 +164,13 @@ class Search:
         return Row(cut.operator, cut.name, cut.name, cut.layer, agreed.snr_db, agreed.max_abs, state)
 
     def probe(self, cut: Cut) -> Row:
-        """Compile and run the program up to a node; it has no counterpart where that can't be compiled by itself."""
+        """Compiles and runs the prefix up to a node. If it cannot be compiled, the row has no counterpart."""
         self.report(f"compile up to {cut.name}")
         folder = self.lowering.workdir / cut.name
         try:
             io = self.cut(cut.name, folder).io
             path = self.lower(folder / PROGRAM, io, folder)
-        except (WorkerError, ValueError):  # a node's name may be none that an output can have
+        except (WorkerError, ValueError):  # a node's name may not be a legal name of an output
             return Row(cut.operator, cut.name, cut.name, cut.layer, None, None, "no counterpart")
         try:
             return self.row(cut, self.run(path, io, folder))

@@ -1,4 +1,4 @@
-"""Every node of an exported program: what the nodes of all converters are compared with."""
+"""Reads every node of an exported program: the reference for the nodes of all converters."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def program_values(program: ExportedProgram, inputs: Sequence[Array]) -> tuple[list[Value], list[str]]:
-    """The values of all nodes and inputs, and the names of those that are the program's outputs.
+    """Returns the values of all nodes and inputs, and the names of those that are the program's outputs.
 
     Args:
-        inputs: `(samples, …)` each, for the program's inputs in order, which take one sample at a time.
+        inputs: The program's inputs in order, `(samples, …)` each. The program runs on one sample at a time.
     """
     module = program.module()
     assert isinstance(module, torch.fx.GraphModule)
@@ -46,20 +46,20 @@ def program_values(program: ExportedProgram, inputs: Sequence[Array]) -> tuple[l
 
 
 def operator_of(node: fx.Node) -> str:
-    """The operator's name without its overload, such as "conv2d"."""
+    """Returns the operator's name without its overload, such as "conv2d"."""
     if node.op == "placeholder":
         return "input"
     return str(getattr(node.target, "_opname", None) or getattr(node.target, "__name__", node.target))
 
 
 def layer_of(node: fx.Node) -> str:
-    """The module that the node was captured in; empty for the network itself."""
+    """Returns the path of the module that the node was captured in. Empty: the network itself."""
     stack: dict[str, tuple[str, Any]] = node.meta.get("nn_module_stack") or {}
     return next((path for path, _ in reversed(stack.values())), "")
 
 
 def _reads(node: fx.Node, seen: Collection[str]) -> list[str]:
-    """The nodes with a value that `node` is computed from, through those that give several values at once."""
+    """Returns the nodes in `seen` that `node` is computed from. Nodes not in `seen`, such as tuples, are skipped."""
     found = []
     for read in node.all_input_nodes:
         found += [read.name] if read.name in seen else _reads(read, seen)
@@ -67,7 +67,7 @@ def _reads(node: fx.Node, seen: Collection[str]) -> list[str]:
 
 
 class _Interpreter(torch.fx.Interpreter):
-    """Keeps every floating-point value that a node computes."""
+    """Runs a program and keeps every floating-point value that a node computes."""
 
     def __init__(self, module: fx.GraphModule) -> None:
         super().__init__(module)

@@ -1,4 +1,4 @@
-"""A few recorded inputs to look inside with: a wrong weight shows on most of them, and they take little room."""
+"""Selects a few recorded inputs for bisecting. Few are enough, because a wrong weight shows on most inputs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 SAMPLES = 4
 SECONDS = 0.25
-"""Of each recording, where a network takes whole ones: what streams, before it is baked."""
+"""The length used of each recording, for a network that takes whole recordings: a streaming one before baking."""
 _WARM_CALLS = 64
 
 
 def whole_samples(io: IOSpec, goldens: Mapping[str, Array]) -> dict[str, Array]:
-    """The inputs of a member that is not baked yet, `(samples, …)`; of recordings, the middle of each."""
+    """Returns inputs for a member before baking, `(samples, …)` each: goldens, or the middle part of recordings."""
     if io.stream is None:
         return {spec.name: goldens[spec.name][:SAMPLES] for spec in io.inputs}
     length = int(SECONDS * io.stream.sample_rate)
@@ -35,10 +35,10 @@ def whole_samples(io: IOSpec, goldens: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def call_samples(module: nn.Module, io: IOSpec, goldens: Mapping[str, Array]) -> dict[str, Array]:
-    """The inputs of single calls of a baked network, `(samples, …)`.
+    """Returns inputs of single calls of a baked network, `(samples, …)` each.
 
-    What is fed back is as `module` makes it: of what streams, calls from the middle of the first recording, after
-    a second of it.
+    The state that is fed back is computed by `module`. A network with a stream runs on calls from the middle of the
+    first recording; the first `_WARM_CALLS` calls only build up state.
     """
     if not io.feedback:
         return {spec.name: goldens[spec.name][:SAMPLES] for spec in io.inputs}
@@ -54,7 +54,7 @@ def call_samples(module: nn.Module, io: IOSpec, goldens: Mapping[str, Array]) ->
 
 
 def _cut(io: IOSpec, goldens: Mapping[str, Array]) -> list[dict[str, Array]]:
-    """Consecutive calls from the middle of the first recording on, or, of what has no stream, one for each sample."""
+    """Returns consecutive calls around the middle of the first recording. Without a stream: one call per sample."""
     if io.stream is None:
         count = len(goldens[io.recorded_inputs[0].name])
         return [{s.name: goldens[s.name][index : index + 1] for s in io.recorded_inputs} for index in range(count)]

@@ -1,7 +1,7 @@
-"""Every tensor of a TensorFlow Lite file, by LiteRT, told to keep them all.
+"""Reads every tensor of a TensorFlow Lite file, with LiteRT's option to preserve all tensors.
 
-XNNPACK then computes one operator at a time: its kernels are those of the app, only what it fuses across operators is
-not. int8 tensors are given as the numbers that they stand for.
+With this option XNNPACK computes one operator at a time. Its kernels are those that run in an app, but it does not fuse
+across operators. int8 tensors are dequantized.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from edge_export.files.arrays import Array
 from edge_export.formats.tflite.compile import SIGNATURE
 from edge_export.spec.tensors import IOSpec
 
-_DELEGATED = "DELEGATE"  # stands in the list once more for each operator that a delegate runs
+_DELEGATED = "DELEGATE"  # an additional entry in the list for each operator that a delegate runs
 
 
 def look_inside(path: Path, io: IOSpec, samples: Sequence[Mapping[str, Array]]) -> tuple[list[Value], list[str]]:
-    """The values of all operators on `samples`, and the names of those that are the outputs of `io`."""
+    """Returns the values of all operators on `samples`, and the names of those that are the outputs of `io`."""
     from ai_edge_litert.interpreter import Interpreter
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that this takes memory
+        warnings.simplefilter("ignore", UserWarning)  # LiteRT warns that this takes memory
         interpreter = Interpreter(str(path), num_threads=1, experimental_preserve_all_tensors=True)
     interpreter.allocate_tensors()
     details = {entry["index"]: entry for entry in interpreter.get_tensor_details()}
@@ -35,7 +35,7 @@ def look_inside(path: Path, io: IOSpec, samples: Sequence[Mapping[str, Array]]) 
     written = {index for call in calls for index in call["outputs"]}
     runner = interpreter.get_signature_runner(SIGNATURE)
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
-    del runner  # the interpreter doesn't run by itself while something else holds it
+    del runner  # the interpreter's invoke() fails while the runner holds a reference to it
     names = _unique_names(details)
 
     def operator(call: Mapping[str, Any]) -> Operator:
@@ -58,7 +58,7 @@ def look_inside(path: Path, io: IOSpec, samples: Sequence[Mapping[str, Array]]) 
 
 
 def _unique_names(details: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
-    """The tensors' names; the file may give one name to several, or none."""
+    """Returns unique names of the tensors. In the file, several may share a name, or have none."""
     taken: set[str] = set()
     names = {}
     for index, entry in details.items():
@@ -71,7 +71,7 @@ def _unique_names(details: Mapping[int, Mapping[str, Any]]) -> dict[int, str]:
 
 
 def _numbers(array: Array, details: Mapping[str, Any]) -> Array:
-    """`array` as floating-point numbers where it is quantized; a copy."""
+    """Returns a copy of `array`, dequantized to floating point if it is quantized."""
     scales = details["quantization_parameters"]["scales"]
     if not len(scales) or array.dtype.kind == "f":
         return np.array(array)

@@ -1,4 +1,4 @@
-"""Every operator of a PyTorch module that runs, elastic or plain, whatever its forward calls."""
+"""Reads the output of every operator that a PyTorch module's forward runs. The module may be elastic or plain."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 def torch_values(
     module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None = None
 ) -> tuple[list[Value], list[str]]:
-    """The inputs and all that operators compute from them, and the names of those that are the module's outputs.
+    """Returns the inputs and all values computed from them, and the names of those that are the module's outputs.
 
-    A value is called like its layer and its operator, "features.3.body.0/convolution".
+    A value is named after its layer and its operator: "features.3.body.0/convolution".
 
     Args:
-        inputs: `(samples, …)` each; the module gets one sample at a time.
+        inputs: `(samples, …)` each. The module runs on one sample at a time.
         config: The configuration that a mother runs at.
 
     Raises:
-        RequestError: The module can't run on the inputs.
+        RequestError: The module cannot run on the inputs.
     """
     samples = [_record(module, sample, config) for sample in zip(*(t.split(1) for t in inputs), strict=True)]
     first, outputs = samples[0]
@@ -62,22 +62,22 @@ def _record(module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None
 
 
 class _Recorder(TorchDispatchMode):
-    """Keeps what every operator gives."""
+    """Records the output of every operator."""
 
     def __init__(self, inputs: tuple[Tensor, ...]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._layers: list[str] = [""]
         self.names = {id(tensor): f"input {index}" for index, tensor in enumerate(inputs)}
         self.values = [Value(self.names[id(tensor)], "input", (), tensor.numpy()) for tensor in inputs]
-        self._alive: list[Any] = [*inputs]  # an id is a tensor's own only as long as it lives
+        self._alive: list[Any] = [*inputs]  # keeps the tensors alive, because the id of a freed tensor may be reused
         self._times: Counter[str] = Counter()
 
     def enter(self, layer: str, *_called_with: object) -> None:
-        """What runs from here on belongs to `layer`."""
+        """Assigns the following operators to `layer`."""
         self._layers.append(layer)
 
     def leave(self, *_called_with: object) -> None:
-        """Back to the layer before."""
+        """Assigns the following operators to the enclosing layer again."""
         self._layers.pop()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

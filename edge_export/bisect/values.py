@@ -1,4 +1,4 @@
-"""What is seen inside a network, and what became of each value in a comparison."""
+"""The records of bisecting: a value inside a network, its comparison with the reference, and the result."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Value:
     """The output of one operator on a few samples.
 
     Attributes:
-        name: What its network or file calls it; no other value there has the same.
-        operator: What computes it, such as "CONV_2D".
-        reads: The names of the values that it is computed from, inputs of the network included.
+        name: Its name in its network or file, which is unique there.
+        operator: The operator that computes it, such as "CONV_2D".
+        reads: The names of the values that it is computed from, including inputs of the network.
         array: `(samples, …)`.
-        layer: The layer that it belongs to, where that is known.
-        named_after: Other names that tell what it comes from, such as those of its weights.
+        layer: The layer that it belongs to, if known.
+        named_after: Other names that indicate its origin, such as those of its weights.
     """
 
     name: str
@@ -33,13 +33,13 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """One value inside what is examined, compared with its counterpart.
+    """One value inside the examined network, compared with its counterpart.
 
     Attributes:
-        source: The reference's operator that it comes from; empty where none could be found.
+        source: The reference's operator that it comes from. Empty: none was found.
         layer: The layer of that operator.
-        snr_db, max_abs: How it agrees with its counterpart; None without one, and max_abs where it is not finite.
-        added: By how much its noise-to-signal ratio is above that of the values that it reads.
+        snr_db, max_abs: The agreement with its counterpart. None: it has none; max_abs also if it is not finite.
+        added: The increase of its noise-to-signal ratio over that of the values that it reads.
     """
 
     operator: str
@@ -54,15 +54,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Bisection:
-    """What was found inside one stage or one file.
+    """The result for one stage or one file.
 
     Attributes:
         what: The stage's name, or the artifact's label.
-        diverges: Whether an output diverges by more than the tolerance; None where nothing could be run.
+        diverges: Whether an output diverges by more than the tolerance. None: nothing could be run.
         rows: Every value that was compared, in the order of execution.
-        first: The name of the first value that diverges; empty when none does, or none could be seen.
-        worst: Where no output diverges, the name of the value that adds most to the relative error.
-        note: What else is to be said, in one sentence.
+        first: The name of the first value that diverges. Empty: none diverges, or none could be read.
+        worst: The name of the value that adds most to the relative error, if no output diverges.
+        note: A remark in one sentence.
     """
 
     what: str

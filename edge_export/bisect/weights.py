@@ -1,7 +1,7 @@
-"""The worker task "bisect_weights": which weights of a program a file no longer holds.
+"""The worker task "bisect_weights": finds the weights of a program that were changed in a file.
 
-Compiled files hold weights as raw bytes, in one of a few orders of their axes. Those that a freshly compiled file
-holds and another one lacks were changed in that one.
+Compiled files hold weights as raw bytes, in one of a few orders of their axes. A weight that a freshly compiled file
+holds and the file lacks was changed in the file.
 """
 
 from __future__ import annotations
@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MIN_BYTES = 16
-"""Shorter constants stand everywhere by chance."""
+"""The minimum size of a weight. The bytes of shorter ones occur anywhere in a file by chance."""
 
 
 class ChangedWeightsRequest(Message):
-    """Two files, one of them freshly compiled, and the program that both come from with its io."""
+    """The request of the worker task "bisect_weights".
+
+    Attributes:
+        program, io: The program that both files were made from, with its inputs and outputs.
+        path: The file to examine.
+        fresh: The freshly compiled file.
+    """
 
     program: InputPath
     io: IO
@@ -29,13 +35,13 @@ class ChangedWeightsRequest(Message):
 
 
 class ChangedWeightsAnswer(Message):
-    """The names of the weights, in the program's order, that only the fresh file holds."""
+    """The names of the weights that only the freshly compiled file holds, in the program's order."""
 
     changed: tuple[str, ...]
 
 
 def changed_weights(request: ChangedWeightsRequest) -> ChangedWeightsAnswer:
-    """Compare the weights in two files."""
+    """Returns the weights that only the freshly compiled file holds."""
     from edge_export.formats.program import load_program
 
     program = load_program(request.program, request.io)
@@ -50,7 +56,10 @@ def changed_weights(request: ChangedWeightsRequest) -> ChangedWeightsAnswer:
 
 
 def _orders(tensor: Tensor) -> Iterator[bytes]:
-    """The bytes of a weight, as float32 and float16: as PyTorch has it, with input or output channels last, or both."""
+    """Yields the bytes of a weight in float32 and float16, in each order of axes.
+
+    The orders: PyTorch's, input channels last, output channels last, and both moved.
+    """
     for weight in (tensor, tensor.half()):
         orders = [weight]
         if weight.dim() > 1:

@@ -1,1 +1,1 @@
-"""The folder that ships a family: its schema, and how it is written and read."""
+"""The folder that holds a family: its schema, and functions that write and read it."""

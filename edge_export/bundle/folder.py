@@ -1,4 +1,4 @@
-"""Write a bundle whole or not at all; check everything when one is read."""
+"""Writes a bundle completely or not at all, and validates a bundle that is read."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from edge_export.errors import RequestError, one_line
 from edge_export.files.exchange import put_back, put_in_place
 from edge_export.files.hashing import bytes_of, sha256_of
 from edge_export.files.owned import owned_folder, remove_abandoned
+from edge_export.files.paths import path_inside
 from edge_export.spec.fields import Record, all_problems
 
 MAX_JSON_BYTES = 64 << 20
@@ -27,27 +28,28 @@ PART = ".part"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle on disk whose manifest and numerics have been checked; its files have not been read yet."""
+    """A bundle on disk. Its manifest and numerics are validated; its files have not been read."""
 
     root: Path
     manifest: Manifest
     numerics: Numerics
 
     def path(self, file: File) -> Path:
-        """Where `file` lies.
+        """Returns the path of `file`.
 
         Raises:
-            RequestError: It is missing, or a link leads out of the bundle.
+            RequestError: The file is missing, or its path leaves the bundle through a link.
         """
-        path = self.root / file.path
-        if not path.resolve().is_relative_to(self.root.resolve()):
-            raise RequestError(f"{path} leads out of the bundle: build it again")
+        try:
+            path = path_inside(self.root, file.path)
+        except ValueError as error:
+            raise RequestError(f"{self.root / file.path} leads out of the bundle: build it again") from error
         if not path.exists():
             raise RequestError(f"{path} is missing from the bundle: build it again")
         return path
 
     def why_changed(self, file: File) -> str | None:
-        """What differs between `file` on disk and in the manifest; None when nothing does."""
+        """Returns the difference between `file` on disk and in the manifest. None: there is none."""
         path = self.path(file)
         if (size := bytes_of(path)) != file.bytes:
             return f"{file.path} has {size} bytes, the manifest says {file.bytes}: it was truncated or changed"
@@ -57,64 +59,69 @@ class Bundle:
 
 
 def read_bundle(root: Path) -> Bundle:
-    """The bundle in folder `root`.
+    """Returns the bundle in folder `root`.
 
     Raises:
-        RequestError: No bundle is there, or its manifest or numerics are not valid.
+        RequestError: The folder is not a bundle, or its manifest or numerics are not valid.
     """
     if not root.is_dir():
-        raise RequestError(f"{root} is no folder: give the folder that `build --out` wrote")
+        raise RequestError(f"{root} is not a folder: give the folder that `build --out` wrote")
     if not (root / manifest_file.FILE_NAME).is_file():
-        raise RequestError(f"{root} holds no {manifest_file.FILE_NAME}: give a folder that `build` wrote")
+        raise RequestError(f"{root} has no {manifest_file.FILE_NAME}: give a folder that `build` wrote")
     manifest = _read(root / manifest_file.FILE_NAME, Manifest)
     return Bundle(root, manifest, _read(root / numerics_file.FILE_NAME, Numerics))
 
 
 def write_records(root: Path, manifest: Manifest, numerics: Numerics) -> None:
-    """Write both JSON files of a bundle that is being staged in `root`."""
+    """Writes both JSON files of a bundle that is being staged in `root`."""
     for name, record in ((manifest_file.FILE_NAME, manifest), (numerics_file.FILE_NAME, numerics)):
         data = record.model_dump(mode="json", by_alias=True)
         (root / name).write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
 def describe_file(root: Path, path: Path) -> File:
-    """The manifest's entry for `path`, a file or package folder below `root`."""
-    return File(path=path.relative_to(root).as_posix(), sha256=sha256_of(path), bytes=bytes_of(path))
+    """Returns the manifest's entry for `path`, a file or package folder below `root`."""
+    return File(
+        path=path.absolute().relative_to(root.absolute()).as_posix(), sha256=sha256_of(path), bytes=bytes_of(path)
+    )
 
 
 def check_output(out: Path) -> None:
-    """Make sure, before any work, that a bundle can be written to `out`.
+    """Checks, before any work, that a bundle can be written to `out`.
 
     Raises:
-        RequestError: `out` is something else than a bundle or an empty folder, or its parent can't be written.
+        RequestError: `out` exists and is neither a bundle nor an empty folder, or its parent cannot be written.
     """
     if out.is_symlink():
         raise RequestError(f"{out} is a link: give the folder itself as --out")
     if out.exists() and not out.is_dir():
         raise RequestError(f"{out} is a file: give another --out")
     if out.is_dir() and any(out.iterdir()) and not _looks_like_bundle(out):
-        raise RequestError(f"{out} holds something that is not a bundle: it is left as it is, give another --out")
+        raise RequestError(f"{out} is not a bundle and not empty, so it was not changed: give another --out")
     parent = next(p for p in out.absolute().parents if p.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise RequestError(f"{parent} can't be written: give another --out")
 
 
 def finish_interrupted(out: Path) -> None:
-    """Clean up beside `out` what killed processes left that were about to replace it."""
+    """Cleans up after killed processes that were replacing `out`: restores it and removes their staged folders."""
     put_back(out, _prefix(out))
     remove_abandoned(out.parent, _prefix(out), PART)
 
 
 @contextmanager
 def staging(out: Path) -> Iterator[Path]:
-    """A new folder beside `out` that takes its place when the block ends well, and vanishes when it does not."""
+    """Gives a new folder next to `out`. It replaces `out` when the block ends, and is removed when the block raises.
+
+    Raises:
+        RequestError: `out` cannot be written: see `check_output`.
+    """
     check_output(out)
     with ExitStack() as stack:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             finish_interrupted(out)
-            staged = stack.enter_context(owned_folder(out.parent, _prefix(out), PART))
-            staged.chmod(0o755)
+            staged = stack.enter_context(owned_folder(out.parent, _prefix(out), PART, private=False))
         except OSError as error:
             reason = one_line(error.strerror)
             raise RequestError(f"{out.parent} can't be written ({reason}): give another --out") from error
@@ -139,7 +146,9 @@ def _looks_like_bundle(folder: Path) -> bool:
 def _read[R: Record](path: Path, record: type[R]) -> R:
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
-            raise RequestError(f"{path} has {path.stat().st_size} bytes, which no bundle's file has: build it again")
+            raise RequestError(
+                f"{path} has {path.stat().st_size} bytes, the maximum is {MAX_JSON_BYTES}: build the bundle again"
+            )
         return record.model_validate_json(path.read_bytes())
     except OSError as error:
         raise RequestError(f"{path} can't be read ({one_line(error.strerror)}): build the bundle again") from error

@@ -1,4 +1,4 @@
-"""`manifest.json`, schema 1.0: what was built, from what, and where it lies in the bundle."""
+"""`manifest.json`, schema 1.0: what was built, from what, and where it is in the bundle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Status = Literal["passed", "failed", "unverified", "error"]
 
 
 class File(Record):
-    """One file of the bundle; a `.mlpackage` folder counts as one."""
+    """One file of the bundle. A `.mlpackage` folder counts as one file."""
 
     path: RelativePath
     sha256: Sha256
@@ -25,7 +25,7 @@ class File(Record):
 
 
 class Attempt(Record):
-    """A scheme of a precision that was tried and did not hold, and why."""
+    """A scheme of a precision that was tried and rejected, and the reason."""
 
     scheme: Name
     reason: Text
@@ -35,11 +35,15 @@ class Artifact(Record):
     """One compiled file: member × format × backend × precision.
 
     Attributes:
-        scheme: How it got to its precision; empty where there is only one way.
-        attempts: The schemes that were tried before.
-        file, io: None when it did not compile.
-        notes: What the converter has to say about it.
-        status: The worst verdict of all runtimes that ran it.
+        scheme: The scheme of its precision. Empty: the precision has only one.
+        attempts: The schemes that were tried before and rejected.
+        file, io: The compiled file, its inputs and outputs. None: it did not compile.
+        notes: Remarks of the converter.
+        size_ratio: Its bytes divided by those of the float32 file of its format and backend. None: there is no such
+            file.
+        tolerance: The limits that apply to it.
+        status: The worst verdict of all runtimes.
+        reason: The reason of that verdict.
     """
 
     format: Name
@@ -50,6 +54,7 @@ class Artifact(Record):
     file: File | None
     io: IO | None
     notes: tuple[Text, ...] = ()
+    size_ratio: float | None = Field(default=None, gt=0)
     tolerance: Tolerance
     status: Status
     reason: Text
@@ -60,7 +65,7 @@ class Artifact(Record):
 
 
 class Refusal(Record):
-    """A layer that a baking rule matched and left, and why."""
+    """A layer that a baking rule matched but did not change, and the reason."""
 
     rule: Name
     layer: Text
@@ -68,12 +73,12 @@ class Refusal(Record):
 
 
 class Variant(Record):
-    """What was approximated on purpose in a member, and what that costs.
+    """An approximation of a member, and its cost.
 
     Attributes:
-        name: Such as "gates=static".
-        agreement: The member with it, relative to the mother without it, on the goldens.
-        metric_without: The task metric of the mother without it.
+        name: The name of the approximation, such as "gates=static".
+        agreement: The agreement of the approximated member with the mother without the approximation, on the goldens.
+        metric_without: The task metric of the mother without the approximation.
     """
 
     name: Text
@@ -86,14 +91,19 @@ class Member(Record):
 
     Attributes:
         config: The text that names its configuration on the command line.
-        options: Of its baker.
-        io: Its inputs and outputs; an artifact's own may differ in names and layouts.
+        options: The options of its baker.
+        io: Its inputs and outputs. Those of an artifact may differ in names and layouts.
         latency_ms: Its algorithmic latency in ms, if it streams.
-        variant: Its approximation, if it is one; then golden and metric are those of the approximated mother.
-        golden: The mother's reference outputs at that configuration.
-        extremes: The mother's outputs on inputs that no recording holds.
-        sounds: Those outputs to listen to, if they are sound.
+        macs: Multiply-accumulate operations.
+        calibration_batches: The number of batches for its BatchNorm statistics.
+        tolerance: The limits for its stages.
+        folded: The number of layers that baking rules folded.
+        refused: The layers that baking rules matched but did not change.
+        golden: The mother's outputs on the golden inputs at that configuration.
+        extremes: The mother's outputs on extreme inputs that no recording contains.
+        sounds: The golden outputs as sound files, if they are sound.
         metric: The mother's task metric at that configuration, on the held-out set.
+        variant: Its approximation, if it has one. Golden and metric are then those of the approximated mother.
     """
 
     name: Name
@@ -117,12 +127,12 @@ class Member(Record):
 
 
 class MotherEntry(Record):
-    """The mother.
+    """The mother that the family was built from.
 
     Attributes:
         spec: A catalog name or `package.module:factory`.
-        task: What it is for; None in bundles from before there were several.
-        checkpoint_sha256: Of the file that the weights came from; None where its factory made them.
+        task: The name of its task. None: an old bundle that does not name it.
+        checkpoint_sha256: The sha256 of the checkpoint. None: the factory made the weights.
     """
 
     spec: Text
@@ -135,12 +145,12 @@ class Recorded(Record):
 
     Attributes:
         metric: The name of the task metric.
-        unit: Of its values.
-        baseline: Its value for doing nothing, such as the SI-SDR of the mixture; None where there is no such thing.
+        unit: The unit of the metric's values.
+        baseline: The metric's value without a network, such as the SI-SDR of the mixture. None: there is none.
         inputs: The golden inputs.
         held_out: The held-out set with its targets.
-        extremes: Inputs that no recording holds, in addition.
-        sounds: The golden inputs to listen to, if they are sound.
+        extremes: Extreme inputs that no recording contains.
+        sounds: The golden inputs as sound files, if they are sound.
     """
 
     metric: Name
@@ -153,7 +163,7 @@ class Recorded(Record):
 
 
 class Manifest(Record):
-    """The whole of `manifest.json`."""
+    """The content of `manifest.json`."""
 
     schema_version: Literal["1.0"] = Field(alias="schema")
     target: Name

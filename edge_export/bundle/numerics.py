@@ -1,4 +1,4 @@
-"""`numerics.json`: how every stage and every artifact compared with the mother."""
+"""`numerics.json`: the agreement of every stage and every artifact with the mother."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ FILE_NAME = "numerics.json"
 
 
 class ArtifactRun(Record):
-    """One artifact in one runtime.
+    """The result of one artifact in one runtime.
 
     Attributes:
-        agreement: None when nothing here could run it.
-        extremes: On inputs that no recording holds.
-        repeatable: Whether running it again gave the same bits.
-        stages: What the way from the member to the file passed through.
+        artifact: The artifact's label.
+        agreement: The agreement with the mother on the goldens. None: it was not run.
+        metric: The task metric on the held-out set.
+        extremes: The errors on extreme inputs that no recording contains.
+        repeatable: Whether a second run gave the same bits.
+        stages: The intermediate files of the conversion.
     """
 
     artifact: Name
@@ -37,17 +39,19 @@ class ArtifactRun(Record):
 
 
 class MemberNumerics(Record):
+    """The results of one member: its stages, and its artifacts in each runtime."""
+
     name: Name
     stages: tuple[Stage, ...]
     runs: tuple[ArtifactRun, ...]
 
     def runs_of(self, artifact: str) -> tuple[ArtifactRun, ...]:
-        """The runs of the artifact with this label, one for each runtime."""
+        """Returns the runs of the artifact with this label, one for each runtime."""
         return tuple(run for run in self.runs if run.artifact == artifact)
 
 
 class Numerics(Record):
-    """The whole of `numerics.json`; agreements are on the goldens, relative to the mother at the configuration."""
+    """The content of `numerics.json`. Agreements are on the goldens, relative to the mother at the configuration."""
 
     schema_version: Literal["1.0"] = Field(alias="schema")
     members: tuple[MemberNumerics, ...]

@@ -1,4 +1,4 @@
-"""What can be made again: finished steps of builds by what went into them, environments, logs."""
+"""Files that can be created again: finished steps of builds by their inputs, environments, logs."""
 
 from edge_export.cache.folders import cache_folder, log_folder
 

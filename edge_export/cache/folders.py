@@ -1,4 +1,4 @@
-"""Where this package keeps what can be made again."""
+"""The folders for files that can be created again."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from edge_export.errors import RequestError, one_line
 
 
 def cache_folder() -> Path:
-    """`$EDGE_EXPORT_CACHE`, else `edge_export` in the user's cache folder."""
+    """Returns `$EDGE_EXPORT_CACHE`, else `edge_export` in the user's cache folder.
+
+    The user's cache folder is `~/.cache`, on macOS `~/Library/Caches`.
+    """
     if chosen := os.environ.get("EDGE_EXPORT_CACHE"):
         return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "edge_export"
+    from platformdirs import user_cache_path  # the isolated environments lack it
+
+    return user_cache_path("edge_export", appauthor=False)
 
 
 def log_folder(name: str) -> Path:
-    """A folder for the logs of `name`, made if need be.
+    """Returns the folder for the logs of `name` and creates it if it does not exist.
 
     Raises:
-        RequestError: The cache folder can't be written.
+        RequestError: The cache folder cannot be written.
     """
     folder = cache_folder() / "logs" / name
     try:

@@ -1,4 +1,4 @@
-"""The key of a step: SHA-256 of everything that can change what the step gives."""
+"""The key of a step: the SHA-256 of everything that can change the step's result."""
 
 from __future__ import annotations
 
@@ -12,32 +12,45 @@ from pathlib import Path
 from typing import Any
 
 import edge_export
+from edge_export.files.hashing import file_sha256, tree_sha256
 
 PACKAGE = Path(edge_export.__file__).parent
 
-# The rooms whose code decides what a step gives. A change anywhere in them makes all its entries stale.
+_MOTHER = ("errors.py", "files", "spec", "mothers", "data", "tasks", "pipeline")
+# The packages, or single files, whose code determines the result of a step. A change in any of them makes all entries
+# of the step stale. A test compares them with the graph of imports.
 SOURCES: dict[str, tuple[str, ...]] = {
-    "open": ("files", "spec", "mothers", "data", "pipeline"),
-    "prepare": ("files", "spec", "mothers", "data", "members", "baking", "runtimes", "verify", "pipeline"),
-    "compile": ("files", "spec", "formats", "workers/pins"),
-    "measure": ("files", "spec", "runtimes", "formats", "verify", "workers/pins"),
+    "open": _MOTHER,
+    "prepare": (
+        *(*_MOTHER, "members", "baking", "verify", "bundle/manifest.py", "workers/threads.py"),
+        *("formats/compiled.py", "formats/program.py", "runtimes/stream.py", "runtimes/torch_module.py"),
+    ),
+    "compile": ("spec", "formats", "workers/threads.py", "workers/pins"),
+    "measure": (
+        *("__init__.py", "errors.py", "files", "spec", "data", "tasks", "runtimes", "formats", "verify"),
+        *("workers/threads.py", "workers/pins"),
+    ),
     "bundle": ("",),
 }
-# Beside this package: what a step's result is made with.
+_MOTHER_TOOLS = ("torch", "numpy", "scipy", "scikit-learn", "pillow", "soundfile", "safetensors")
+_COMPILER_TOOLS = (
+    *("torch", "numpy", "safetensors", "flatbuffers", "executorch", "torchao", "coremltools", "onnx", "onnx2tf"),
+    *("ai-edge-litert", "ai-edge-quantizer"),
+)
+# The other packages that a step's result depends on. The same test finds missing ones.
 TOOLS: dict[str, tuple[str, ...]] = {
-    "open": ("torch", "numpy", "scikit-learn", "scipy"),
-    "prepare": ("torch", "numpy", "scikit-learn", "scipy"),
-    "compile": (
-        *("torch", "executorch", "torchao", "coremltools", "onnx", "onnxscript", "onnx2tf", "ai-edge-litert"),
-        *("ai-edge-quantizer", "numpy"),
-    ),
-    "measure": ("executorch", "coremltools", "ai-edge-litert", "onnxruntime", "numpy", "scipy"),
-    "bundle": ("torch", "executorch", "coremltools", "onnx2tf", "onnx", "ai-edge-litert", "onnxruntime", "torchao"),
+    "open": _MOTHER_TOOLS,
+    "prepare": _MOTHER_TOOLS,
+    "compile": (*_COMPILER_TOOLS, "onnxscript", "scikit-learn", "protobuf"),
+    "measure": (*_COMPILER_TOOLS, "onnxruntime", "scipy", "protobuf", "pillow", "soundfile"),
 }
+TOOLS["bundle"] = tuple(sorted({tool for tools in TOOLS.values() for tool in tools}))
+STATED_TOOLS = ("torch", "executorch", "coremltools", "onnx2tf", "onnx", "ai-edge-litert", "onnxruntime", "torchao")
+"""The tools whose versions a manifest holds."""
 
 
 def key_of(step: str, parts: Mapping[str, Any]) -> str:
-    """The key of a step that is given `parts` (JSON): those, this package's code, its tools and the machine."""
+    """Returns the key of a step with inputs `parts` (JSON): a hash of them, this package's code, tools and machine."""
     everything = {
         "step": step,
         "parts": parts,
@@ -50,12 +63,10 @@ def key_of(step: str, parts: Mapping[str, Any]) -> str:
 
 @functools.cache
 def installed() -> dict[str, str]:
-    """All that is the same on two machines whose workers do the same: code, tools, Python and machine, by name."""
-    rooms = sorted({room for each in SOURCES.values() for room in each if room} | {"workers"})
-    code = hashlib.sha256("".join(map(_sources, rooms)).encode()).hexdigest()
+    """Returns what must be equal on two machines for equal results: code, tools, Python and machine, by name."""
     tools = sorted({tool for each in TOOLS.values() for tool in each})
     return {
-        "edge_export": f"{edge_export.__version__} ({code[:16]})",
+        "edge_export": f"{edge_export.__version__} ({_sources('')[:16]})",
         "Python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         **{tool: _version(tool) for tool in tools},
@@ -72,10 +83,7 @@ def _version(tool: str) -> str:
 
 @functools.cache
 def _sources(room: str) -> str:
-    """A digest of every file of a room of this package, what is data included."""
-    digest = hashlib.sha256()
-    for path in sorted((PACKAGE / room).rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    """Returns a digest of a file of this package, or of all files of a subpackage, including data."""
+    inside = (PACKAGE / room).rglob("*") if (PACKAGE / room).is_dir() else [PACKAGE / room]
+    files = (path for path in inside if path.is_file() and "__pycache__" not in path.parts)
+    return tree_sha256({path.relative_to(PACKAGE).as_posix(): file_sha256(path) for path in files})

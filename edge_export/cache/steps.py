@@ -1,4 +1,4 @@
-"""One step of a build: taken from the store if it was ever finished with the same inputs, else done and kept."""
+"""Runs one step of a build, or restores it from the store if it was finished before with the same inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_export.cache.store import Damaged, Store
 
 @dataclass(frozen=True)
 class Step:
-    """A finished step: its record (JSON), and whether it came from the store."""
+    """A finished step: its record (JSON), and whether it was restored from the store."""
 
     record: dict[str, Any]
     cached: bool
@@ -28,13 +28,16 @@ def run_step(
     work: Callable[[], dict[str, Any]],
     keep: Callable[[dict[str, Any]], bool] = lambda _: True,
 ) -> Step:
-    """Do `work`, which leaves its files in `workdir` and returns its record, or restore what it once left there.
+    """Calls `work`, which writes its files to `workdir` and returns its record, or restores its earlier result.
 
     Args:
-        store: None keeps nothing.
-        parts: All that the result depends on beside code, tools and machine; None where that can't be known.
-        workdir: A folder of this step alone, made if need be.
-        keep: Whether a record is worth keeping.
+        store: The store; None: nothing is restored or stored.
+        step: The name of the step, a key of `SOURCES`.
+        parts: Everything that the result depends on besides code, tools and machine; None: that is not known, and
+            nothing is restored or stored.
+        workdir: A folder for this step only. It is created if it does not exist.
+        work: Does the work of the step.
+        keep: Returns whether to store a record.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     if store is None or parts is None:

@@ -1,10 +1,10 @@
-"""A content-addressed store: files by their SHA-256, and entries that say which files a step gave.
+"""A content-addressed store: files by their SHA-256, and entries that list the files of a step.
 
     entries/ab/abcd….json    the SHA-256 of the next line, and {"record": {…}, "files": {"artifact.pte": SHA-256, …}}
     blobs/12/1234…           the content of one file
 
-Everything is written beside and renamed, so that builds at the same time, or killed ones, can't hurt each other. A blob
-is hashed whenever it is read: a damaged one is removed, and whoever asked makes its step again.
+Everything is written to a temporary file and renamed, so that concurrent or killed builds do not affect each other. A
+blob is hashed whenever it is read. A damaged blob is removed, and its step runs again.
 """
 
 from __future__ import annotations
@@ -13,31 +13,32 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from edge_export.errors import RequestError, one_line
+from edge_export.files.atomic import staged_file
+from edge_export.files.paths import checked_relative
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20
 
 
 class Damaged(Exception):
-    """A stored file is missing or is not what its name says."""
+    """A stored file is missing, or its content does not match its name."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What one step gave.
+    """The result of one step.
 
     Attributes:
-        record: Its JSON.
-        files: SHA-256 by relative path; a folder, such as an `.mlpackage`, is several files.
+        record: The record (JSON).
+        files: The SHA-256 of each file by relative path. A folder, such as an `.mlpackage`, is several files.
     """
 
     record: dict[str, Any]
@@ -45,7 +46,7 @@ class Entry:
 
 
 class Store:
-    """The store in `folder`, which is made if need be; RequestError when it can't be."""
+    """The store in `folder`, which is created if it does not exist. Raises RequestError if that fails."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -58,11 +59,11 @@ class Store:
             ) from error
 
     def get(self, key: str) -> Entry | None:
-        """The entry of `key`; None when there is none, or it is damaged."""
+        """Returns the entry of `key`; None: there is no entry, or it is damaged."""
         path = self._entry(key)
         try:
             entry = _read(path)
-            os.utime(path)  # what is used is pruned last
+            os.utime(path)  # pruning removes the entries that were not used for longest
             return entry
         except FileNotFoundError:
             return None
@@ -71,9 +72,9 @@ class Store:
             return None
 
     def put(self, key: str, record: Mapping[str, Any], files: Mapping[str, Path]) -> None:
-        """Keep what a step gave: `record` (JSON), and each of `files`, a file or a folder, by its relative path.
+        """Stores the result of a step: `record` (JSON), and each of `files`, a file or a folder, by its relative path.
 
-        A full disk, or somebody who prunes meanwhile, fails nothing: what is not kept is made again.
+        A full disk or a concurrent prune does not raise: a result that is not stored is computed again.
         """
         inner = {name: path for name, path in files.items() if path.is_file()}
         for name, path in files.items():
@@ -81,29 +82,23 @@ class Store:
         with suppress(OSError):
             kept = {name: self._keep(path) for name, path in inner.items()}
             content = json.dumps({"record": dict(record), "files": kept}, allow_nan=False).encode()
-            handle, beside = tempfile.mkstemp(dir=self.folder / "tmp")
-            with os.fdopen(handle, "wb") as file:
+            with staged_file(self.folder / "tmp") as file:
                 file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-            target = self._entry(key)
-            target.parent.mkdir(exist_ok=True)
-            Path(beside).replace(target)
+                _rename(file, self._entry(key))
 
     def restore(self, entry: Entry, folder: Path) -> None:
-        """Copy the files of `entry` into `folder`.
+        """Copies the files of `entry` into `folder`.
 
         Raises:
-            Damaged: The store no longer has one as it was.
+            Damaged: A file in the store is missing or changed.
         """
         for name, digest in entry.files.items():
             self._copy(digest, folder / name)
 
     def _keep(self, path: Path) -> str:
-        handle, beside = tempfile.mkstemp(dir=self.folder / "tmp")
-        with os.fdopen(handle, "wb") as copy:
+        with staged_file(self.folder / "tmp") as copy:
             digest = _copy_hashed(path, copy)
-        blob = self._blob(digest)
-        blob.parent.mkdir(exist_ok=True)
-        Path(beside).replace(blob)  # even where it exists: that one may be damaged
+            _rename(copy, self._blob(digest))  # also if it exists, because the existing file may be damaged
         return digest
 
     def _copy(self, digest: str, target: Path) -> None:
@@ -127,7 +122,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Size:
-    """How much a store holds."""
+    """The size of a store: its entries, its files and their bytes."""
 
     entries: int
     files: int
@@ -135,19 +130,19 @@ class Size:
 
 
 def size_of(store: Store) -> Size:
-    """How many entries and files a store holds, and their bytes on disk."""
+    """Returns the number of entries and files of a store, and their bytes on disk."""
     entries = _files(store.folder / "entries")
     blobs = _files(store.folder / "blobs")
     return Size(len(entries), len(blobs), sum(stat.st_size for stat in (entries | blobs).values()))
 
 
 def prune(store: Store, unused_for_s: float) -> Size:
-    """Remove the entries not used for `unused_for_s` seconds, files that none refers to, and what killed builds left.
+    """Removes entries not used for `unused_for_s` seconds, files without an entry, and files of killed builds.
 
-    Safe beside running builds: what one of them misses, it makes again.
+    This is safe during builds: a build computes a missing result again.
 
     Returns:
-        What was removed.
+        The numbers of removed entries, files and bytes.
     """
     before, oldest = size_of(store), time.time() - unused_for_s
     used: set[str] = set()
@@ -167,7 +162,7 @@ def prune(store: Store, unused_for_s: float) -> Size:
 
 
 def _files(folder: Path) -> dict[Path, os.stat_result]:
-    """Every file below `folder`; others may be removing some."""
+    """Returns every file below `folder`. Other processes may remove files meanwhile."""
     found = {}
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):
@@ -176,7 +171,13 @@ def _files(folder: Path) -> dict[Path, os.stat_result]:
     return found
 
 
-def _copy_hashed(source: Path, target: Any) -> str:
+def _rename(staged: BinaryIO, target: Path) -> None:
+    staged.close()
+    target.parent.mkdir(exist_ok=True)
+    Path(staged.name).replace(target)
+
+
+def _copy_hashed(source: Path, target: BinaryIO) -> str:
     digest = hashlib.sha256()
     with source.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -186,13 +187,13 @@ def _copy_hashed(source: Path, target: Any) -> str:
 
 
 def _read(path: Path) -> Entry:
-    """An entry from disk; OSError, ValueError, KeyError or TypeError for anything that `put` would not have written."""
+    """Reads an entry. Raises OSError, ValueError, KeyError or TypeError if `put` did not write the file."""
     stated, _, content = path.read_bytes().partition(b"\n")
     if hashlib.sha256(content).hexdigest().encode() != stated:
         raise ValueError(f"{path} was damaged")
     data = json.loads(content)
     for name, digest in data["files"].items():
-        parts = PurePosixPath(name).parts
-        if not parts or parts[0] == "/" or ".." in parts or not _HEX.fullmatch(digest):
-            raise ValueError(f"{name!r} is no file of an entry")
+        checked_relative(name)
+        if not _HEX.fullmatch(digest):
+            raise ValueError(f"{digest!r} is not a SHA-256")
     return Entry(data["record"], data["files"])

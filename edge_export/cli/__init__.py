@@ -1,16 +1,19 @@
-"""One file per verb: it parses, calls one function and prints."""
+"""The verbs of the command line. Each verb is one file: it parses arguments, calls one function and prints."""
 
 from __future__ import annotations
 
 from types import ModuleType
 
-from edge_export.cli import build, cache, doctor, inspect, run, train, verify
+from edge_export.cli import bisect, build, cache, compare, doctor, inspect, listing, run, train, verify
 
 VERBS: dict[str, ModuleType] = {
     "build": build,
     "verify": verify,
+    "compare": compare,
+    "bisect": bisect,
     "run": run,
     "inspect": inspect,
+    "list": listing,
     "train": train,
     "doctor": doctor,
     "cache": cache,

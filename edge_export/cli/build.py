@@ -1,4 +1,4 @@
-"""`build`: slice, prove, compile, verify and bundle a family."""
+"""`build`: slices, proves, compiles, verifies and bundles a family."""
 
 from __future__ import annotations
 
@@ -12,32 +12,36 @@ if TYPE_CHECKING:
     from edge_export.pipeline import BuildRequest, Built
 
 HELP = "build a verified family of members for a target"
+INTERRUPTED = "the bundle is complete or unchanged; finished steps are kept, unless --no-cache was given"
 EXAMPLE = """\
 examples:
-  python -m edge_export build --target android
-  python -m edge_export build --target ios --mother digits --members 0.25,0.5,1.0 --out dist/ios --json
-  python -m edge_export build --target android --precision fp32,int8 --jobs 4
-  python -m edge_export build --target linux --mother my_package.my_module:factory --members 0.5
-  python -m edge_export build --target android --cluster tcp://10.0.0.5:8786
+  edge_export build --target android
+  edge_export build --target ios --mother digits --members 0.25,0.5,1.0 --json
+  edge_export build --target android --precision fp32,int8 --jobs 4
+  edge_export build --target linux --mother my_package.my_module:factory
+  edge_export build --target android --cluster tcp://10.0.0.5:8786
 """
+
+MEMBERS = "configurations, such as 0.25,0.5,1.0 (default: the target's for its mother, else smallest and largest)"
+JOBS = "number of steps that run at once (default: one per core, or per thread of the cluster)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", required=True, metavar="T|FILE", help="android, ios, linux or a .toml file")
     parser.add_argument("--mother", metavar="M", help="catalog name or package.module:factory (default: the target's)")
     parser.add_argument("--checkpoint", type=Path, metavar="F", help=".safetensors or .pt (default: the mother's own)")
-    parser.add_argument("--members", metavar="LIST", help="configurations, such as 0.25,0.5,1.0")
-    parser.add_argument("--precision", metavar="LIST", help="such as fp32,fp16,int8 (default: what the target says)")
+    parser.add_argument("--members", metavar="LIST", help=MEMBERS)
+    parser.add_argument("--precision", metavar="LIST", help="such as fp32,fp16,int8 (default: the target's)")
     parser.add_argument(
         "--goldens", type=Path, metavar="DIR", help="folder of recorded inputs: images, sound or .safetensors"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="the bundle's folder (default: dist/TARGET)")
-    parser.add_argument("--jobs", type=int, metavar="N", help="converters at work at once (default: one per core)")
-    parser.add_argument("--cluster", metavar="ADDRESS", help="have the workers of this Dask scheduler do the work")
+    parser.add_argument("--jobs", type=int, metavar="N", help=JOBS)
+    parser.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler; its workers run the steps")
     cache = parser.add_mutually_exclusive_group()
-    cache.add_argument("--cache", type=Path, metavar="DIR", help="where finished steps are kept (default: your cache)")
-    cache.add_argument("--no-cache", action="store_true", help="do every step anew, and keep none")
-    parser.add_argument("--strict", action="store_true", help="count what could not be verified here as a failure")
+    cache.add_argument("--cache", type=Path, metavar="DIR", help="folder of finished steps (default: the user's cache)")
+    cache.add_argument("--no-cache", action="store_true", help="run every step and keep no results")
+    parser.add_argument("--strict", action="store_true", help="count artifacts that cannot run here as failures")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
@@ -47,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
     started = time.monotonic()
     request = _request(args)
-    with shown_progress([plan.label for plan in request.target.artifacts]) as progress:
+    with shown_progress([plan.label for plan in request.target.artifacts], "building") as progress:
         built = build(request, progress)
     seconds = time.monotonic() - started
     bad = _bad_statuses(args.strict)
@@ -60,7 +64,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _request(args: argparse.Namespace) -> BuildRequest:
-    """Check everything that can be checked before any work."""
+    """Returns the request of a build, after all checks that need no work.
+
+    Raises:
+        RequestError: An argument is wrong.
+    """
     from edge_export.bundle.folder import check_output
     from edge_export.cache import cache_folder, log_folder
     from edge_export.cache.store import Store
@@ -103,11 +111,11 @@ def _print_tables(built: Built, request: BuildRequest, seconds: float, failures:
     console = tables.console()
     print_stages(console, built.manifest, built.numerics)
     print_artifacts(console, built.manifest, built.numerics, built.seconds)
-    members = f"{request.out}: {len(built.manifest.members)} members"
+    members = f"{tables.plain(request.out)}: {len(built.manifest.members)} members"
     if not built.changed:
-        console.print(f"{members}, nothing has changed ({seconds:.1f} s)")
+        console.print(f"{members}, unchanged ({seconds:.1f} s)")
     else:
-        console.print(f"{members} in {seconds:.1f} s, logs in {request.logs}")
+        console.print(f"{members} in {seconds:.1f} s, logs in {tables.plain(request.logs)}")
     if failures:
         console.print(f"[bold red]{failures} artifacts did not pass[/bold red]")
 

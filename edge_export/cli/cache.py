@@ -1,4 +1,4 @@
-"""`cache`: what is kept of finished builds, and how to get rid of it."""
+"""`cache`: shows the size of the cache of finished steps and removes old ones."""
 
 from __future__ import annotations
 
@@ -6,21 +6,29 @@ import argparse
 import json
 from pathlib import Path
 
-HELP = "show or clean what is kept of finished builds"
+HELP = "show or clean the cache of finished build steps"
+INTERRUPTED = "some steps were removed; the others are complete"
 EXAMPLE = """\
 examples:
-  python -m edge_export cache info
-  python -m edge_export cache prune --unused-days 30
+  edge_export cache info
+  edge_export cache prune --unused-days 30
 
-Nothing in the cache is needed: a build makes again what it does not find.
+The cache can be removed at any time: a build repeats the steps that it does
+not find.
 """
+UNUSED_DAYS = 30.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("info", "prune"), help="show its size, or remove what was not used lately")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="the folder (default: your cache)")
     parser.add_argument(
-        "--unused-days", type=float, default=30.0, metavar="N", help="prune: what was not used for so long (0: all)"
+        "action", choices=("info", "prune"), help="show the size, or remove steps that were not used lately"
+    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="the cache's folder (default: the user's cache)")
+    parser.add_argument(
+        "--unused-days",
+        type=float,
+        metavar="N",
+        help="for prune: remove steps that were not used for N days (default: 30; 0: all)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
@@ -31,10 +39,13 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.cli.tables import size
     from edge_export.errors import RequestError
 
-    if not args.unused_days >= 0:
-        raise RequestError(f"--unused-days {args.unused_days:g} is negative: give 0 or more")
+    if args.action != "prune" and args.unused_days is not None:
+        raise RequestError(f"--unused-days has no effect in cache {args.action}: remove it, or run cache prune")
+    days = UNUSED_DAYS if args.unused_days is None else args.unused_days
+    if not days >= 0:
+        raise RequestError(f"--unused-days {days:g} is negative: give 0 or more")
     store = Store(args.cache or cache_folder() / "steps")
-    removed = prune(store, args.unused_days * 86400) if args.action == "prune" else None
+    removed = prune(store, days * 86400) if args.action == "prune" else None
     kept = size_of(store)
     if args.json:
         result = {"cache": str(store.folder), "kept": vars(kept), "removed": None if removed is None else vars(removed)}

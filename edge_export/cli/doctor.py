@@ -1,22 +1,28 @@
-"""`doctor`: what works on this machine, and how to mend the rest; it also sets up isolated environments."""
+"""`doctor`: shows what works on this machine and how to fix the rest. It also sets up isolated environments."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-HELP = "try every converter and runtime on this machine, and say how to mend what fails"
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edge_export.doctor import Check
+
+HELP = "try every converter and runtime on this machine, and show how to fix what fails"
+INTERRUPTED = "no environment is left incomplete"
 EXAMPLE = """\
 examples:
-  python -m edge_export doctor
-  python -m edge_export doctor --json
-  python -m edge_export doctor --setup tensorflow
+  edge_export doctor
+  edge_export doctor --json
+  edge_export doctor --setup tensorflow
 """
 
 WORDS = {True: "[green]works[/green]", False: "[bold red]broken[/bold red]", None: "[yellow]not here[/yellow]"}
@@ -35,8 +41,8 @@ def _set_up(name: str, as_json: bool) -> int:
     from edge_export.workers.environment_setup import set_up
 
     started = time.monotonic()
-    with _progress() as told:
-        python = set_up(name, told)
+    with _progress() as report:
+        python = set_up(name, report)
     seconds = time.monotonic() - started
     if as_json:
         print(json.dumps({"environment": name, "python": str(python), "seconds": seconds}))
@@ -46,42 +52,65 @@ def _set_up(name: str, as_json: bool) -> int:
 
 
 def _check(as_json: bool) -> int:
-    from rich.table import Table
-
     from edge_export.cache import log_folder
     from edge_export.cli import tables
     from edge_export.doctor import checkup
+    from edge_export.workers import cpu_count
 
     logs = log_folder("doctor")
-    with _progress() as told:
-        checks = checkup(os.cpu_count() or 1, logs, told)
+    with _progress() as report:
+        checks = checkup(cpu_count(), logs, report)
     broken = [check for check in checks if check.ok is False]
     if as_json:
         print(json.dumps({"works": not broken, "checks": [asdict(check) for check in checks]}, allow_nan=False))
         return 1 if broken else 0
-    table = Table("", "name", "version", "here", "seconds", "what was seen", title="this machine", title_justify="left")
-    for check in checks:
-        seconds = f"{check.seconds:.1f}"
-        seen = tables.plain(check.detail)
-        table.add_row(check.kind, check.name, tables.plain(check.version), WORDS[check.ok], seconds, seen)
-    console = tables.console()
-    console.print(table)
+    print_checks(tables.console(), checks)
+    return 1 if broken else 0
+
+
+def print_checks(console: Console, checks: list[Check]) -> None:
+    """Prints one row per converter, runtime and environment, then how to fix what is broken."""
+    from edge_export.cli import tables
+    from edge_export.cli.fitted_table import Column, FittedTable, print_fitted
+
+    columns = (
+        Column("kind", drop=3),
+        Column("name"),
+        Column("version", drop=2),
+        Column("here"),
+        Column("seconds", drop=1, right=True),
+        Column("details", wraps=True),
+    )
+    rows = tuple(
+        (
+            check.kind,
+            tables.plain(check.name),
+            tables.plain(check.version),
+            WORDS[check.ok],
+            f"{check.seconds:.1f}",
+            tables.plain(check.detail),
+        )
+        for check in checks
+    )
+    print_fitted(console, FittedTable("this machine", columns, (rows,)))
     for check in checks:
         if check.remedy:
-            console.print(f"{check.name}: {tables.plain(check.remedy)}", soft_wrap=True)
-    return 1 if broken else 0
+            console.print(tables.plain(f"fix: {check.kind} {check.name}: {check.remedy}"))
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """A function that shows on standard error what is being done: in one line of a terminal, else in a line each."""
+    """Gives a function that shows the current step on standard error.
+
+    A terminal shows only the current step. Anything else receives one line per step.
+    """
     from edge_export.cli import tables
 
     with tables.console(stderr=True).status("starting") as status:
 
-        def told(what: str) -> None:
-            status.update(tables.plain(what))
+        def report(step: str) -> None:
+            status.update(tables.plain(step))
             if not sys.stderr.isatty():
-                print(what, file=sys.stderr)
+                print(step, file=sys.stderr)
 
-        yield told
+        yield report

@@ -1,23 +1,17 @@
-"""The table of a family: one row per artifact, the way from the mother in one more table."""
+"""The tables of a family: one table of artifacts, one table of the stages from the mother to each member."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from edge_export.cli import tables
-from edge_export.formats import MAX_OF_FLOAT32
+from edge_export.cli.fitted_table import Column, FittedTable, print_fitted, print_in_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import Console
 
-    from edge_export.bundle.manifest import Artifact, Manifest, Member
+    from edge_export.bundle.manifest import Manifest
     from edge_export.bundle.numerics import ArtifactRun, Numerics
-
-
-COLUMNS = ("member", "params", "MACs", "artifact", "scheme", "bytes", "runtime", "status", "SNR dB", "max error")
-LEFT = ("member", "artifact", "scheme", "runtime", "status")
 
 
 def print_artifacts(
@@ -26,34 +20,68 @@ def print_artifacts(
     numerics: Numerics,
     seconds: dict[tuple[str, str], float | None] | None = None,
 ) -> None:
-    """One row per artifact and runtime, then the reason of each that did not pass."""
-    from rich.table import Table
+    """Prints one row per artifact and runtime, then the reason of each that did not pass.
 
-    table = Table(title=f"{manifest.mother.spec} for {manifest.target}", title_justify="left")
-    names = [*COLUMNS, manifest.recorded.metric, "lost"] + ["seconds"] * (seconds is not None)
-    for name in names:
-        table.add_column(name, no_wrap=True, justify="left" if name in LEFT else "right")
+    Args:
+        seconds: The durations of steps by member and step, None for a step from the cache. None: no such column.
+    """
+    print_fitted(console, _artifacts(manifest, numerics, seconds))
+    if (baseline := manifest.recorded.baseline) is not None:
+        console.print(f"baseline {manifest.recorded.metric}: {baseline:.2f}")
+    for reason, labels in _reasons(manifest, numerics).items():
+        console.print(f"{labels}: {tables.plain(reason)}")
+
+
+def _columns(metric: str, timed: bool, several_runtimes: bool) -> tuple[Column, ...]:
+    """Returns the columns in order.
+
+    If an artifact ran in several runtimes, the column "runtime" is removed late: only it distinguishes the rows.
+    """
+    columns = (
+        Column("member"),
+        Column("params", drop=5, right=True),
+        Column("MACs", drop=6, right=True),
+        Column("artifact"),
+        Column("scheme", drop=1),
+        Column("bytes", drop=9, right=True),
+        Column("runtime", drop=11 if several_runtimes else 4),
+        Column("status"),
+        Column("SNR dB", drop=10, right=True),
+        Column("max error", drop=3, right=True),
+        Column(metric, drop=7, right=True),
+        Column("lost", drop=8, right=True),
+    )
+    return (*columns, Column("seconds", drop=2, right=True)) if timed else columns
+
+
+def _artifacts(
+    manifest: Manifest, numerics: Numerics, seconds: dict[tuple[str, str], float | None] | None
+) -> FittedTable:
+    sections = []
     for member, numbers in zip(manifest.members, numerics.members, strict=True):
         head = [member.name, tables.count(member.params), tables.count(member.macs)]
+        rows: list[tuple[str, ...]] = []
         for artifact in member.artifacts:
             size = tables.size(artifact.file.bytes) if artifact.file else "-"
             about = [artifact.label, artifact.scheme, size]
             for run in numbers.runs_of(artifact.label):
                 taken = [] if seconds is None else [_taken(seconds, member.name, run)]
-                table.add_row(*head, *about, *_numbers(run), *taken)
+                rows.append((*head, *about, *_numbers(run), *taken))
                 head, about = [""] * len(head), [""] * len(about)
-        table.add_section()
-    console.print(table)
-    if (baseline := manifest.recorded.baseline) is not None:
-        console.print(f"{manifest.recorded.metric} of doing nothing: {baseline:.2f}")
-    for reason, labels in _reasons(manifest, numerics).items():
-        console.print(f"{labels}: {tables.plain(reason)}", soft_wrap=True)
+        sections.append(tuple(rows))
+    several = any(
+        len(numbers.runs_of(artifact.label)) > 1
+        for member, numbers in zip(manifest.members, numerics.members, strict=True)
+        for artifact in member.artifacts
+    )
+    columns = _columns(manifest.recorded.metric, seconds is not None, several)
+    return FittedTable(f"{tables.plain(manifest.mother.spec)} for {manifest.target}", columns, tuple(sections))
 
 
 def _numbers(run: ArtifactRun) -> list[str]:
     metric = run.metric
     return [
-        run.runtime,
+        tables.plain(run.runtime),
         tables.status(run.verdict),
         tables.snr(run.agreement),
         tables.max_abs(run.agreement),
@@ -63,32 +91,30 @@ def _numbers(run: ArtifactRun) -> list[str]:
 
 
 def _taken(seconds: dict[tuple[str, str], float | None], member: str, run: ArtifactRun) -> str:
-    """How long compiling and running took together, or that both were there already."""
+    """Returns the time of compiling and running together, or "cached" if both came from the cache."""
     steps = [taken for (name, step), taken in seconds.items() if name == member and step.startswith(run.artifact)]
     spent = [taken for taken in steps if taken is not None]
     return f"{sum(spent):.1f}" if spent else ("cached" if steps else "-")
 
 
 def print_stages(console: Console, manifest: Manifest, numerics: Numerics) -> None:
-    """One column per member: how each stage from the mother agrees with it, SNR in dB."""
-    from rich.table import Table
-
-    table = Table(title="stages, SNR in dB against the mother at the configuration", title_justify="left")
-    table.add_column("stage", no_wrap=True)
-    for member in manifest.members:
-        table.add_column(member.name, justify="right", no_wrap=True)
+    """Prints one column per member: the SNR in dB of each stage relative to the mother."""
     most_first = sorted(numerics.members, key=lambda m: -len(m.stages))
+    stages = []
     for name in dict.fromkeys(stage.name for member in most_first for stage in member.stages):
         shown = [next((s for s in member.stages if s.name == name), None) for member in numerics.members]
-        cells = ["-" if s is None else tables.snr(s.agreement) + (" !" if s.reason else "") for s in shown]
-        table.add_row(tables.plain(name), *cells)
-    table.add_section()
-    table.add_row("folded layers", *(str(member.folded) for member in manifest.members))
-    table.add_row("kept, with a reason", *(str(len(member.refused)) for member in manifest.members))
+        cells = ("-" if s is None else tables.snr(s.agreement) + (" !" if s.reason else "") for s in shown)
+        stages.append((tables.plain(name), *cells))
     unit = manifest.recorded.metric
     metrics = ("-" if member.metric is None else f"{member.metric:.2f}" for member in manifest.members)
-    table.add_row(f"mother's {tables.plain(unit)}", *metrics)
-    console.print(table)
+    counts = (
+        ("folded layers", *(str(member.folded) for member in manifest.members)),
+        ("not folded", *(str(len(member.refused)) for member in manifest.members)),
+        (f"mother's {unit}", *metrics),
+    )
+    columns = (Column("stage"), *(Column(member.name, right=True) for member in manifest.members))
+    title = "stages, SNR in dB against the mother at the configuration"
+    print_in_parts(console, FittedTable(title, columns, (tuple(stages), counts)))
     for member in manifest.members:
         if (variant := member.variant) is not None:
             lost = (
@@ -97,11 +123,11 @@ def print_stages(console: Console, manifest: Manifest, numerics: Numerics) -> No
                 else (f", {unit} {member.metric:.2f} instead of {variant.metric_without:.2f}")
             )
             costs = f"{member.name}: {variant.name} costs SNR {variant.agreement.snr_db:.1f} dB{lost}"
-            console.print(tables.plain(costs), soft_wrap=True)
+            console.print(tables.plain(costs))
 
 
 def as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:
-    """The members with their stages and artifacts, for `--json`."""
+    """Returns the members with their stages and artifacts, for `--json`."""
     members = []
     for member, numbers in zip(manifest.members, numerics.members, strict=True):
         entry = member.model_dump(mode="json")
@@ -113,29 +139,14 @@ def as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:
     return members
 
 
-def _large(member: Member) -> Iterator[tuple[Artifact, float]]:
-    """The artifacts that take more of the float32 file's bytes than they should, and how much of them."""
-    sizes = {(a.format, a.backend, a.precision): a.file.bytes for a in member.artifacts if a.file is not None}
-    for artifact in member.artifacts:
-        float32 = sizes.get((artifact.format, artifact.backend, "fp32"))
-        if float32 and artifact.file is not None:
-            share = artifact.file.bytes / float32
-            if share > MAX_OF_FLOAT32.get(artifact.precision, 1.0):
-                yield artifact, share
-
-
 def _reasons(manifest: Manifest, numerics: Numerics) -> dict[str, str]:
-    """Each reason of what did not pass or is large, with the artifacts it holds for; one line where all share it."""
+    """Returns each reason why something did not pass, with the text that names the artifacts it applies to."""
     found: dict[str, list[str]] = {}
     for member in manifest.members:
         for artifact in member.artifacts:
             for attempt in artifact.attempts:
-                reason = f"{attempt.reason}; {artifact.scheme} was taken instead"
-                found.setdefault(reason, []).append(f"{member.name}/{artifact.label} {attempt.scheme} did not hold")
-        for artifact, share in _large(member):
-            most = MAX_OF_FLOAT32[artifact.precision]
-            reason = f"not at most {most} of the float32 file's bytes: graph outweighs weights, or some stayed float32"
-            found.setdefault(reason, []).append(f"{member.name}/{artifact.label} takes {share:.2f}")
+                reason = f"{attempt.reason}; {artifact.scheme} was used instead"
+                found.setdefault(reason, []).append(f"{member.name}/{artifact.label} {attempt.scheme} was rejected")
     for member, numbers in zip(manifest.members, numerics.members, strict=True):
         for run in numbers.runs:
             if run.verdict != "passed":

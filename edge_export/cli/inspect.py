@@ -1,4 +1,4 @@
-"""`inspect`: what is in a bundle, or in one compiled file."""
+"""`inspect`: shows the contents of a bundle, or of one compiled file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edge_export.formats.contents import Contents
 
-HELP = "list a bundle, or what is inside of one compiled file"
+HELP = "show the contents of a bundle, or of one compiled file"
+INTERRUPTED = "nothing was changed"
 EXAMPLE = """\
 examples:
-  python -m edge_export inspect dist/android
-  python -m edge_export inspect dist/android/members/w0.5/executorch-xnnpack-fp32.pte
-  python -m edge_export inspect model.mlpackage --json
+  edge_export inspect dist/android
+  edge_export inspect dist/android/members/w0.5/executorch-xnnpack-fp32.pte
+  edge_export inspect model.mlpackage --json
 """
 
 INSPECT_TIMEOUT_S = 300.0
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         return _file(args.path, args.json)
     if args.path.is_file():
         suffixes = ", ".join(each.suffix for each in FORMATS.values())
-        raise RequestError(f"{args.path} is no compiled file: give a bundle or one of {suffixes}")
+        raise RequestError(f"{args.path} is not a compiled file: give a bundle or one of {suffixes}")
     return _bundle(args.path, args.json)
 
 
@@ -68,19 +69,22 @@ def _bundle(root: Path, as_json: bool) -> int:
     print_artifacts(console, manifest, bundle.numerics)
     for member in manifest.members:
         for refusal in member.refused:
-            reason = tables.plain(f"{refusal.layer} kept by {refusal.rule}: {refusal.reason}")
-            console.print(f"{member.name}: {reason}", soft_wrap=True)
+            reason = f"not folded: {refusal.layer}: {refusal.reason} (rule {refusal.rule})"
+            console.print(tables.plain(f"{member.name}: {reason}"))
     return 0
 
 
 def _file(path: Path, as_json: bool) -> int:
     from edge_export.cache import log_folder
     from edge_export.errors import RequestError
+    from edge_export.formats import FORMATS
+    from edge_export.formats.installed import require_installed
     from edge_export.inspection.task import INSPECT, InspectRequest
     from edge_export.workers import Pool, WorkerError
 
     if not path.exists():
         raise RequestError(f"{path} does not exist: give a compiled file or a bundle")
+    require_installed(name for name, each in FORMATS.items() if each.suffix == path.suffix)
     with Pool(1) as pool:
         log = log_folder("inspect") / "inspect.log"
         request = InspectRequest(path=path)
@@ -96,9 +100,8 @@ def _file(path: Path, as_json: bool) -> int:
 
 
 def _print_contents(path: Path, found: Contents) -> None:
-    from rich.table import Table
-
     from edge_export.cli import tables
+    from edge_export.cli.fitted_table import Column, FittedTable, print_fitted
 
     console = tables.console()
     size, weights = tables.size(found.bytes), tables.size(found.weight_bytes)
@@ -107,19 +110,26 @@ def _print_contents(path: Path, found: Contents) -> None:
         for index, spec in enumerate(found.inputs if side == "input" else found.outputs):
             name = spec.name or f"#{index}"
             console.print(f"{side:6} {_tensor(name, spec.shape, spec.dtype, spec.layout, spec.unit)}")
-    table = Table("where", "operator", title="operators", title_justify="left")
-    table.add_column("count", justify="right")
+    sections = []
     for delegate in found.delegates:
         where = f"{tables.plain(delegate.name)} × {delegate.count}, {tables.size(delegate.bytes)}"
-        operators = delegate.operators or {"(not readable)": 0}
-        for index, (operator, count) in enumerate(operators.items()):
-            table.add_row(where if index == 0 else "", tables.plain(operator), str(count or ""))
-    for index, (operator, count) in enumerate(found.operators.items()):
-        where = "left out of delegates" if found.delegates else "the runtime"
-        table.add_row(where if index == 0 else "", tables.plain(operator), str(count))
-    console.print(table)
+        sections.append(_counted(where, dict(delegate.operators) or {"(not readable)": 0}))
+    if found.operators:
+        where = "not delegated" if found.delegates else "the runtime"
+        sections.append(_counted(where, dict(found.operators)))
+    columns = (Column("where"), Column("operator"), Column("count", right=True))
+    print_fitted(console, FittedTable("operators", columns, tuple(sections)))
     if found.delegates and not found.operators:
-        console.print("nothing was left out of the delegates")
+        console.print("all operators are delegated")
+
+
+def _counted(where: str, operators: dict[str, int]) -> tuple[tuple[str, ...], ...]:
+    from edge_export.cli import tables
+
+    return tuple(
+        (where if index == 0 else "", tables.plain(operator), str(count or ""))
+        for index, (operator, count) in enumerate(operators.items())
+    )
 
 
 def _tensor(name: str, shape: Any, dtype: str, layout: str, unit: str) -> str:

@@ -1,4 +1,4 @@
-"""`run`: a compiled member on one's own file."""
+"""`run`: runs a compiled member on a sound file or an image."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HELP = "separate a sound file, or classify an image, with a member of a bundle"
+INTERRUPTED = "each file of OUTPUT is complete or unchanged"
 EXAMPLE = """\
 examples:
-  python -m edge_export run dist/android --member d4w4 --format tflite song.wav out/
-  python -m edge_export run dist/android --member w0.5 digit.png
+  edge_export run dist/android --member d4w4 --format tflite song.wav out/
+  edge_export run dist/android --member w0.5 digit.png
 
-A separator writes OUTPUT/STEM.wav for each stem, in the rate, channels and length of the input, with its bits per
-sample if it is a PCM or float file, else 16. A classifier prints the label; with an OUTPUT, it also writes a JSON file.
+A separator writes OUTPUT/STEM.wav for each stem. The files have the sample
+rate, channels and length of the input. They have its bits per sample if it is
+a PCM or float file, otherwise 16. A classifier prints the label and writes a
+JSON file if OUTPUT is given.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
     parser.add_argument("--member", required=True, metavar="M", help="a member's name, such as d4w4 or w0.5")
-    parser.add_argument("--format", metavar="F", help="executorch, coreml or tflite (default: the first that runs)")
-    parser.add_argument("--precision", metavar="P", help="fp32 or fp16 (default: the first there is)")
+    parser.add_argument(
+        "--format", metavar="F", help="executorch, coreml or tflite (default: the first that can run here)"
+    )
+    parser.add_argument("--precision", metavar="P", help="fp32, fp16 or int8 (default: the first that can run here)")
     parser.add_argument("input", type=Path, metavar="INPUT", help="a sound file for a separator, an image otherwise")
     parser.add_argument("output", type=Path, nargs="?", metavar="OUTPUT", help="a folder for stems, or a .json file")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -46,7 +51,10 @@ def run(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """A function that is told how many calls of how many are done; a bar on a terminal's stderr, else nothing."""
+    """Gives a function that is called with the number of finished calls and of all calls.
+
+    It shows a bar if stderr is a terminal, otherwise nothing.
+    """
     if not sys.stderr.isatty():
         yield lambda _done, _calls: None
         return

@@ -1,4 +1,4 @@
-"""How numbers and tables are shown to a person."""
+"""Formats numbers and text for printing."""
 
 from __future__ import annotations
 
@@ -13,19 +13,26 @@ if TYPE_CHECKING:
     from edge_export.spec.agreement import Agreement
     from edge_export.spec.results import TaskMetric
 
+MAX_TEXT = 4000
+"""The maximum number of characters shown of a text. Only a damaged bundle has fields that are longer."""
 STATUS_STYLES = {"passed": "green", "failed": "bold red", "error": "bold red", "unverified": "yellow"}
 
 
+PIPED_SIZE = (1_000_000, 1_000_000)
+"""The columns and lines of an output that is not a terminal: nothing is left out, wrapped or cut."""
+
+
 def console(*, stderr: bool = False) -> Console:
-    """A console of the terminal's width, or wide enough for any table when the output is no terminal."""
+    """Returns a console with the terminal's width, or with `PIPED_SIZE` if the output is not a terminal."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 180)
+    width, height = (None, None) if stream.isatty() else PIPED_SIZE
+    return Console(stderr=stderr, highlight=False, width=width, height=height)
 
 
 def size(count: int) -> str:
-    """1234567 bytes as "1.2 MB" (powers of 1000)."""
+    """Returns 1234567 bytes as "1.2 MB" (powers of 1000)."""
     value = float(count)
     for unit in ("B", "kB", "MB"):
         if value < 1000:
@@ -35,7 +42,7 @@ def size(count: int) -> str:
 
 
 def count(number: int) -> str:
-    """1234567 as "1.23 M"."""
+    """Returns 1234567 as "1.23 M"."""
     value = float(number)
     for unit in ("", " k", " M"):
         if value < 1000:
@@ -45,39 +52,39 @@ def count(number: int) -> str:
 
 
 def status(word: str) -> str:
-    """A status in its color."""
+    """Returns a status in its color."""
     style = STATUS_STYLES[word]
     return f"[{style}]{word}[/{style}]"
 
 
 def snr(agreement: Agreement | None) -> str:
-    """An SNR in dB; equal bits have none."""
+    """Returns an SNR in dB, or "equal" for equal bits."""
     if agreement is None:
         return "-"
     return "equal" if agreement.snr_db >= 200 else f"{agreement.snr_db:.1f}"
 
 
 def max_abs(agreement: Agreement | None) -> str:
-    """A largest absolute error."""
+    """Returns the maximum absolute error."""
     if agreement is None:
         return "-"
     return "not finite" if agreement.max_abs is None else f"{agreement.max_abs:.1e}"
 
 
 def share(agreement: Agreement | None) -> str:
-    """Top-1 agreement in per cent."""
+    """Returns the top-1 agreement in percent."""
     if agreement is None or agreement.top1_agreement is None:
         return "-"
     return f"{100 * agreement.top1_agreement:.1f} %"
 
 
 def metric(value: TaskMetric | None) -> str:
-    """The artifact's task metric."""
+    """Returns the artifact's task metric."""
     return "-" if value is None else f"{value.artifact:.2f}"
 
 
 def plain(text: object) -> str:
-    """Text from a file, safe to print in a table: one line, no markup, no control characters."""
+    """Returns a text from a file, safe to print in a table: one line, no markup, no control characters."""
     from rich.markup import escape
 
-    return escape(one_line(text, 300))
+    return escape(one_line(text, MAX_TEXT))

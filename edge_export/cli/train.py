@@ -1,19 +1,25 @@
-"""`train`: a mother from nothing to a checkpoint."""
+"""`train`: trains a mother and writes its checkpoint."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_export.training.train import TrainingReport
 
 HELP = "train a mother of the catalog and write its checkpoint"
+INTERRUPTED = "finished epochs are kept; run the same command again to resume"
 EXAMPLE = """\
 examples:
-  python -m edge_export train --mother digits --data builtin --out digits.safetensors
-  python -m edge_export train --mother digits --data builtin --out digits.safetensors --epochs 20 --seed 1
-  python -m edge_export train --mother separator --data recorded --out separator.safetensors
-  python -m edge_export train --mother separator --data /data/musdb18hq --out separator.safetensors
+  edge_export train --mother digits --out digits.safetensors
+  edge_export train --mother digits --out mine.safetensors --epochs 20 --seed 1
+  edge_export train --mother separator --data recorded --out mine.safetensors
+  edge_export train --mother separator --data musdb18hq --out mine.safetensors
 
-An interrupted training goes on from its last epoch when the same command is given again.
+To resume an interrupted training from its last epoch, run the same command
+again.
 """
 
 DATA = (
@@ -23,16 +29,22 @@ DATA = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--mother", required=True, metavar="M", help="a name of the catalog")
+    parser.add_argument("--mother", required=True, metavar="M", help="digits, separator or bsrnn")
     parser.add_argument("--data", default="builtin", metavar="DIR|builtin|recorded", help=DATA)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the checkpoint, .safetensors")
-    parser.add_argument("--epochs", type=int, metavar="N", help="how many epochs in all (default: the mother's own)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same checkpoint")
+    parser.add_argument("--epochs", type=int, metavar="N", help="total number of epochs (default: the mother's own)")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="random seed; the same seed gives the same checkpoint (default: 0)",
+    )
     parser.add_argument(
         "--rule",
         metavar="R",
-        help="which networks each step trains; a separator: random (full and a random one; the default), "
-        "ends (the smallest too), sandwich (full, smallest and two random ones, with distillation)",
+        help="networks that each step trains; for a separator: random (the full one and a random one; default), "
+        "ends (also the smallest), sandwich (full, smallest and two random ones, with distillation)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
@@ -47,13 +59,26 @@ def run(args: argparse.Namespace) -> int:
 
         print(json.dumps(dataclasses.asdict(report) | {"checkpoint": str(report.checkpoint)}, allow_nan=False))
     else:
-        from edge_export.cli import tables
-
-        went_on = f", resumed after {report.resumed_from}" if report.resumed_from else ""
-        print(
-            f"{report.checkpoint}: {tables.size(report.bytes)}, {report.epochs} epochs{went_on} in "
-            f"{report.seconds:.0f} s, last loss {report.losses[-1]:.4f}, sha256 {report.sha256[:16]}…"
-        )
-        for row in report.validation:
-            print("  ".join(f"{v:8.2f} {k}" if isinstance(v, float) else f"{v:8}" for k, v in row.items()))
+        print_report(report)
     return 0
+
+
+def print_report(report: TrainingReport) -> None:
+    """Prints what was written, and the table of the validation if there was one."""
+    from edge_export.cli import tables
+    from edge_export.cli.fitted_table import Column, FittedTable, print_fitted
+
+    console = tables.console()
+    resumed = f", resumed after {report.resumed_from}" if report.resumed_from else ""
+    console.print(
+        f"{tables.plain(report.checkpoint)}: {tables.size(report.bytes)}, {report.epochs} epochs{resumed} in "
+        f"{report.seconds:.0f} s, last loss {report.losses[-1]:.4f}, sha256 {report.sha256[:16]}"
+    )
+    if report.validation:
+        names = list(report.validation[0])
+        columns = tuple(Column(name, drop=(len(names) - i) % len(names), right=i > 0) for i, name in enumerate(names))
+        rows = tuple(
+            tuple(f"{value:.2f}" if isinstance(value, float) else tables.plain(value) for value in row.values())
+            for row in report.validation
+        )
+        print_fitted(console, FittedTable("validation", columns, (rows,)))

@@ -1,46 +1,33 @@
-"""`verify`: prove a bundle again, wherever it lies; or one compiled file alone."""
+"""`verify`: proves a bundle again, on this machine."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from edge_export.cli import verify_alone, verify_bisect
+from edge_export.cli.bundle_mother import add_mother_arguments, find_mother, given_options
 
 if TYPE_CHECKING:
-    from edge_export.bundle.folder import Bundle
-    from edge_export.pipeline.mother_source import MotherSource
+    from edge_export.bundle.manifest import Manifest
+    from edge_export.bundle.numerics import Numerics
 
-HELP = "run every artifact of a bundle, or one compiled file, and compare it with where it came from"
+HELP = "run every artifact of a bundle again and compare it with the mother"
+INTERRUPTED = "the bundle was not changed"
 EXAMPLE = """\
 examples:
-  python -m edge_export verify dist/android
-  python -m edge_export verify dist/mine --mother my_package.my_module:factory --json
-  python -m edge_export verify dist/android --bisect --member d2w2 --artifact tflite-builtin-fp32
-  python -m edge_export verify model.mlpackage --against my_package.my_module:network --inputs x.safetensors
+  edge_export verify dist/android
+  edge_export verify dist/mine --mother my_package.my_module:factory --json
 
-A file is compared with what its factory gives, an nn.Module. The inputs hold an array (count, …) for each parameter of
-the module's forward, by its name.
+To verify one compiled file, use `edge_export compare`.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE|FILE", help="folder that build wrote, or a file")
-    parser.add_argument("--mother", metavar="M", help="package.module:factory, if the bundle's is not in the catalog")
-    parser.add_argument("--checkpoint", type=Path, metavar="F", help="the file that the bundle was built from")
-    parser.add_argument("--goldens", type=Path, metavar="DIR", help="the recordings that the bundle was built with")
-    parser.add_argument("--against", metavar="M", help="of a file: package.module:factory of the nn.Module it is from")
-    parser.add_argument("--inputs", type=Path, metavar="F", help="of a file: .safetensors of inputs to compare it on")
-    parser.add_argument(
-        "--snr-db", type=float, default=40.0, metavar="N", help="of a file: least SNR (40 suits float16, 90 float32)"
-    )
-    parser.add_argument("--bisect", action="store_true", help="name the first operator or layer that diverges")
-    parser.add_argument("--member", metavar="NAME", help="with --bisect: look into this member alone")
-    parser.add_argument("--artifact", metavar="LABEL", help="with --bisect: look into this artifact alone")
-    parser.add_argument("--strict", action="store_true", help="count what could not be verified here as a failure")
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
+    add_mother_arguments(parser)
+    parser.add_argument("--strict", action="store_true", help="count artifacts that cannot run here as failures")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
@@ -51,29 +38,26 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.errors import RequestError
     from edge_export.formats import format_of_file
     from edge_export.pipeline.prove import prove_bundle
+    from edge_export.workers import cpu_count
 
-    if format_of_file(args.bundle.suffix) and args.bisect:
-        raise RequestError(f"{args.bundle} is one file: --bisect needs the bundle that it stands in")
-    if format_of_file(args.bundle.suffix):
-        return verify_alone.run(args)
-    if not args.bisect and (args.member or args.artifact):
-        raise RequestError("--member and --artifact say where --bisect looks: give it too, or leave them out")
+    if format_of_file(args.bundle.suffix) or args.bundle.is_file():
+        raise RequestError(f"{args.bundle} is a file: use `compare FILE --against module:factory --inputs F`")
     bundle = read_bundle(args.bundle)
-    mother, note = _mother(args, bundle)
-    if args.bisect:
-        return verify_bisect.run(args, bundle, mother, note)
+    mother, note = find_mother(args, bundle)
+    if note and (unused := given_options(args)):
+        raise RequestError(f"{' and '.join(unused)} would have no effect: {note}")
     members = bundle.manifest.members
     labels = list(dict.fromkeys(artifact.label for member in members for artifact in member.artifacts))
-    with shown_progress(labels) as progress:
+    with shown_progress(labels, "verifying") as progress:
         logs = log_folder(f"verify-{bundle.root.absolute().name}")
-        numerics = prove_bundle(bundle, mother, os.cpu_count() or 1, logs, progress)
+        numerics = prove_bundle(bundle, mother, cpu_count(), logs, progress)
     bad = {"failed", "error", "unverified"} if args.strict else {"failed", "error"}
     failures = sum(run.verdict in bad for member in numerics.members for run in member.runs)
     failures += sum(bool(stage.reason) for member in numerics.members for stage in member.stages)
     failures += bool(note) and args.strict
     if args.json:
         result = {"bundle": str(args.bundle), "passed": not failures, "stages": note or "repeated"}
-        print(json.dumps(result | {"members": numerics.model_dump(mode="json")["members"]}, allow_nan=False))
+        print(json.dumps(result | {"members": _as_json(bundle.manifest, numerics)}, allow_nan=False))
     else:
         from edge_export.cli import tables
         from edge_export.cli.family_table import print_artifacts, print_stages
@@ -82,33 +66,25 @@ def run(args: argparse.Namespace) -> int:
         if not note:
             print_stages(console, bundle.manifest, numerics)
         print_artifacts(console, bundle.manifest, numerics)
-        console.print(f"{args.bundle}: {'everything passed' if not failures else f'{failures} checks did not pass'}")
+        console.print(
+            f"{tables.plain(args.bundle)}: {'everything passed' if not failures else f'{failures} checks did not pass'}"
+        )
         if note:
-            console.print(f"stages before the artifacts were not repeated: {tables.plain(note)}", soft_wrap=True)
+            console.print(f"stages before the artifacts were not repeated: {tables.plain(note)}")
     return 1 if failures else 0
 
 
-def _mother(args: argparse.Namespace, bundle: Bundle) -> tuple[MotherSource | None, str]:
-    """The bundle's mother and its data, or why it is not here.
-
-    A manifest may name any module: only the catalog's mothers are opened by its word, others by the user's.
-    """
-    from edge_export.errors import RequestError
-    from edge_export.files.hashing import file_sha256
-    from edge_export.mothers.catalog import CATALOG
-    from edge_export.pipeline.mother_source import MotherSource
-
-    entry = bundle.manifest.mother
-    if args.mother is None and entry.spec not in CATALOG:
-        return None, f"the mother is not in the catalog: give it as --mother {entry.spec}"
-    source = MotherSource(
-        spec=args.mother or entry.spec, checkpoint=args.checkpoint, goldens=args.goldens, folder=Path.cwd()
-    )
-    if entry.checkpoint_sha256 is not None:
-        if source.weights is None:
-            return None, "the mother's weights came from a file: give it as --checkpoint"
-        if source.weights.is_file() and file_sha256(source.weights) != entry.checkpoint_sha256:
-            if args.checkpoint is not None:
-                raise RequestError(f"--checkpoint {source.weights} is not the file that the bundle was built from")
-            return None, "the bundle was built from another checkpoint: give it as --checkpoint"
-    return source, ""
+def _as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:
+    """Returns the new measurements, with the manifest's facts about each member and file that the table shows."""
+    return [
+        {
+            **numbers,
+            "params": member.params,
+            "macs": member.macs,
+            "artifacts": [
+                {"label": a.label, "scheme": a.scheme, "bytes": None if a.file is None else a.file.bytes}
+                for a in member.artifacts
+            ],
+        }
+        for member, numbers in zip(manifest.members, numerics.model_dump(mode="json")["members"], strict=True)
+    ]

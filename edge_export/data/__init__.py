@@ -1,1 +1,1 @@
-"""Data: images, sounds and music as they lie on a disk, built in or made from a seed."""
+"""Data: images, sounds and music, read from files, built in or generated from a seed."""

@@ -1,4 +1,4 @@
-"""Composes songs: key, chords, groove, instruments and a sung melody, all drawn from one random generator."""
+"""Composes songs: key, chords, groove, instruments and a sung melody, drawn from one random generator."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class Song:
     """A composed song.
 
     Attributes:
-        seconds: Its length.
-        drums, bass, other: Notes of each stem.
-        programs: General MIDI program of each channel.
-        controls: MIDI controllers of each channel (7 volume, 10 pan, 91 reverb).
-        sung: The melody, empty when nothing is sung.
-        spoken: Spoken lines: (start in seconds, text).
-        voice, vibrato: The singer; a spoken line has the same voice.
-        levels: Gain of each stem in dB: drums, bass, other.
-        vocals_db: Level of the vocals against the sum of the rest, in dB, where they sound.
-        echo: Length of the vocals' reverberation in seconds, and its level.
+        seconds: The length of the song.
+        drums, bass, other: The notes of each stem.
+        programs: The General MIDI program of each channel.
+        controls: The MIDI controllers of each channel (7 volume, 10 pan, 91 reverb).
+        sung: The melody; empty if nothing is sung.
+        spoken: The spoken lines: (start in seconds, text).
+        voice, vibrato: The voice of the melody and of spoken lines, and the vibrato of the melody.
+        levels: The gain of each stem in dB: drums, bass, other.
+        vocals_db: The level of the vocals relative to the sum of the rest, in dB, over the parts that are not silent.
+        echo: The length of the vocals' reverberation in seconds, and its level.
     """
 
     seconds: float
@@ -65,7 +65,7 @@ class Song:
 
 
 def compose(rng: np.random.Generator, seconds: float) -> Song:
-    """A song of about `seconds` (whole bars); the same generator state gives the same song."""
+    """Composes a song of about `seconds` (whole bars). The same generator state gives the same song."""
     beat = 60.0 / rng.uniform(72.0, 150.0)
     bars = max(2, round(seconds / (4 * beat)))
     key, scale = int(rng.integers(0, 12)), SCALES[rng.integers(len(SCALES))]
@@ -108,7 +108,7 @@ def compose(rng: np.random.Generator, seconds: float) -> Song:
 
 
 def _degree(key: int, scale: tuple[int, ...], degree: int, lowest: int) -> int:
-    """MIDI pitch of a scale degree (it may run past the octave) above `lowest`."""
+    """Returns the MIDI pitch of a scale degree above `lowest`. The degree may exceed an octave."""
     octave, step = divmod(degree, len(scale))
     return lowest + (key - lowest) % 12 + scale[step] + 12 * octave
 
@@ -177,7 +177,7 @@ def _arpeggio(
 
 
 def _walk(rng: np.random.Generator, chords: list[int], density: float) -> list[tuple[float, float, int]]:
-    """(onset in beats, length in beats, scale degree) of a melody with phrases and rests."""
+    """Draws a melody with phrases and rests: (onset in beats, length in beats, scale degree) of each note."""
     out: list[tuple[float, float, int]] = []
     degree = int(rng.integers(2, 8))
     for bar, chord in enumerate(chords):

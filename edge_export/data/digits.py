@@ -1,10 +1,10 @@
-"""Handwritten digits: scikit-learn's 1,797 real scans of 8 × 8 pixels, enlarged to the 32 × 32 of a small CNN."""
+"""Handwritten digits: scikit-learn's 1,797 real scans of 8 × 8 pixels, resized to 32 × 32 for a small CNN."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from edge_export.data.labelled_images import LabelledImages, read_class_folders, stratified_split
+from edge_export.data.labeled_images import LabeledImages, read_class_folders, stratified_split
 from edge_export.mothers.protocol import Recordings
 
 RESOLUTION = 32
@@ -13,13 +13,13 @@ HELD_OUT = 0.25
 SPLIT_SEED = 0
 
 
-def open_digits(where: str = "builtin") -> LabelledImages:
-    """The digits' training and held-out images, `(count, 1, 32, 32)` in 0..1, ink bright on a dark ground.
+def open_digits(where: str = "builtin") -> LabeledImages:
+    """Opens training and held-out images, `(count, 1, 32, 32)` in 0..1, with bright ink on a dark background.
 
     Args:
-        where: "builtin" for scikit-learn's digits, or a folder with the sub-folders 0 to 9 of images.
+        where: "builtin" for scikit-learn's digits, or a folder with the subfolders 0 to 9 of images.
 
-    Raises RequestError as `read_class_folders` does.
+    Raises RequestError like `read_class_folders`.
     """
     if where != "builtin":
         images, targets = read_class_folders(Path(where), LABELS, RESOLUTION)
@@ -36,5 +36,5 @@ def open_digits(where: str = "builtin") -> LabelledImages:
 
 
 def recordings() -> Recordings:
-    """The built-in digits for calibration and proof."""
+    """Returns the built-in digits as recordings, for calibration and verification."""
     return open_digits().recordings()

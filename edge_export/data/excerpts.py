@@ -1,7 +1,7 @@
-"""Excerpts of the built-in songs that ship with the package: to calibrate, prove and hear a separator anywhere.
+"""Excerpts of the built-in songs. They ship with the package, to calibrate and verify a separator on any machine.
 
-Rendered by `songs.py`, so nothing but this package and its generator stands behind them. `held_out.flac` and
-`held_out_vocals.flac` hold test songs one after the other, `calibration.flac` training songs; 16 kHz mono.
+`songs.py` renders them, so they contain no third-party recordings. `held_out.flac` and `held_out_vocals.flac` hold test
+songs one after the other, `calibration.flac` holds training songs. All are 16 kHz mono.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ SAMPLE_RATE = 16000
 HELD_OUT_SECONDS, CALIBRATION_SECONDS = 10, 3
 HELD_OUT_COUNT, CALIBRATION_COUNT = 8, 16
 GOLDENS = 2
-"""How many held-out songs every stage before the artifacts is compared on."""
+"""The number of held-out songs on which all stages before the artifacts are compared."""
 START = 4.0
-"""Seconds into a song, past the bars in which some have no vocals yet."""
+"""The start of an excerpt in seconds. It skips the first bars, which in some songs have no vocals."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Excerpts:
     Attributes:
         calibration: Mixtures of training songs, `(16, 1, 3 s)`.
         mixtures: Mixtures of held-out songs, `(8, 1, 10 s)`.
-        vocals: Their vocals, of the same shape.
+        vocals: The vocals of the held-out songs, of the same shape.
     """
 
     calibration: Tensor
@@ -43,7 +43,7 @@ class Excerpts:
 
 
 def open_excerpts() -> Excerpts:
-    """The excerpts that ship with the package."""
+    """Reads the excerpts that ship with the package."""
     return Excerpts(
         calibration=_read("calibration", CALIBRATION_COUNT),
         mixtures=_read("held_out", HELD_OUT_COUNT),
@@ -52,7 +52,7 @@ def open_excerpts() -> Excerpts:
 
 
 def recordings() -> Recordings:
-    """The excerpts for calibration and proof; the targets are `(8, vocals and accompaniment, 1, 10 s)`."""
+    """Returns the excerpts as recordings. The targets are `(8, vocals and accompaniment, 1, 10 s)`."""
     excerpts = open_excerpts()
     return Recordings(
         batches=[(excerpts.calibration,)],
@@ -64,9 +64,9 @@ def recordings() -> Recordings:
 
 
 def write_excerpts(songs: Path, folder: Path = FOLDER) -> None:
-    """Cut the excerpts out of rendered songs; the same songs give the same excerpts.
+    """Writes the excerpts of rendered songs. The same songs give the same excerpts.
 
-    Raises RequestError as `find_tracks` does.
+    Raises RequestError like `find_tracks`.
     """
     folder.mkdir(exist_ok=True)
     held_out = find_tracks(songs, "test")[:HELD_OUT_COUNT]

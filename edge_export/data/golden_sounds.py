@@ -1,4 +1,4 @@
-"""Goldens as wav files, for people: 16 bit, at the stream's rate."""
+"""Writes goldens as wav files for people to listen to: 16 bit, at the stream's sample rate."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from edge_export.spec.tensors import IOSpec
 
 
 def write_goldens(folder: Path, prefix: str, sounds: Array, io: IOSpec) -> list[Path]:
-    """`PREFIX-1.wav` and so on, or `PREFIX-1-STEM.wav`.
+    """Writes `PREFIX-1.wav` and so on, or `PREFIX-1-STEM.wav`, and returns the paths.
 
     Args:
+        folder: The folder of the files.
+        prefix: The start of their names.
         sounds: Recordings `(count, channels, samples)`, or stems `(count, stems, channels, samples)`.
+        io: Inputs and outputs with a stream.
     """
     assert io.stream is not None
     rate, stems = io.stream.sample_rate, io.stream.stems

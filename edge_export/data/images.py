@@ -1,4 +1,4 @@
-"""Read an image file that may be anything."""
+"""Reads image files that are not trusted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from edge_export.spec.tensors import TensorSpec
 
 
 def read_image(path: Path, spec: TensorSpec) -> Array:
-    """An image as `(1, channels, height, width)`, normalised as `spec` says; RequestError when it is none."""
+    """Reads an image as `(1, channels, height, width)`, normalized as `spec` defines.
+
+    Raises RequestError if the file is not an image.
+    """
     from PIL import Image, UnidentifiedImageError
 
     _, channels, height, width = spec.shape
@@ -20,7 +23,7 @@ def read_image(path: Path, spec: TensorSpec) -> Array:
         with Image.open(path) as image:
             pixels = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise RequestError(f"{path} is no image that can be read ({one_line(error, 120)})") from error
+        raise RequestError(f"{path} is no image that can be read ({one_line(error, 120)}): give another") from error
     values = np.asarray(pixels, np.float32).reshape(height, width, channels) / np.float32(255)
     if spec.mean:
         values = (values - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)

@@ -1,4 +1,4 @@
-"""A tiny writer of Standard MIDI Files: notes in seconds in, one format-0 track out."""
+"""Writes Standard MIDI Files: notes in seconds become one format-0 track."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Note:
     """One note.
 
     Attributes:
-        start: Onset in seconds.
-        seconds: Duration.
-        pitch: MIDI key, 0..127 (69 is A4); on channel 9 the drum.
+        start: The onset in seconds.
+        seconds: The duration.
+        pitch: The MIDI key, 0..127 (69 is A4); on channel 9 the drum.
         velocity: 1..127.
         channel: 0..15.
     """
@@ -29,11 +29,11 @@ class Note:
 
 
 def midi_file(notes: list[Note], programs: dict[int, int], controls: dict[int, dict[int, int]] | None = None) -> bytes:
-    """The bytes of a format-0 file that plays `notes`.
+    """Returns the bytes of a format-0 file that plays `notes`.
 
     Args:
-        notes: In any order.
-        programs: General MIDI program (0..127) of each channel.
+        notes: The notes, in any order.
+        programs: The General MIDI program (0..127) of each channel.
         controls: Controller values set at the start, per channel: {channel: {controller: value}}.
     """
     events: list[tuple[int, int, bytes]] = []

@@ -5,26 +5,28 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile as sf
-import torch
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
-from torch import Tensor
 
 from edge_export.errors import RequestError, one_line
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 SOURCES = ("vocals", "drums", "bass", "other")
 ACCOMPANIMENT = "accompaniment"
-"""The stem that is the sum of all sources which are no stem of their own."""
+"""The stem that is the sum of all sources that are not separate stems."""
 
 Audio = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Track:
-    """One track's folder, with the length in samples and the rate in Hz of its files."""
+    """The folder of a track, with the length in samples and the sample rate in Hz of its files."""
 
     path: Path
     samples: int
@@ -33,17 +35,17 @@ class Track:
 
 @dataclass(frozen=True)
 class ChunkPlan:
-    """How training examples are drawn.
+    """The settings of random training examples.
 
     Attributes:
-        stems: The targets, names of sources or "accompaniment".
-        sample_rate: Hz, of the examples; files at another rate are resampled.
-        channels: Of the examples: mono files are repeated, others averaged or cut.
-        samples: Length of an example.
-        batch: Examples in a batch.
+        stems: The targets: names of sources or "accompaniment".
+        sample_rate: The sample rate of the examples in Hz. Files at another rate are resampled.
+        channels: The channels of the examples. Files with another number are averaged to mono, which is repeated.
+        samples: The length of an example.
+        batch: The examples in a batch.
         remix: The share of examples whose sources come from different tracks.
-        gain_db: Each source's gain is drawn from plus or minus this, in dB.
-        level_db: So is the gain of the whole example.
+        gain_db: The gain of each source is drawn from plus or minus this, in dB.
+        level_db: The gain of the whole example is drawn from plus or minus this, in dB.
     """
 
     stems: tuple[str, ...]
@@ -57,10 +59,11 @@ class ChunkPlan:
 
 
 def find_tracks(folder: Path, part: str) -> list[Track]:
-    """The tracks of `folder/part`, sorted by name.
+    """Returns the tracks of `folder/part`, sorted by name.
 
     Raises:
-        RequestError: there are none, or a track lacks a source or has one that is no audio or of another length.
+        RequestError: There are no tracks, a source is missing or not audio, or the files of a track differ in length or
+            rate.
     """
     root = folder / part
     found, problems = [], []
@@ -84,21 +87,21 @@ def find_tracks(folder: Path, part: str) -> list[Track]:
 def read_source(
     track: Track, name: str, sample_rate: int, channels: int, start: float = 0.0, samples: int = -1
 ) -> Audio:
-    """Part of one file, `(channels, samples)` at `sample_rate`, zeros past its end.
+    """Reads part of one file as `(channels, samples)` at `sample_rate`, with zeros past the end of the file.
 
     Args:
-        track: Whose file.
+        track: The track of the file.
         name: "mixture" or a source.
-        sample_rate: Hz of what is returned.
-        channels: Of what is returned.
-        start: Seconds.
-        samples: At `sample_rate`; all that is left when -1.
+        sample_rate: The sample rate of the result in Hz.
+        channels: The channels of the result.
+        start: The start in seconds.
+        samples: The samples to read at `sample_rate`; -1: to the end.
     """
     common = math.gcd(track.sample_rate, sample_rate)
     up, down = sample_rate // common, track.sample_rate // common
-    wanted = -1 if samples < 0 else -(-samples * down // up)
+    frames = -1 if samples < 0 else -(-samples * down // up)
     first = min(round(start * track.sample_rate), track.samples)
-    audio, _ = sf.read(track.path / f"{name}.wav", wanted, first, dtype="float32", always_2d=True)
+    audio, _ = sf.read(track.path / f"{name}.wav", frames, first, dtype="float32", always_2d=True)
     audio = with_channels(audio.T, channels)
     if up != down:
         audio = resample_poly(audio, up, down, axis=1).astype(np.float32)
@@ -108,7 +111,7 @@ def read_source(
 
 
 def with_channels(audio: Audio, channels: int) -> Audio:
-    """`(any channels, samples)` to `(channels, samples)`: mono by averaging, more by repeating."""
+    """Converts `(any channels, samples)` to `(channels, samples)`: averages to mono, then repeats."""
     if audio.shape[0] == channels:
         return audio
     mono = audio.mean(axis=0, keepdims=True)
@@ -116,17 +119,21 @@ def with_channels(audio: Audio, channels: int) -> Audio:
 
 
 def draw_batch(tracks: list[Track], plan: ChunkPlan, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Random examples: mixtures `(batch, channels, samples)` and stems `(batch, stems, channels, samples)`."""
+    """Draws random examples: mixtures `(batch, channels, samples)` and stems `(batch, stems, channels, samples)`."""
+    import torch
+
     sources = torch.from_numpy(np.stack([_draw_sources(tracks, plan, rng) for _ in range(plan.batch)]))
     return sources.sum(dim=1), mix_stems(sources, plan.stems)
 
 
 def mix_stems(sources: Tensor, stems: tuple[str, ...]) -> Tensor:
-    """All sources `(batch, 4, channels, samples)`, in the order of `SOURCES`, to the asked stems.
+    """Mixes all sources `(batch, 4, channels, samples)`, in the order of `SOURCES`, to the requested stems.
 
     Raises:
-        RequestError: a stem is neither a source nor "accompaniment".
+        RequestError: A stem is neither a source nor "accompaniment".
     """
+    import torch
+
     if unknown := [name for name in stems if name not in (*SOURCES, ACCOMPANIMENT)]:
         raise RequestError(f"no such stem: {', '.join(unknown)}; use {', '.join(SOURCES)} or {ACCOMPANIMENT}")
     groups = [[name] if name in SOURCES else [s for s in SOURCES if s not in stems] for name in stems]
@@ -134,7 +141,7 @@ def mix_stems(sources: Tensor, stems: tuple[str, ...]) -> Tensor:
 
 
 def sum_of(sources: Tensor, indices: list[int]) -> Tensor:
-    """The sum of some sources, `(batch, channels, samples)`."""
+    """Returns the sum of the sources at `indices`, `(batch, channels, samples)`."""
     return sources[:, indices].sum(dim=1)
 
 

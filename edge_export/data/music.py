@@ -1,4 +1,4 @@
-"""The separator's data: a folder in MUSDB18-HQ's layout, or songs that are rendered once into the cache folder."""
+"""The data of separators: a folder in MUSDB18-HQ's layout, or songs that are rendered once into the cache."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from edge_export.data.songs import SongBook, render_songs
 
 
 def open_music(where: str = "builtin") -> Path:
-    """The folder to train on, with tracks in `train` and in `test`.
+    """Returns the folder to train on, with tracks in `train` and in `test`.
 
     Args:
-        where: "builtin" renders a few hundred songs by synthesizers into the cache folder (about 300 MB) unless they
-            are there; "recorded" renders songs of recorded voices and music (about 5 GB with what is fetched for
-            them); else a folder in MUSDB18-HQ's layout.
+        where: A folder in MUSDB18-HQ's layout, or "builtin", or "recorded". "builtin" renders a few hundred songs by
+            synthesizers into the cache folder (about 300 MB) unless they are there. "recorded" renders songs of
+            recorded voices and music (about 5 GB with what is fetched for them).
 
-    Raises RequestError for a folder without tracks or with bad ones, and for missing programs or packages, as
-    `render_songs` and `render_recorded_songs` do.
+    Raises:
+        RequestError: The folder has no tracks or bad tracks, or `render_songs` or `render_recorded_songs` lacks a
+            program or a package.
     """
     if where == "recorded":
         folder = recorded_songs(RecordedBook())
@@ -33,7 +34,7 @@ def open_music(where: str = "builtin") -> Path:
 
 
 def builtin_songs(book: SongBook) -> Path:
-    """Render `book` into the cache with a progress bar on standard error; its folder."""
+    """Renders `book` into the cache, with a progress bar on standard error, and returns the folder."""
     name = f"{book.seed}-{book.train}-{book.test}-{book.sample_rate}-{book.channels}"
     folder = cache_folder() / "songs" / name
     with _progress("rendering songs") as report:
@@ -42,7 +43,7 @@ def builtin_songs(book: SongBook) -> Path:
 
 
 def recorded_songs(book: RecordedBook) -> Path:
-    """Fetch recordings, render `book` into the cache with a progress bar on standard error; its folder."""
+    """Fetches recordings, renders `book` into the cache with a progress bar on standard error; returns the folder."""
     packages = cache_folder() / "recorded"
     counts = "-".join(str(count) for count in book.counts.values())
     folder = packages / "songs" / f"{book.seed}-{counts}-{book.sample_rate}-{book.channels}"
@@ -53,7 +54,7 @@ def recorded_songs(book: RecordedBook) -> Path:
 
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error, as a callback that receives (done, in all)."""
+    """A progress bar on standard error, as a callback that receives (done, total)."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

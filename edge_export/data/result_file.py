@@ -1,31 +1,27 @@
-"""A result as a JSON file, whole or not at all."""
+"""Writes a result as a JSON file, atomically."""
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from edge_export.errors import RequestError, one_line
+from edge_export.files.atomic import whole_file
 
 
 def check_file(path: Path) -> None:
-    """RequestError unless `path` is a `.json` file that can be written."""
+    """Raises RequestError unless `path` is the name of a `.json` file in an existing folder."""
     if path.suffix != ".json" or path.is_dir():
-        raise RequestError(f"{path} is no .json file: give one for the result")
+        raise RequestError(f"{path} is not a .json file: give a .json file for the result")
     if not path.absolute().parent.is_dir():
-        raise RequestError(f"{path.parent} is no folder: make it first")
+        raise RequestError(f"{path.parent} is not a folder: create it first")
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
-    """Write `result` to `path`; RequestError when that fails."""
+    """Writes `result` to `path`. Raises RequestError if that fails."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(result, stream, indent=1, ensure_ascii=False, allow_nan=False)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        with whole_file(path) as file:
+            file.write(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False).encode())
     except OSError as error:
-        raise RequestError(f"{path} can't be written ({one_line(error.strerror)}): give another") from error
+        raise RequestError(f"{path} can't be written ({one_line(error.strerror)}): give another file") from error

@@ -1,7 +1,7 @@
-"""Sung and spoken vocals: espeak-ng speaks each word on one pitch, pitch-synchronous overlap-add makes it a note.
+"""Sung and spoken vocals: espeak-ng speaks each word on one pitch, and pitch-synchronous overlap-add sings it.
 
-TD-PSOLA (Moulines and Charpentier 1990): grains of two periods are taken from the word and laid down again at the
-periods of the wanted pitch curve, so that the vowel's formants stay while its pitch, vibrato and length are free.
+TD-PSOLA (Moulines and Charpentier 1990): grains of two periods are taken from the word and added again at the periods
+of the target pitch curve. The formants of the vowel stay, while pitch, vibrato and length can change.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edge_export.errors import RequestError, one_line
 
 ESPEAK_RATE = 22050
-"""Hz, of everything in this file."""
+"""The sample rate in Hz of all audio in this file."""
 
 Audio = NDArray[np.float64]
 
@@ -29,9 +29,9 @@ class Voice:
     """One singer.
 
     Attributes:
-        name: espeak-ng's voice and variant, such as "en-us+f2".
-        pitch: espeak-ng's pitch, 0..99.
-        speed: Words per minute.
+        name: The voice and variant of espeak-ng, such as "en-us+f2".
+        pitch: The pitch of espeak-ng, 0..99.
+        speed: The speed in words per minute.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class SungNote:
-    """One sung note: onset and duration in seconds, pitch in Hz."""
+    """One sung note: onset and duration in seconds, pitch in Hz, and the word."""
 
     start: float
     seconds: float
@@ -51,7 +51,7 @@ class SungNote:
 
 @dataclass(frozen=True)
 class Vibrato:
-    """Hz, cents, and the seconds after a note's onset at which it sets in."""
+    """Vibrato: rate in Hz, depth in cents, and delay after a note's onset in seconds."""
 
     rate: float
     cents: float
@@ -59,15 +59,15 @@ class Vibrato:
 
 
 def espeak_program() -> str:
-    """The path of espeak-ng; `RequestError` names the Debian package when it is missing."""
+    """Returns the path of espeak-ng. Raises `RequestError` that names the Debian package if it is missing."""
     found = shutil.which("espeak-ng")
     if found is None:
-        raise RequestError("espeak-ng is not installed, the built-in songs need it: apt-get install espeak-ng")
+        raise RequestError("espeak-ng is not installed, but the built-in songs need it: apt-get install espeak-ng")
     return found
 
 
 def speak(text: str, voice: Voice, monotone: bool) -> Audio:
-    """Spoken `text`, `(samples,)` at `ESPEAK_RATE`, silence trimmed; on one pitch when `monotone`."""
+    """Returns spoken `text`, `(samples,)` at `ESPEAK_RATE`, with silence trimmed; on one pitch if `monotone`."""
     markup = escape(text)
     if monotone:
         markup = f'<prosody range="0%">{markup}</prosody>'
@@ -79,13 +79,13 @@ def speak(text: str, voice: Voice, monotone: bool) -> Audio:
         )
     audio, rate = sf.read(io.BytesIO(done.stdout), dtype="float64")
     if rate != ESPEAK_RATE:
-        raise RequestError(f"espeak-ng answered at {rate} Hz instead of {ESPEAK_RATE} Hz: use its formant voices")
+        raise RequestError(f"espeak-ng returned audio at {rate} Hz, not {ESPEAK_RATE} Hz: use its formant voices")
     loud = np.flatnonzero(np.abs(audio) > 0.01)
     return np.asarray(audio[loud[0] : loud[-1] + 1]) if loud.size else np.zeros(0)
 
 
 def fundamental(audio: Audio, lowest: float = 65.0, highest: float = 400.0) -> float:
-    """The pitch of a monotone word in Hz: the median of its frames' autocorrelation peaks; 0.0 when unvoiced."""
+    """Returns the pitch of a monotone word in Hz: the median of its frames' autocorrelation peaks; 0.0 if unvoiced."""
     size, found = 1024, []
     first, last = int(ESPEAK_RATE / highest), int(ESPEAK_RATE / lowest)
     for start in range(0, len(audio) - size, size // 2):
@@ -98,14 +98,15 @@ def fundamental(audio: Audio, lowest: float = 65.0, highest: float = 400.0) -> f
 
 
 def sing(word: Audio, hertz: Audio) -> Audio:
-    """Lay a monotone word on a pitch curve.
+    """Sings a monotone word on a pitch curve.
 
     Args:
-        word: `(samples,)`.
-        hertz: The wanted pitch at each output sample, `(length,)`; its length is the note's.
+        word: Audio `(samples,)`.
+        hertz: The target pitch at each output sample, `(length,)`. Its length is that of the note.
 
     Returns:
-        `(length,)`. The first and the last part of the word, its consonants, keep their speed; the middle stretches.
+        Audio `(length,)`. The first and the last part of the word, its consonants, keep their speed. The middle is
+        stretched.
     """
     length = len(hertz)
     base = fundamental(word)
@@ -131,7 +132,7 @@ def sing(word: Audio, hertz: Audio) -> Audio:
 
 
 def pitch_curve(note: SungNote, before: float, vibrato: Vibrato) -> Audio:
-    """The note's pitch at each sample in Hz: a short glide from the pitch `before`, then vibrato."""
+    """Returns the note's pitch at each sample in Hz: a short glide from the pitch `before`, then vibrato."""
     time = np.arange(int(note.seconds * ESPEAK_RATE)) / ESPEAK_RATE
     glide = 12.0 * np.log2(before / note.hertz) * np.exp(-time / 0.03)
     depth = vibrato.cents / 100.0 * np.clip((time - vibrato.delay) / 0.2, 0.0, 1.0)
@@ -140,7 +141,7 @@ def pitch_curve(note: SungNote, before: float, vibrato: Vibrato) -> Audio:
 
 
 def sing_melody(notes: list[SungNote], voice: Voice, vibrato: Vibrato, seconds: float) -> Audio:
-    """All `notes` in one track of `seconds`, `(samples,)` at `ESPEAK_RATE`, each word at the same loudness."""
+    """Sings `notes` into one track of `seconds`, `(samples,)` at `ESPEAK_RATE`, each word at the same loudness."""
     track = np.zeros(int(seconds * ESPEAK_RATE))
     words: dict[str, Audio] = {}
     before = notes[0].hertz if notes else 0.0

@@ -1,7 +1,7 @@
 """The built-in songs: composed from a seed, rendered by fluidsynth and espeak-ng into MUSDB18-HQ's layout.
 
 Each track is a folder `train|test/<track>/` with `mixture.wav`, `vocals.wav`, `drums.wav`, `bass.wav` and `other.wav`
-(16 bit); the mixture is the exact sum of the four. The two programs are Debian packages, needed for training only.
+(16 bit). The mixture is the exact sum of the four. The two programs are Debian packages; only training needs them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from edge_export.data.composition import Song, compose
 from edge_export.data.midi import Note, midi_file
 from edge_export.data.singing import ESPEAK_RATE, espeak_program, sing_melody, speak
 from edge_export.errors import RequestError, one_line
+from edge_export.files.atomic import whole_folder
 
 FLUIDSYNTH_RATE = 44100
 SOUNDFONT_FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts", "/usr/local/share/soundfonts")
@@ -35,14 +36,14 @@ Audio = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SongBook:
-    """Which songs to render.
+    """The songs to render.
 
     Attributes:
-        train: Number of training songs.
-        test: Number of held-out songs; their seeds are their own, so are their melodies.
-        seed: One seed, one set of songs.
-        seconds: Shortest and longest song.
-        sample_rate: Hz of the files.
+        train: The number of training songs.
+        test: The number of held-out songs. They have other seeds, and so other melodies.
+        seed: The seed of the set. The same seed gives the same songs.
+        seconds: The shortest and the longest length of a song.
+        sample_rate: The sample rate of the files in Hz.
         channels: 1 or 2.
     """
 
@@ -55,7 +56,7 @@ class SongBook:
 
     def __post_init__(self) -> None:
         if self.train < 0 or self.test < 0 or self.train + self.test == 0:
-            raise RequestError(f"no songs asked for: train={self.train}, test={self.test}")
+            raise RequestError(f"no songs to render: train={self.train}, test={self.test}")
         if not 4.0 <= self.seconds[0] <= self.seconds[1]:
             raise RequestError(f"songs of {self.seconds} seconds: need 4 <= shortest <= longest")
         if self.channels not in (1, 2) or self.sample_rate < 8000:
@@ -63,7 +64,10 @@ class SongBook:
 
 
 def synthesizer() -> tuple[str, str]:
-    """Paths of fluidsynth and of a General MIDI soundfont; `RequestError` names the missing Debian packages."""
+    """Returns the paths of fluidsynth and of a General MIDI soundfont.
+
+    Raises `RequestError` that names the missing Debian packages.
+    """
     program = shutil.which("fluidsynth")
     found = [f"{folder}/{name}" for name in SOUNDFONTS for folder in SOUNDFONT_FOLDERS if Path(folder, name).exists()]
     missing = [] if program else ["fluidsynth"]
@@ -78,16 +82,16 @@ def synthesizer() -> tuple[str, str]:
 def render_songs(
     folder: Path, book: SongBook, processes: int = 2, on_progress: Callable[[int, int], None] = lambda done, of: None
 ) -> None:
-    """Render every song of `book` under `folder`; tracks that are there already are kept.
+    """Renders every song of `book` into `folder`. Existing tracks are kept.
 
     Args:
-        folder: Where `train/` and `test/` go.
-        book: What to render.
-        processes: Songs rendered at the same time.
-        on_progress: Called with (songs done, songs in all).
+        folder: The parent of `train/` and `test/`.
+        book: The songs to render.
+        processes: The number of songs rendered at the same time.
+        on_progress: Called with (finished songs, songs in total).
 
     Raises:
-        RequestError: a program or a soundfont is missing.
+        RequestError: A program or a soundfont is missing.
     """
     synthesizer()
     espeak_program()
@@ -102,31 +106,28 @@ def render_songs(
 
 
 def track_name(part: str, index: int) -> str:
-    """The folder name of song `index` of "train" or "test"."""
+    """Returns the folder name of song `index` of "train" or "test"."""
     return f"song_{part}_{index:04d}"
 
 
 def render_song(folder: Path, book: SongBook, part: str, index: int) -> Path:
-    """Render one song; its folder appears whole or not at all."""
+    """Renders one song. Its folder is created atomically."""
     rng = np.random.default_rng([book.seed, {"train": 0, "test": 1}[part], index])
     stems = song_audio(rng, book)
     final = folder / part / track_name(part, index)
     final.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    with whole_folder(final) as staged:
         mixture = np.zeros_like(next(iter(stems.values())), dtype=np.int32)
         for name, audio in stems.items():
             whole = np.round(audio * 32767.0).astype(np.int32)
             mixture += whole
-            sf.write(Path(scratch) / f"{name}.wav", whole.astype(np.int16), book.sample_rate, subtype="PCM_16")
-        sf.write(Path(scratch) / "mixture.wav", mixture.astype(np.int16), book.sample_rate, subtype="PCM_16")
-        Path(scratch).chmod(0o755)
-        shutil.copytree(scratch, final.with_name(f".{final.name}"), dirs_exist_ok=True)
-        final.with_name(f".{final.name}").rename(final)
+            sf.write(staged / f"{name}.wav", whole.astype(np.int16), book.sample_rate, subtype="PCM_16")
+        sf.write(staged / "mixture.wav", mixture.astype(np.int16), book.sample_rate, subtype="PCM_16")
     return final
 
 
 def song_audio(rng: np.random.Generator, book: SongBook) -> dict[str, Audio]:
-    """A new song's four stems, each `(samples, channels)`, whose sum peaks between 0.4 and 0.9."""
+    """Returns the four stems of a new song, each `(samples, channels)`. Their sum peaks at 0.9 at most."""
     song = compose(rng, float(rng.uniform(*book.seconds)))
     length = int(song.seconds * book.sample_rate)
     rest = {
@@ -206,7 +207,7 @@ def _levelled(audio: Audio, decibels: float) -> Audio:
 
 
 def _active_level(audio: Audio) -> float:
-    """Root mean square over the 50 ms blocks that are not silent (within 40 dB of the loudest); never 0."""
+    """Returns the root mean square over the blocks of 800 samples within 40 dB of the loudest; never 0."""
     blocks = len(audio) // 800
     powers = (audio[: blocks * 800] ** 2).reshape(blocks, -1).mean(axis=1) if blocks else np.zeros(1)
     active = powers[powers > 1e-4 * powers.max()]

@@ -1,4 +1,4 @@
-"""Read a sound file that may be anything."""
+"""Reads sound files that are not trusted."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from edge_export.files.arrays import Array
 RATES = (1000, 768_000)
 MAX_CHANNELS = 32
 MAX_VALUES = 500_000_000
-"""Samples times channels: about an hour and a half of stereo at 44.1 kHz, 2 GB in float32."""
+"""The maximum of samples times channels: about an hour and a half of stereo at 44.1 kHz, 2 GB in float32."""
 SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
-"""What the stems may be written as; they follow the input, and are 16 bit where it is something else."""
+"""The subtypes of stem files. Stems have the subtype of the input, or 16 bit if it is none of these."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Sound:
 
     Attributes:
         audio: `(channels, samples)`, float32.
-        sample_rate: Hz.
-        subtype: What its file holds, one of `SUBTYPES`.
+        sample_rate: The sample rate in Hz.
+        subtype: The subtype for files of its stems, one of `SUBTYPES`.
     """
 
     audio: Array
@@ -39,15 +39,16 @@ class Sound:
 
 
 def read_sound(path: Path) -> Sound:
-    """The sound in a wav, flac, ogg, mp3 or other file that libsndfile reads.
+    """Reads a wav, flac, ogg, mp3 or other file that libsndfile supports.
 
     Raises:
-        RequestError: It is missing, no sound, truncated, empty, not finite, too long, or has too many channels.
+        RequestError: The file is missing, not a sound, truncated, empty, not finite, too long, or has too many channels
+            or an unusual sample rate.
     """
     import soundfile
 
     if not path.is_file():
-        raise RequestError(f"{path} is no file: give a sound file")
+        raise RequestError(f"{path} is not a file: give a sound file")
     if why := _truncated(path):
         raise RequestError(f"{path} is truncated ({why}): give the whole file")
     try:
@@ -62,7 +63,7 @@ def read_sound(path: Path) -> Sound:
     if audio.shape[1] < frames:
         raise RequestError(f"{path} is truncated ({audio.shape[1]} of {frames} samples are there): give the whole file")
     if not np.isfinite(audio).all():
-        raise RequestError(f"{path} holds samples that are NaN or infinite: mend it first")
+        raise RequestError(f"{path} holds samples that are NaN or infinite: give a file without them")
     return Sound(np.ascontiguousarray(audio), rate, subtype if subtype in SUBTYPES else "PCM_16")
 
 
@@ -70,26 +71,29 @@ def _check(path: Path, frames: int, channels: int, rate: int) -> None:
     if frames < 1:
         raise RequestError(f"{path} holds no samples: give a sound file with at least one")
     if not 1 <= channels <= MAX_CHANNELS:
-        raise RequestError(f"{path} has {channels} channels: give one with 1 to {MAX_CHANNELS}")
+        raise RequestError(f"{path} has {channels} channels: give a file with 1 to {MAX_CHANNELS} channels")
     if not RATES[0] <= rate <= RATES[1]:
-        raise RequestError(f"{path} has a rate of {rate} Hz: give one with {RATES[0]} to {RATES[1]} Hz")
+        raise RequestError(f"{path} has a sample rate of {rate} Hz: give a file with {RATES[0]} to {RATES[1]} Hz")
     if frames * channels > MAX_VALUES:
-        raise RequestError(f"{path} is too long ({frames / rate / 60:.0f} minutes): cut it into parts")
+        raise RequestError(f"{path} is too long ({frames / rate / 60:.0f} minutes): split it into parts")
 
 
 def _truncated(path: Path) -> str | None:
-    """What a wav file lacks, by its own account; None for other files. libsndfile takes what is there in silence."""
+    """Returns how much of a wav file is missing according to its header; None if nothing is, and for other files.
+
+    libsndfile reads a truncated file without an error.
+    """
     with path.open("rb") as stream:
         head = stream.read(12)
     if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return None
     stated, real = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
-    # Written to a pipe, a file states the largest size, or none.
+    # The header of a file that was written to a pipe states the largest size or none.
     return f"{real} of {stated} bytes are there" if real < stated < 0xFFFFFF00 else None
 
 
 def resample(audio: Array, rate: int, to: int) -> Array:
-    """`(…, samples)` at another rate, float32."""
+    """Resamples `(…, samples)` from `rate` to `to`, both in Hz. The result is float32."""
     if rate == to:
         return np.ascontiguousarray(audio, np.float32)
     from scipy.signal import resample_poly

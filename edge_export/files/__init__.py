@@ -1,1 +1,1 @@
-"""Files and folders that appear whole or not at all, their hashes, and relative paths that were checked."""
+"""Atomic writing of files and folders, their hashes, and checked relative paths."""

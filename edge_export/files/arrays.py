@@ -1,4 +1,4 @@
-"""Arrays by name in a safetensors file."""
+"""Reads and writes arrays by name in safetensors files."""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_export.errors import RequestError, one_line
+from edge_export.files.atomic import whole_file
 
 Array = NDArray[Any]
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write a safetensors file, creating its folder."""
-    from safetensors.numpy import save_file
+    """Writes a safetensors file atomically and creates its folder."""
+    from safetensors.numpy import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    # safetensors writes an array's memory as it lies: a slice of another would come out scrambled.
-    save_file({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())}, path)
+    # safetensors writes an array's memory in its order, which is wrong for slices that are not contiguous. Its own
+    # save_file creates files that only their owner can read.
+    content = save({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())})
+    with whole_file(path) as file:
+        file.write(content)
 
 
 def load_arrays(path: Path) -> dict[str, Array]:
-    """Read a safetensors file.
+    """Reads a safetensors file.
 
     Raises:
-        RequestError: It is missing, truncated or no safetensors file.
+        RequestError: The file is missing, truncated or not a safetensors file.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file

@@ -1,4 +1,4 @@
-"""Put a finished folder in the place of another in one step, so that no reader ever sees half of either."""
+"""Replaces a folder by a finished one in one step, so that no reader sees a partial folder."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _RENAME_SWAP = 2  # macOS, renamex_np(2)
 
 
 def put_in_place(staged: Path, final: Path) -> None:
-    """Rename `staged` to `final`; what was there, if anything, is replaced in one step and then deleted."""
+    """Renames `staged` to `final`. An existing folder is replaced in one step and then deleted."""
     if not final.exists():
         staged.rename(final)
         return
     if exchange(staged, final):
         shutil.rmtree(staged)
         return
-    # No exchange in this file system: two renames, with the old folder kept until the new one stands.
+    # The file system cannot exchange: two renames, with the old folder kept until the new one is in place.
     old = staged.with_name(staged.name + OLD)
     final.rename(old)
     try:
@@ -34,7 +34,7 @@ def put_in_place(staged: Path, final: Path) -> None:
 
 
 def put_back(final: Path, prefix: str) -> None:
-    """Put back, or delete, what a killed process had renamed on its way to replacing `final`."""
+    """Restores or deletes the old folder that a killed process renamed while it replaced `final`."""
     for old in final.parent.glob(f"{prefix}*{OLD}"):
         if final.exists():
             shutil.rmtree(old, ignore_errors=True)
@@ -43,7 +43,7 @@ def put_back(final: Path, prefix: str) -> None:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Swap two paths in one step of the file system; False where the system can't."""
+    """Swaps two paths in one step of the file system. Returns False if the system cannot do that."""
     libc = ctypes.CDLL(None, use_errno=True)
     if sys.platform == "linux" and hasattr(libc, "renameat2"):
         arguments = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)

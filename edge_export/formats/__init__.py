@@ -1,4 +1,4 @@
-"""The formats: a literal table. Each has a folder here, whose descriptor says all that others need to know of it."""
+"""The table of formats. Each format has a folder here; its descriptor holds what the rest of the package needs."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ FORMATS: dict[str, Format] = {
 INTERMEDIATES: dict[str, Format] = {
     "onnx": onnx.FORMAT,
 }
-"""What the way to an artifact may pass through. It runs, and is proven, but is not shipped."""
-
-MAX_OF_FLOAT32 = {"fp16": 0.55, "int8": 0.35}
+"""Formats that a route to an artifact may pass through. Their files are run and verified, but not shipped."""
 
 
 def format_named(name: str) -> Format:
-    """A format or an intermediate; KeyError when there is none."""
+    """Returns a format or an intermediate by name. Raises KeyError if there is none."""
     return FORMATS[name] if name in FORMATS else INTERMEDIATES[name]
 
 
 def format_of_file(suffix: str) -> str | None:
-    """The name of the format whose files end with `suffix`; None when there is none."""
+    """Returns the name of the format whose files end with `suffix`, None if there is none."""
     return next((name for name, each in FORMATS.items() if each.suffix == suffix), None)
 
 
 def artifact_name(format_name: str, backend: str, precision: str) -> str:
-    """The file name of an artifact in its member's folder, such as "executorch-xnnpack-fp32.pte"."""
+    """Returns the file name of an artifact in its member's folder, such as "executorch-xnnpack-fp32.pte"."""
     return f"{format_name}-{backend}-{precision}{FORMATS[format_name].suffix}"

@@ -1,4 +1,4 @@
-"""Calibration inputs of a member as calls of its file, for quantizers."""
+"""Calibration inputs of a member, as inputs of its file, for quantizers."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ from edge_export.spec.tensors import IOSpec
 
 
 def read_samples(path: Path | None, io: IOSpec, own_io: IOSpec) -> list[dict[str, Any]]:
-    """Every recorded call in `path`, by the names and in the layouts of `own_io`.
+    """Reads every recorded call in `path`.
 
     Args:
-        path: A safetensors file with `(count, …)` for each input of `io`, the member's, by its name.
+        path: A safetensors file with an array `(count, …)` for each input of `io`, by its name.
+        io: The member's inputs and outputs.
+        own_io: The file's own inputs and outputs.
+
+    Returns:
+        For each call, the arrays by the names and in the layouts of `own_io`, with batch size 1.
 
     Raises:
-        ValueError: There is none, it can't be read, or it does not hold the inputs of `io`.
+        ValueError: `path` is None, cannot be read, or does not hold the inputs of `io`.
     """
     import numpy as np
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     if path is None:
-        raise ValueError("this scheme needs calibration: a safetensors file of real inputs; others take none")
+        raise ValueError("this scheme needs calibration: a safetensors file of real inputs; other schemes need none")
     try:
         arrays = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ValueError(f"calibration {path.name} can't be read: {error}") from None
-    problems = [f"{name} is no input" for name in arrays if name not in {spec.name for spec in io.inputs}]
+        raise ValueError(f"calibration {path.name} cannot be read: {error}") from None
+    problems = [f"{name} is not an input" for name in arrays if name not in {spec.name for spec in io.inputs}]
     for spec in io.inputs:
         array = arrays.get(spec.name)
         if array is None:

@@ -1,4 +1,4 @@
-"""Compile a member in a worker process, which may crash, hang and print."""
+"""Compile a member in a worker process, because a converter may crash, hang and print."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from edge_export.workers import Workers
 COMPILE_TIMEOUT_S = 900.0
 
 Submit = Callable[[Workers, CompileRequest, Path], CompileAnswer]
-"""Compiles by one or several worker tasks: from the workers, a request and a log to the answer."""
+"""A function that compiles by one or several worker tasks. Its arguments are the workers, a request and a log file."""
 
 
 def compile_in_worker(workers: Workers, request: CompileRequest, log: Path) -> CompileAnswer:
-    """Compile in the way that the format's descriptor asks for; the artifact lies in the request's workdir afterwards.
+    """Compiles with the function that the format's descriptor names. The artifact is written to the request's workdir.
 
     Args:
-        log: Where everything that the converter prints is appended.
+        workers: The workers that run the tasks.
+        request: What to compile.
+        log: The file to which everything that the converter prints is appended.
 
     Raises:
         WorkerError: The converter failed, crashed or took too long, or its environment is not set up.
@@ -32,5 +34,5 @@ def compile_in_worker(workers: Workers, request: CompileRequest, log: Path) -> C
 
 
 def compile_once(workers: Workers, request: CompileRequest, log: Path) -> CompileAnswer:
-    """Compile by the one task "compile"; raises as `compile_in_worker`."""
+    """Compiles by the single task "compile". Raises as `compile_in_worker` does."""
     return workers.submit(COMPILE, request, kind=request.format, timeout_s=COMPILE_TIMEOUT_S, log=log).result()

@@ -1,4 +1,4 @@
-"""The worker task "compile": one member to one artifact."""
+"""The worker task "compile": compiles one member to one artifact."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Options = dict[str, bool | int | float | str]
 
 
 class CompileRequest(Message):
-    """What to compile.
+    """The request of the task "compile".
 
     Attributes:
-        format: A name of the table of formats.
-        precision: One that it offers.
-        options: The format's own; `backend` (the format's first) and `scheme` are known to all.
+        format: A name in the table of formats.
+        precision: A precision of the format.
+        options: The format's options. All formats have `backend` (default: the format's first) and `scheme`.
         program: The member's exported program, `.pt2`.
-        io: Its inputs and outputs.
+        io: The member's inputs and outputs.
         calibration: A safetensors file of real inputs of the member, for a scheme that needs them.
-        workdir: A folder of its own, which exists.
+        workdir: An existing folder that only this request uses.
     """
 
     format: str
@@ -37,15 +37,15 @@ class CompileRequest(Message):
 
 
 class CompileAnswer(Message):
-    """What became of it.
+    """The answer of the task "compile".
 
     Attributes:
         file: The artifact's name in the workdir.
-        io: Its own inputs and outputs.
-        tools: The versions of what made it.
+        io: The artifact's own inputs and outputs.
+        tools: The versions of the packages that made it.
         notes: What a user should know about it, one sentence each.
-        seconds: How long the converter took.
-        stages: What the way to the artifact passed through: file names in the workdir by format.
+        seconds: The time that the converter took.
+        stages: The files that the route to the artifact passed through: file names in the workdir by format.
     """
 
     file: str
@@ -57,10 +57,11 @@ class CompileAnswer(Message):
 
 
 def compile_artifact(request: CompileRequest) -> CompileAnswer:
-    """Compile a member.
+    """Compiles a member.
 
     Raises:
-        ValueError: The format has no such precision or backend, or the converter made something else than was asked.
+        ValueError: The format has no such precision or backend, or the file does not have the expected inputs and
+            outputs.
     """
     known = FORMATS[request.format]
     if request.precision not in known.precisions:

@@ -1,4 +1,4 @@
-"""What a format hands back, and the check that a file is what it is said to be.
+"""The result of a format's `compile`, and checks of a file's inputs and outputs.
 
 The contract of a format module:
 
@@ -6,9 +6,9 @@ The contract of a format module:
             calibration: Path | None = None) -> Compiled
 
 `program` is a `.pt2` file (`torch.export.save`) of a baked member, `io` its inputs and outputs in order. `options` may
-name the `backend` and the precision's `scheme`; what else they may hold, a format's docstring says. `calibration` is a
-safetensors file of real inputs of that member, `(count, …)` for each input by its name, fed-back state included: what
-quantizers observe. Everything is written below `workdir`.
+name the `backend` and the precision's `scheme`; a format's docstring lists its other options. `calibration` is a
+safetensors file of real inputs of that member, `(count, …)` for each input by its name, including fed-back state.
+Quantizers observe ranges on it. Everything is written below `workdir`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from edge_export.spec.tensors import IOSpec, TensorSpec
 
 @dataclass(frozen=True)
 class Compiled:
-    """One artifact, re-opened from disk after it was written.
+    """One artifact. It was read back from disk after it was written.
 
     Attributes:
         path: The file, or the folder of an `.mlpackage`.
         io: Its own inputs and outputs, in the member's order: names, shapes and layouts as they are in the file.
-        tools: The versions of what made it.
+        tools: The versions of the packages that made it.
         notes: What a user should know about it, one sentence each.
-        seconds: How long the converter took, without its imports and without waiting for a worker.
+        seconds: The time that the converter took, without its imports and without waiting for a worker.
         stages: Files that the route to the artifact passed through, in order, by their format: {"onnx": path}. They
             have the artifact's own io.
     """
@@ -44,10 +44,10 @@ class Compiled:
 
 
 def require_io(io: IOSpec, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, named: bool = True) -> None:
-    """Compare what is stated with what a file has: names (if the format has any), shapes and types, in order.
+    """Compares `io` with the inputs and outputs of a file: names (if `named`), shapes and dtypes, in order.
 
     Raises:
-        ValueError: With every difference.
+        ValueError: They differ. The message lists every difference.
     """
     problems = []
     for side, stated, real in (("input", io.inputs, inputs), ("output", io.outputs, outputs)):
@@ -67,7 +67,7 @@ def require_io(io: IOSpec, inputs: Sequence[TensorSpec], outputs: Sequence[Tenso
 
 
 def reject_options(options: Mapping[str, object], known: Mapping[str, Sequence[str]]) -> None:
-    """Raise ValueError for an option that is not in `known`, or whose value is not among those it may have."""
+    """Raises ValueError for an option that is not in `known`, or whose value is not one of its known values."""
     problems = [
         f"option {name}={value!r} is unknown" if name not in known else f"option {name} must be one of {known[name]}"
         for name, value in options.items()
@@ -78,5 +78,5 @@ def reject_options(options: Mapping[str, object], known: Mapping[str, Sequence[s
 
 
 def versions(*distributions: str) -> dict[str, str]:
-    """The installed versions of some packages, by name."""
+    """Returns the installed versions of some packages, by name."""
     return {name: metadata.version(name) for name in distributions}

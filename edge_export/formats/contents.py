@@ -1,4 +1,4 @@
-"""What can be read from every format's files."""
+"""The contents of a compiled file, as every format's `inspect` returns them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from edge_export.spec.tensors import TensorSpec
 
 @dataclass(frozen=True)
 class Delegate:
-    """The parts of a network that were handed to one backend when it was compiled.
+    """The parts of a network that were delegated to one backend when it was compiled.
 
     Attributes:
         name: The backend, such as "XnnpackBackend".
-        count: How many parts. Between them the runtime's own operators run, so one is best.
-        bytes: What they take in the file, weights included.
-        operators: How many of each operator are in them; empty when the backend's format is not known here.
+        count: The number of parts. Between them the runtime's own operators run, so one part is best.
+        bytes: Their size in the file, weights included.
+        operators: The count of each operator in them; empty if the backend's format cannot be read here.
     """
 
     name: str
@@ -27,17 +27,17 @@ class Delegate:
 
 @dataclass(frozen=True)
 class Contents:
-    """One compiled file.
+    """The contents of one compiled file.
 
     Attributes:
         format: The name of its format.
-        bytes: Its size, or that of all the files of a folder.
-        weight_bytes: What its constant tensors take of that.
-        inputs: Its inputs; their names are empty in a format that keeps none.
-        outputs: Its outputs.
-        operators: How many of each operator the runtime runs itself, left out of all delegates.
-        delegates: What was handed to backends when the file was compiled; none in TFLite and Core ML, which choose
-            their backends when they load a file.
+        bytes: Its size; of a folder, the size of all its files.
+        weight_bytes: The size of its constant tensors.
+        inputs: Its inputs. Their names are empty in a format that stores no names.
+        outputs: Its outputs, likewise.
+        operators: The count of each operator outside of all delegates, which the runtime itself runs.
+        delegates: The parts that were delegated when the file was compiled. TFLite and Core ML files have none,
+            because these runtimes choose their backends when they load a file.
     """
 
     format: str
@@ -50,5 +50,5 @@ class Contents:
 
 
 def counted(names: list[str]) -> dict[str, int]:
-    """How often each name is there, the most frequent first."""
+    """Counts each name, the most frequent first."""
     return dict(sorted(((name, names.count(name)) for name in set(names)), key=lambda item: (-item[1], item[0])))

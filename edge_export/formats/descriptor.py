@@ -1,4 +1,4 @@
-"""What a format is: everything about it that the rest of the package asks for, in one record.
+"""The descriptor of a format: one record with everything about it that the rest of the package uses.
 
 A descriptor names functions as "module:function", so that converters and runtimes are imported only when used.
 """
@@ -15,15 +15,16 @@ Option = bool | int | float | str
 class Runtime:
     """One runtime.
 
-    Its module offers `available() -> str | None` (None, or why it cannot run on this machine), `version() -> str` and
-    `load(path, io, threads=1)`, where `io` is the artifact's own: a function from arrays by input name to arrays by
-    output name. Both hold exactly the shapes and types of `io`; anything else raises ValueError. A runtime that does
-    not know every operator of its format also offers `unsupported(path) -> list[str]`, which names them.
+    Its module has three functions. `available() -> str | None` returns None, or why it cannot run on this machine.
+    `version() -> str` returns its version. `load(path, io, threads=1)` takes the artifact's own `io` and returns a
+    function from arrays by input name to arrays by output name. Both have exactly the shapes and dtypes of `io`;
+    anything else raises ValueError. A runtime that does not support every operator of its format also has
+    `unsupported(path) -> list[str]`, which returns the names of unsupported operators.
 
     Attributes:
-        module: Where its functions are.
-        name: What people call it.
-        proves: What its agreement with the mother says, where that is not everything.
+        module: The module of its functions.
+        name: Its name for users.
+        proves: What its agreement with the mother proves, where it does not prove everything.
         environment: The isolated environment that it runs in; empty for the main one.
     """
 
@@ -38,23 +39,26 @@ class Format:
     """One format.
 
     Attributes:
-        description: One line for people.
-        suffix: What its files (or folders) end with.
-        compile: From an exported program to a file: see `compiled.py` for the contract. Empty for a format that only
-            stands between a program and an artifact.
-        inspect: From a path to `Contents`. Empty where files of it are not shipped.
-        look_inside: From a path, its io and samples to every value inside, for `bisect`. Empty where a file shows
-            nothing inside.
-        backends: The backends it can be compiled for; the first is the default.
-        precisions: The precisions that it offers, each with its schemes: the ways to get there, from the one that
-            changes the numbers most to the mildest. Empty where there is only one way.
-        on_request: Schemes that are tried only where a target file lists them.
-        runtimes: The runtimes of its files. An artifact must pass in the first; others run as well where they are here.
-        packages: What converts to it first, then what it needs: versions that are known to work together.
+        description: One line for users.
+        suffix: The suffix of its files (or folders).
+        compile: The function that compiles an exported program to a file; `compiled.py` has its contract. Empty for
+            an intermediate format.
+        inspect: The function that reads `Contents` from a path. Empty for a format whose files are not shipped.
+        look_inside: The function from a path, its io and samples to every inner value, for `bisect`. Empty for a
+            format whose files give no access to inner values.
+        backends: The backends that it can be compiled for; the first is the default.
+        precisions: Its precisions, each with its schemes, the ways to quantize. The first scheme changes the numbers
+            most, the last one least. Empty where there is only one way.
+        on_request: Schemes that are tried only if a target file lists them.
+        runtimes: The runtimes of its files. An artifact must pass in the first one. The others are also run if they
+            are available.
+        imports: The top-level modules that its converter and its first runtime import.
+        packages: The converter's package first, then the packages that it needs, in versions that work together.
         extra: The extra of this package that installs them.
-        submit: Where compiling takes more than one worker task: the function that submits them, as `compile_in_worker`.
-        direct: Options that keep its converter from handing its work to another.
-        environments: The isolated environments that can convert to it, each with the options that take it.
+        submit: The function that submits the worker tasks, with the signature of `compile_in_worker`. Empty where
+            compiling takes a single task.
+        direct: Options that keep its converter from falling back to another converter.
+        environments: The isolated environments that can convert to it, each with the options that select it.
     """
 
     description: str
@@ -66,6 +70,7 @@ class Format:
     backends: tuple[str, ...] = ()
     precisions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     on_request: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     extra: str = ""
     submit: str = ""
@@ -73,5 +78,5 @@ class Format:
     environments: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
 
     def schemes(self, precision: str) -> tuple[str, ...]:
-        """The schemes of a precision that are tried unasked; one empty name where there is only one way."""
+        """Returns the schemes of a precision that are tried by default; one empty name where there is only one way."""
         return tuple(scheme for scheme in self.precisions[precision] if scheme not in self.on_request) or ("",)

@@ -1,4 +1,4 @@
-"""Conversions without walking through every object of the libraries again and again."""
+"""Run conversions without garbage collection of the libraries' own objects."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def set_aside() -> Iterator[None]:
-    """Keep what exists before from the garbage collector for a while.
+    """Excludes all objects that exist before the block from garbage collection inside it.
 
     torch and a converter together hold half a million objects that live as long as the process. A full collection
-    takes 0.3 to 0.5 s for them, and converters ask for some: half of a small network's conversion.
+    of them takes 0.3 to 0.5 s, and converters start several: half of the time of a small network's conversion.
     """
     gc.freeze()
     try:

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 PROGRAM, CALIBRATION = "program.pt2", "calibration.safetensors"
-"""What a member is compiled from: its exported program, and real inputs for quantizers, in the member's folder."""
+"""Files in a member's folder that it is compiled from: its exported program, and real inputs for quantizers."""
 
 
 def load_program(path: Path, io: IOSpec) -> ExportedProgram:
-    """The exported program in `path`.
+    """Loads the exported program in `path`.
 
     Raises:
-        ValueError: Its inputs and outputs are not those of `io`, or it is no plain inference network.
+        ValueError: Its inputs and outputs are not those of `io`, or it mutates its buffers or inputs.
     """
     import torch
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch's own, about its own file format
+        warnings.simplefilter("ignore", FutureWarning)  # torch warns of its own file format
         program = torch.export.load(path)
     signature = program.graph_signature
     if signature.buffers_to_mutate or signature.user_inputs_to_mutate:

@@ -1,1 +1,1 @@
-"""What is inside of one compiled file. It is read, and never run."""
+"""Reads the contents of one compiled file, without running it."""

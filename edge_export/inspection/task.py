@@ -1,4 +1,4 @@
-"""The worker task "inspect": what is inside of one compiled file."""
+"""The worker task "inspect": reads the contents of one compiled file."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from edge_export.workers.task import InputPath, Message, WorkerTask
 
 
 class InspectRequest(Message):
-    """The file to read; its suffix says its format."""
+    """The request of the worker task "inspect": the path of a compiled file. Its suffix determines its format."""
 
     path: InputPath
 
 
 def inspect_file(path: Path) -> Contents:
-    """The contents of a compiled file. The parsers of some formats crash on damaged files: call it in a worker.
+    """Returns the contents of a compiled file. The parsers of some formats crash on damaged files: call it in a worker.
 
     Raises:
-        ValueError: In one line: the suffix is unknown, or the file is missing, truncated or damaged.
+        ValueError: The suffix is unknown, or the file is missing, truncated or damaged. The message is one line.
     """
     name = format_of_file(path.suffix)
     if name is None:
-        raise ValueError(f"{path.name} is none of {', '.join(each.suffix for each in FORMATS.values())}")
+        raise ValueError(f"{path.name} is not one of {', '.join(each.suffix for each in FORMATS.values())}")
     if not path.exists():
         raise ValueError(f"{path.name} does not exist")
     try:
         contents: Contents = resolve(FORMATS[name].inspect)(path)
-    except Exception as error:  # on damaged bytes, each format's parser has errors of its own
+    except Exception as error:  # each format's parser raises its own errors on damaged bytes
         raise ValueError(
             f"{path.name} is damaged, or not a {path.suffix} file: {type(error).__name__}: {one_line(error, 200)}"
         ) from error

@@ -1,1 +1,1 @@
-"""From a mother to a fixed, calibrated member."""
+"""Extraction, calibration and cost of members."""

@@ -1,6 +1,6 @@
-"""Recompute BatchNorm statistics from real batches, as Universally Slimmable Networks do after training.
+"""Recomputes BatchNorm statistics from real batches, as Universally Slimmable Networks do after training.
 
-Every width of a mother sees activations of its own scale, so one set of statistics fits one width only. They are
+The scale of the activations depends on the width, so one set of statistics fits one width only. The statistics are
 recomputed for each member as a cumulative average over batches (momentum (t-1)/t; arXiv 1903.05134, section 3.2).
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def batch_norms(module: nn.Module) -> dict[str, _BatchNorm]:
-    """The BatchNorm layers of `module` that keep statistics, by name."""
+    """Returns the BatchNorm layers of `module` that have running statistics, by name."""
     return {
         name: layer
         for name, layer in module.named_modules()
@@ -37,20 +37,20 @@ def calibrate(
     config: Config | None = None,
     max_batches: int | None = None,
 ) -> int:
-    """Recompute the BatchNorm statistics of `module` in place; nothing else changes, modes are restored.
+    """Recomputes the BatchNorm statistics of `module` in place. Nothing else changes; training modes are restored.
 
     Args:
-        module: A member, or a mother when `config` is given.
+        module: A member, or a mother if `config` is given.
         batches: Any iterable of input tuples, each tensor `(batch, …)`.
-        config: The configuration that a mother runs at.
-        max_batches: How many batches to take; all when None.
+        config: The configuration at which a mother runs.
+        max_batches: The number of batches to use; None: all.
 
     Returns:
         The number of batches that were averaged.
 
     Raises:
-        RequestError: No batch, a batch that the module can't take, or statistics that are not finite. The old
-            statistics are back in place then.
+        RequestError: There is no batch, the module fails on a batch, or the statistics are not finite. The old
+            statistics are then restored.
     """
     layers = batch_norms(module)
     if not layers:
@@ -63,7 +63,7 @@ def calibrate(
                 module(*batch) if config is None else module(*batch, config=config)
                 count += 1
         if count == 0:
-            raise RequestError("calibration got no batch: give at least one batch of recorded inputs")
+            raise RequestError("calibration received no batch: give at least one batch of recorded inputs")
         for name, layer in layers.items():
             if not all(torch.isfinite(statistic).all() for statistic in layer.buffers()):
                 raise RequestError(f"calibration made the statistics of {name} infinite or NaN: check the batches")
@@ -78,7 +78,7 @@ def calibrate(
 
 @contextmanager
 def _averaging(module: nn.Module, layers: dict[str, _BatchNorm]) -> Iterator[None]:
-    """Everything in eval mode but the BatchNorm layers, which collect a cumulative average from nothing."""
+    """Sets all layers to eval mode except the BatchNorm layers, which start a new cumulative average."""
     modes = {m: m.training for m in module.modules()}
     momenta = {layer: layer.momentum for layer in layers.values()}
     module.eval()

@@ -1,4 +1,4 @@
-"""What a member costs: parameters, multiply-accumulates and the memory of its activations."""
+"""The cost of a member: parameters, multiply-accumulates and the memory of its activations."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ class Complexity:
     """The cost of one call.
 
     Attributes:
-        params: Number of weights.
-        macs: Multiply-accumulates of convolutions and matrix products.
-        peak_activation_bytes: Largest sum of activations that are alive at once, in graph order; views take nothing.
+        params: The number of weights.
+        macs: The multiply-accumulates of convolutions and matrix products.
+        peak_activation_bytes: The largest sum of activations that are live at once, in graph order. Views need no
+            memory.
     """
 
     params: int
@@ -29,7 +30,7 @@ class Complexity:
 
 
 def complexity(member: nn.Module, program: ExportedProgram, inputs: tuple[Tensor, ...]) -> Complexity:
-    """Measure a baked member and its exported program on `inputs` (batch 1)."""
+    """Measures a baked member and its exported program on `inputs` (batch 1)."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         member(*inputs)
     return Complexity(
@@ -40,7 +41,7 @@ def complexity(member: nn.Module, program: ExportedProgram, inputs: tuple[Tensor
 
 
 def peak_activation_bytes(program: ExportedProgram) -> int:
-    """The largest sum of live activations over the nodes of the graph, inputs included, weights not."""
+    """Returns the largest sum of live activations over the nodes of the graph, with inputs and without weights."""
     weights = {
         *program.graph_signature.inputs_to_parameters,
         *program.graph_signature.inputs_to_buffers,

@@ -1,4 +1,4 @@
-"""Cut a member out of a mother, and prove that it stands on its own."""
+"""Extracts a member from a mother and checks that it is independent of the mother."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def extract(mother: Mother, config: Config) -> nn.Module:
-    """The member of `mother` at `config`: plain, in eval mode, with its own weights.
+    """Returns the member of `mother` at `config`: a plain module in eval mode with its own weights.
 
     Raises:
-        RequestError: What the mother gave is no module, shares memory with the mother or still is elastic.
+        RequestError: The result of the mother's `extract` is not a module, shares memory with the mother or is elastic.
     """
     name = mother.space.name(config)
     member = mother.extract(config)
     if not isinstance(member, nn.Module):
-        raise RequestError(f"extract({name}) gave a {type(member).__name__}: return a torch.nn.Module")
+        raise RequestError(f"extract({name}) returned a {type(member).__name__}: return a torch.nn.Module")
     if elastic := next((n for n, m in member.named_modules() if isinstance(m, type(mother))), None):
         raise RequestError(f"extract({name}) still holds the elastic mother at {elastic!r}: return plain layers")
     owned = {t.untyped_storage().data_ptr(): n for n, t in _tensors(cast(nn.Module, mother)).items() if t.numel()}
@@ -35,10 +35,10 @@ def extract(mother: Mother, config: Config) -> nn.Module:
 
 
 def forward(module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None = None) -> tuple[Tensor, ...]:
-    """Run a member, or a mother at `config`, without gradients; always a tuple of outputs.
+    """Runs a member, or a mother at `config`, without gradients. Always returns a tuple of outputs.
 
     Raises:
-        RequestError: The module could not take these inputs.
+        RequestError: The module fails on these inputs.
     """
     try:
         with torch.no_grad():
@@ -46,7 +46,7 @@ def forward(module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         shapes = ", ".join(str(tuple(t.shape)) for t in inputs)
         raise RequestError(
-            f"{type(module).__name__} can't run on inputs of shape {shapes}: {one_line(error)}"
+            f"{type(module).__name__} cannot run on inputs of shape {shapes}: {one_line(error)}"
         ) from error
     return outputs if isinstance(outputs, tuple) else (outputs,)
 

@@ -1,4 +1,4 @@
-"""The mothers that have a name, and how any mother is opened. Importing this file does not import torch."""
+"""The catalog of named mothers, and the functions that open a mother. Importing this file does not import torch."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ CHECKPOINTS = Path(__file__).parent / "checkpoints"
 
 @dataclass(frozen=True)
 class CatalogEntry:
-    """A mother with a name.
+    """A named mother.
 
     Attributes:
-        builder: "module:function" that makes it, untrained.
-        description: What it is, in one line.
-        checkpoint: The file in `checkpoints/` that ships with it, if one does.
-        recordings: "module:function" that gives the real, recorded data that comes with it, if any does.
+        builder: "module:function" that builds the mother, untrained.
+        description: One line about the mother.
+        checkpoint: The name of its file in `checkpoints/`; None: no checkpoint ships with it.
+        recordings: "module:function" that returns its real, recorded data; None: no data ships with it.
     """
 
     builder: str
@@ -36,7 +36,7 @@ class CatalogEntry:
 
     @property
     def checkpoint_path(self) -> Path | None:
-        """Where the shipped checkpoint lies, if there is one."""
+        """The path of the shipped checkpoint; None: there is none."""
         return None if self.checkpoint is None else CHECKPOINTS / self.checkpoint
 
 
@@ -67,21 +67,22 @@ CATALOG: dict[str, CatalogEntry] = {
     ),
 }
 
-# What a mother needs besides being an nn.Module; see mothers/protocol.py.
+# The attributes that a mother needs besides being an nn.Module; see mothers/protocol.py.
 MOTHER_MEMBERS = ("space", "io", "extract", "example_inputs")
 SPACE_MEMBERS = ("smallest", "largest", "sample", "all", "parse", "name")
 
 
 def open_mother(spec: str, checkpoint: str | Path | None = None) -> Mother:
-    """The mother that `spec` names, in eval mode, with its weights.
+    """Returns the mother that `spec` names, in eval mode, with its weights.
 
     Args:
-        spec: A name of the catalog, or "package.module:factory"; the module may lie in the current folder.
-        checkpoint: A `.safetensors` or `.pt` file; None: the one that ships with the catalog's mother, or for a
-            factory of the user's, the weights that it made.
+        spec: A name of the catalog, or "package.module:factory". The module may be in the current folder.
+        checkpoint: A `.safetensors` or `.pt` file. None: the checkpoint that ships with a mother of the catalog, or the
+            weights that a user's factory created.
 
-    Raises RequestError for an unknown name, a factory that fails or makes no mother, a mother of the catalog that ships
-    without weights and gets none, and as `load_checkpoint` does.
+    Raises:
+        RequestError: The name is unknown, the factory fails or returns no mother, `load_checkpoint` fails, or the
+            catalog has no weights and `checkpoint` is None.
     """
     entry = CATALOG.get(spec)
     if checkpoint is None and entry is not None:
@@ -97,7 +98,7 @@ def open_mother(spec: str, checkpoint: str | Path | None = None) -> Mother:
 
 
 def build_untrained(spec: str, seed: int = 0) -> Mother:
-    """The mother that `spec` names, in eval mode, with weights drawn from `seed`; raises as `open_mother` does."""
+    """Returns the mother that `spec` names, in eval mode, with weights drawn from `seed`. Raises like `open_mother`."""
     return _build(spec, seed).eval()  # type: ignore[no-any-return]
 
 
@@ -105,7 +106,7 @@ def _build(spec: str, seed: int = 0) -> Any:
     import torch
 
     factory = factory_of(CATALOG[spec].builder if spec in CATALOG else spec)
-    # Seeded, so that an untrained mother is the same in each run, and without touching the caller's generator.
+    # The seed makes an untrained mother the same in each run. The fork leaves the caller's generator as it was.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
@@ -121,10 +122,11 @@ def _build(spec: str, seed: int = 0) -> Any:
 
 
 def check_spec(spec: str, what: str = "mother") -> None:
-    """RequestError unless `spec` has the form of package.module:factory.
+    """Raises RequestError unless `spec` has the form package.module:factory.
 
     Args:
-        what: What it makes, for messages.
+        spec: The text to check.
+        what: What the factory makes, for messages.
     """
     module_name, colon, function_name = spec.partition(":")
     if not colon:
@@ -139,14 +141,18 @@ def check_spec(spec: str, what: str = "mother") -> None:
 
 
 def factory_of(spec: str, what: str = "mother") -> Callable[[], Any]:
-    """The function or class that `spec`, package.module:factory, names; RequestError if it names none.
+    """Imports the function or class that `spec` names.
 
     Args:
-        what: What it makes, for messages.
+        spec: "package.module:factory".
+        what: What the factory makes, for messages.
+
+    Raises:
+        RequestError: `spec` is malformed, the import fails, or the name is missing or not callable.
     """
     check_spec(spec, what)
     module_name, _, function_name = spec.partition(":")
-    # The console script does not look in the current folder, `python -m` does.
+    # Unlike `python -m`, the console script does not search the current folder.
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)

@@ -1,4 +1,4 @@
-"""Reading and writing a mother's weights. Nothing in a checkpoint is ever executed."""
+"""Reads and writes a mother's weights. No code in a checkpoint is executed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ PICKLED = (".pt", ".pth", ".bin", ".ckpt")
 
 
 def load_checkpoint(mother: nn.Module, path: str | Path) -> None:
-    """Fill `mother` with the weights of a `.safetensors` or `.pt` file, wholly or not at all.
+    """Loads the weights of a `.safetensors` or `.pt` file into `mother`: all of them, or on an error none.
 
-    Tensors are converted to the mother's own types. Names may carry the prefix `module.`, and the state dict may stand
-    under the key `model` or `state_dict`.
+    Tensors are converted to the mother's dtypes. Names may have the prefix `module.`. The state dict may be the value
+    of the key `model` or `state_dict`.
 
-    Raises RequestError, which names the file and the first tensor at fault, for a file that is missing, damaged, of
-    another network or not finite.
+    Raises:
+        RequestError: The file is missing, damaged, belongs to another network or holds values that are not finite. The
+            message names the file and the first wrong tensor.
     """
     path = Path(path)
     tensors = read_checkpoint(path)
@@ -32,14 +33,15 @@ def load_checkpoint(mother: nn.Module, path: str | Path) -> None:
     converted = {name: tensors[name].to(own[name].dtype) for name in own}
     _check_finite(path, converted)
     for name, tensor in converted.items():
-        # A state dict's tensors share their memory with the module.
+        # The tensors of a state dict share their memory with the module.
         own[name].copy_(tensor)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
-    """The tensors in a `.safetensors` or `.pt` file by name, unwrapped and without the prefix `module.`.
+    """Returns the tensors in a `.safetensors` or `.pt` file by name, unwrapped and without the prefix `module.`.
 
-    Raises RequestError for a file that is missing, damaged, or holds anything but dense tensors.
+    Raises:
+        RequestError: The file is missing, damaged, or holds something other than dense tensors.
     """
     path = Path(path)
     if not path.is_file():
@@ -56,7 +58,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
 
 
 def save_checkpoint(mother: nn.Module, path: str | Path) -> None:
-    """Write the mother's state dict as safetensors; the file appears whole or not at all."""
+    """Writes the mother's state dict as safetensors, atomically."""
     from safetensors.torch import save
 
     path = Path(path)
@@ -84,7 +86,7 @@ def _read_pickled(path: Path) -> Any:
 
     try:
         with warnings.catch_warnings():
-            # torch warns of unusual pickles just before it refuses them.
+            # torch warns about an unusual pickle and then raises; the exception is enough.
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -95,7 +97,7 @@ def _read_pickled(path: Path) -> Any:
                 f"({one_line(forbidden[0], 120)}); save its state_dict alone"
             ) from error
         raise RequestError(f"checkpoint {path}: damaged or not a PyTorch file; fetch or save it again") from error
-    # torch.load reports damage as whatever the broken bytes lead to: RuntimeError, EOFError, KeyError, …
+    # For a damaged file torch.load raises many kinds of exceptions: RuntimeError, EOFError, KeyError, …
     except Exception as error:
         raise RequestError(
             f"checkpoint {path}: damaged or not a PyTorch file ({one_line(error, 120) or type(error).__name__}); "
@@ -139,7 +141,7 @@ def _check_names(path: Path, own: Mapping[str, Tensor], tensors: Mapping[str, Te
         problems.append(f"{len(unexpected)} are unexpected, first {one_line(unexpected[0], 80)}")
     if problems:
         raise RequestError(
-            f"checkpoint {path}: of another network: {', '.join(problems)}; check --mother and --checkpoint"
+            f"checkpoint {path}: belongs to another network: {', '.join(problems)}; check --mother and --checkpoint"
         )
 
 

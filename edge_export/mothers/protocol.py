@@ -1,4 +1,4 @@
-"""What an elastic network must offer to be a mother. Anyone's network can be one, in about 30 lines."""
+"""The interface of a mother. An elastic network needs about 30 lines to implement it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 __all__ = ["Config", "IOSpec", "Metric", "Mother", "Recordings", "Space", "Stream", "TensorSpec"]
 
 Config = Any
-"""One point of a space: hashable, compared by value, such as `Width(0.5)` or `DepthWidth(3, 2)`."""
+"""A configuration: hashable, compared by value, such as `Width(0.5)` or `DepthWidth(3, 2)`."""
 
 
 @dataclass(frozen=True)
 class Recordings:
-    """Real, recorded data of a mother's task.
+    """Real, recorded data for a mother's task.
 
     Attributes:
         batches: Training batches for calibration, each a tuple of input tensors `(batch, …)`.
-        goldens: Held-out inputs, one tensor `(count, …)` per input: what every stage is compared on. For what streams,
-            whole excerpts, `(count, channels, samples)`.
-        held_out: The whole held-out set's inputs, one tensor `(count, …)` per input.
-        targets: What the task metric compares with, `(count, …)`: class indices for top-1, true stems for SI-SDR.
-        metric: How well a network does its task: "top1", "si_sdr", or a `Metric` of the mother's own.
+        goldens: Held-out inputs on which all stages are compared, one tensor `(count, …)` per input. For a mother that
+            streams, whole excerpts `(count, channels, samples)`.
+        held_out: The inputs of the whole held-out set, one tensor `(count, …)` per input.
+        targets: The reference of the task metric, `(count, …)`: class indices for top-1, true stems for SI-SDR.
+        metric: The task metric: "top1", "si_sdr", or a `Metric` that the mother defines.
     """
 
     batches: Sequence[tuple[Tensor, ...]]
@@ -48,19 +48,22 @@ class Space(Protocol):
     @property
     def largest(self) -> Config: ...
     def sample(self, rng: random.Random) -> Config:
-        """A configuration drawn from the space."""
+        """Draws a configuration from the space."""
         ...
 
     def all(self) -> Iterable[Config]:
-        """Every configuration, or a grid of them where the space is continuous; smallest first."""
+        """Returns every configuration, or a grid of them if the space is continuous, smallest first."""
         ...
 
     def parse(self, text: str) -> Config:
-        """The configuration that `text` or `name` names; `RequestError` when malformed or outside of the space."""
+        """Returns the configuration called `text`; accepts every result of `name`.
+
+        Raises `RequestError` if `text` is malformed or the configuration is outside of the space.
+        """
         ...
 
     def name(self, config: Config) -> str:
-        """A file name for `config`, such as "w0.5": letters, digits, dots, dashes and underscores."""
+        """Returns a file name for `config`, such as "w0.5": letters, digits, dots, dashes and underscores."""
         ...
 
 
@@ -68,22 +71,22 @@ class Space(Protocol):
 class Mother(Protocol):
     """An elastic `nn.Module`. Its BatchNorm layers are torch's own or subclasses that keep `running_mean`.
 
-    A mother may also have a method `recordings() -> Recordings`, its real data; without one a build needs `--goldens`.
-    It may also have an attribute `task`, a name of `edge_export.tasks.TASKS`. Without one, a mother that streams is for
-    separation, and any other for classification.
+    A mother may also have a method `recordings() -> Recordings` that returns its real data. Without one, a build needs
+    `--goldens`. A mother may also have an attribute `task`, a name of `edge_export.tasks.TASKS`. Without one, the task
+    is separation if the mother streams, otherwise classification.
     """
 
     space: Space
     io: IOSpec
 
     def forward(self, *inputs: Tensor, config: Config | None = None) -> Tensor | tuple[Tensor, ...]:
-        """The outputs at `config`; the largest when None."""
+        """Returns the outputs at `config`; None: at the largest configuration."""
         ...
 
     def extract(self, config: Config) -> nn.Module:
-        """A plain, self-contained module in eval mode, with copied weights and no elastic layer."""
+        """Returns a plain, self-contained module in eval mode, with copied weights and no elastic layer."""
         ...
 
     def example_inputs(self, config: Config) -> tuple[Tensor, ...]:
-        """Inputs of the shapes that the member at `config` takes on a device (batch 1)."""
+        """Returns inputs of the shapes that the member at `config` has on a device (batch 1)."""
         ...

@@ -1,8 +1,8 @@
-"""Build a family: the only room that knows all stages.
+"""Builds a family. Only this package knows all stages.
 
     mother ─ extract ─> member ─ calibrate ─> bake ─> export ─> compile ─> verify ─> bundle
 
-Every step runs in a worker process, and is taken from the cache when it was once finished with the same inputs.
+Every step runs in a worker process. If it has finished before with the same inputs, its result comes from the cache.
 """
 
 from edge_export.pipeline.build import Built, build

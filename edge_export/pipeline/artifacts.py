@@ -1,4 +1,4 @@
-"""From a proven member to artifacts in the bundle, each run from there."""
+"""Compiles a proven member to artifacts in the bundle, and runs them there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Artifact, Attempt
 from edge_export.bundle.numerics import ArtifactRun
+from edge_export.files.copying import copy_contents
 from edge_export.files.hashing import sha256_of
 from edge_export.formats import artifact_name
 from edge_export.formats.compile import compile_in_worker
@@ -16,6 +17,7 @@ from edge_export.formats.compile_task import CompileAnswer, CompileRequest
 from edge_export.formats.program import CALIBRATION, PROGRAM
 from edge_export.pipeline.context import BuildContext
 from edge_export.pipeline.members import Prepared
+from edge_export.pipeline.size import Made
 from edge_export.pipeline.target import ArtifactPlan
 from edge_export.runtimes import Runtime
 from edge_export.runtimes.run import CompiledFile
@@ -26,14 +28,11 @@ from edge_export.verify.verdict import not_run, run_everywhere, worst
 from edge_export.workers import WorkerError
 from edge_export.workers.environments import environment_folder, present_environments
 
-Made = tuple[Artifact, tuple[ArtifactRun, ...]]
-"""An artifact, and one run for each runtime."""
-
 
 def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan) -> Made:
-    """Compile one artifact into the bundle and run it from there, by the first scheme that holds its tolerance.
+    """Compiles one artifact into the bundle and runs it there, with the first scheme that is within the tolerance.
 
-    A member that is wrong is not compiled.
+    A member that diverges is not compiled.
     """
     name = prepared.member.name
     log = context.request.logs / name / f"{plan.label}.log"
@@ -44,7 +43,7 @@ def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan)
         precision=plan.precision,
         file=None,
         io=None,
-        tolerance=context.request.target.tolerance(plan.format, plan.precision),
+        tolerance=context.request.target.tolerance(plan.format, plan.precision, prepared.member.params),
         status="failed",
         reason=prepared.reason,
     )
@@ -63,7 +62,7 @@ def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan)
 
 
 def _try_scheme(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, artifact: Artifact, log: Path) -> Made:
-    """Compile by one scheme, replacing what another left in the bundle, and run it in every runtime that is here."""
+    """Compiles with one scheme, replaces the file of the previous one, and runs it in every available runtime."""
     name = prepared.member.name
     workdir = context.scratch / name / f"{plan.label}-{artifact.scheme}"
     context.progress(name, plan.label, f"compile {artifact.scheme}".strip())
@@ -92,7 +91,7 @@ def _try_scheme(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, a
 def _compile(
     context: BuildContext, prepared: Prepared, plan: ArtifactPlan, scheme: str, workdir: Path, log: Path
 ) -> CompileAnswer:
-    """Compile by one scheme, unless that was done before."""
+    """Compiles with one scheme, or takes the result from the cache."""
     member = prepared.member
     calibration = prepared.folder / CALIBRATION if plan.precision == "int8" else None
     request = CompileRequest(
@@ -107,7 +106,7 @@ def _compile(
     parts = request.model_dump(mode="json", include={"io", "format", "precision", "options"}) | {
         "program": prepared.digest,
         "calibration": calibration and sha256_of(calibration),
-        "environments": present_environments(),  # a route may lead through one
+        "environments": present_environments(),  # a conversion may run in one
     }
     step = (member.name, f"{plan.label} compile")
     return context.step(
@@ -124,7 +123,7 @@ def _measure(
     stages: Mapping[str, Path],
     log: Path,
 ) -> Measured:
-    """Run the artifact at `path` in one runtime, unless that was done before."""
+    """Runs the artifact at `path` in one runtime, or takes the result from the cache."""
     assert artifact.file is not None
     assert artifact.io is not None
     member, reference = prepared.member, prepared.reference
@@ -137,7 +136,7 @@ def _measure(
         "stages": {name: sha256_of(stage) for name, stage in stages.items()},
         "reference": reference.digest(),
     }
-    own_metric = reference.metric not in METRICS  # the mother's own code, which can't be known
+    own_metric = reference.metric not in METRICS  # the mother's own code is not a part of the key
     return context.step(
         (member.name, f"{artifact.label} {runtime.name}"),
         "measure",
@@ -149,11 +148,8 @@ def _measure(
 
 
 def _replace(source: Path, target: Path) -> None:
-    """Copy a file or a package folder to `target`."""
+    """Copies a file or a package folder to `target`, and replaces a folder there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.is_dir():
         shutil.rmtree(target)
-    if source.is_dir():
-        shutil.copytree(source, target)
-    else:
-        shutil.copy(source, target)
+    copy_contents(source, target)

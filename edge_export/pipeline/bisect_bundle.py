@@ -1,4 +1,4 @@
-"""Look inside the members and artifacts of a bundle."""
+"""Bisects the members and artifacts of a bundle."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Chosen = list[tuple[Member, list[Artifact]]]
 
 
 def choose(bundle: Bundle, member: str | None, label: str | None) -> Chosen:
-    """The requested members with their compiled artifacts; all of them where none is requested.
+    """Returns the requested members with their compiled artifacts. None requests all.
 
     Raises:
         RequestError: The bundle has no such member or artifact.
@@ -35,20 +35,24 @@ def choose(bundle: Bundle, member: str | None, label: str | None) -> Chosen:
         raise RequestError(f"{bundle.root} has no member {member}: give one of {', '.join(names)}")
     if label not in (None, *labels):
         raise RequestError(f"{bundle.root} has no artifact {label}: give one of {', '.join(labels)}")
-    return [
+    chosen = [
         (each, [a for a in each.artifacts if a.file is not None and label in (None, a.label)])
         for each in members
         if member in (None, each.name)
     ]
+    if label is not None and not any(artifacts for _, artifacts in chosen):
+        whose = member or "any member"
+        raise RequestError(f"--artifact {label} did not compile for {whose}: give another, or remove the option")
+    return chosen
 
 
 def bisect_bundle(
     bundle: Bundle, mother: MotherSource, chosen: Chosen, jobs: int, logs: Path, progress: Progress
 ) -> dict[str, list[Bisection]]:
-    """Bisect each stage of the chosen members and each of their artifacts; the results by member name.
+    """Bisects each stage of the chosen members and each of their artifacts. Returns the results by member name.
 
     Raises:
-        RequestError: The recorded inputs are damaged, or the mother or a member can't be made.
+        RequestError: The recorded inputs are damaged, or the mother or a member cannot be made.
     """
     if damage := bundle.why_changed(bundle.manifest.recorded.inputs):
         raise RequestError(f"{bundle.root}: {damage}; build it again")

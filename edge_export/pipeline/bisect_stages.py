@@ -1,8 +1,8 @@
-"""The worker task "bisect_stages": inside each stage from the mother to the exported program.
+"""The worker task "bisect_stages": bisects each stage from the mother to the exported program.
 
-A stage is compared with the network that it is proven against, operator by operator, on a few of the goldens; only the
-exported program, whose operators are the baked module's own, is compared with that. The step of a stream sees another
-part of a recording in each call than a network of whole recordings: nothing inside it has a counterpart.
+A stage is compared, operator by operator, with the network that is its reference, on a few of the goldens. The exported
+program is compared with the baked module, because it has the same operators. A streaming step reads one part of a
+recording per call, so the values inside it have no counterpart in a network that reads whole recordings.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ if TYPE_CHECKING:
 
     from edge_export.mothers.protocol import Config
 
-STREAMED = "what is inside a step can't be compared with whole recordings"
+STREAMED = "values inside a streaming step can't be compared with those of whole recordings"
 
 
 class BisectStagesRequest(Message):
-    """A member to look into.
+    """The request of the worker task "bisect_stages".
 
     Attributes:
-        config: The text that names its configuration.
-        options: Of its baker.
-        batches: How many batches its statistics are calibrated over; None for all, or where they are not.
+        source: The mother.
+        config: The text that names the member's configuration.
+        options: The options of its baker.
+        batches: The number of batches to calibrate its statistics with. None: all, or it is not calibrated.
         inputs: A safetensors file of the golden inputs.
-        tolerance: Of its stages.
-        calibrate: Whether an artifact of it needs real inputs to be compiled.
+        tolerance: The tolerance of its stages.
+        calibrate: Whether the compilation of an artifact needs calibration inputs.
         workdir: An existing folder. Receives PROGRAM, a few of its inputs (SAMPLES), and CALIBRATION if `calibrate`.
     """
 
@@ -53,16 +54,16 @@ class BisectStagesRequest(Message):
 
 
 class BisectStagesAnswer(Message):
-    """What was found inside each stage."""
+    """The answer of the worker task "bisect_stages": one result per stage."""
 
     stages: tuple[Bisection, ...]
 
 
 def bisect_stages(request: BisectStagesRequest) -> BisectStagesAnswer:
-    """Make a member again, as `member.py` does, and look inside every stage.
+    """Makes a member again, as `member.py` does, and bisects every stage.
 
     Raises:
-        RequestError: A stage could not be made at all.
+        RequestError: A stage could not be made.
     """
     import torch
 

@@ -1,30 +1,32 @@
-"""The way of a family from a request to a bundle."""
+"""Builds a family: from a request to a bundle."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edge_export.bundle.folder import check_output, finish_interrupted, staging, write_records
 from edge_export.bundle.manifest import Manifest, MotherEntry
 from edge_export.bundle.numerics import MemberNumerics, Numerics
-from edge_export.cache.keys import TOOLS, key_of
+from edge_export.cache.keys import STATED_TOOLS, key_of
 from edge_export.errors import RequestError
 from edge_export.files.hashing import file_sha256
 from edge_export.files.owned import SCRATCH, remove_abandoned, scratch_folder
 from edge_export.formats import FORMATS
-from edge_export.pipeline.artifacts import Made, make_artifact
+from edge_export.formats.installed import require_installed
+from edge_export.pipeline.artifacts import make_artifact
 from edge_export.pipeline.context import BuildContext, BuildRequest, Progress
 from edge_export.pipeline.finished import keep_bundle, take_finished
 from edge_export.pipeline.members import Family, Prepared, bundle_recorded, open_mother, prepare
 from edge_export.pipeline.mother_source import MotherSource
 from edge_export.pipeline.open_mother import OpenAnswer
+from edge_export.pipeline.size import Made, judge_sizes
 from edge_export.runtimes import why_unavailable
-from edge_export.workers import Pool, Workers
+from edge_export.workers import Pool, Workers, cpu_count
 from edge_export.workers.cluster.pool import ClusterLost, ClusterPool
 
 
@@ -33,8 +35,8 @@ class Built:
     """A finished bundle.
 
     Attributes:
-        seconds: How long each step took at work, by (member, step); None where it came from the cache.
-        changed: Whether the folder was written: False when it already was what was asked for.
+        seconds: The duration of each step, by (member, step). None: it came from the cache.
+        changed: Whether the folder was written. False: it already held the requested bundle.
     """
 
     manifest: Manifest
@@ -44,11 +46,12 @@ class Built:
 
 
 def build(request: BuildRequest, progress: Progress) -> Built:
-    """Build, verify and write the bundle of `request`; artifacts that fail are recorded, not raised.
+    """Builds, verifies and writes the bundle of `request`. Artifacts that fail are recorded and do not raise.
 
     Raises:
-        RequestError: The request can't be built at all; nothing is written then.
+        RequestError: The request cannot be built. Nothing is written then.
     """
+    require_installed({plan.format: None for plan in request.target.artifacts})
     check_output(request.out)
     with _workers(request) as workers:
         try:
@@ -58,10 +61,10 @@ def build(request: BuildRequest, progress: Progress) -> Built:
 
 
 def _workers(request: BuildRequest) -> Workers:
-    """The workers of this machine, or of the cluster that is asked for."""
+    """Returns the workers of this machine, or of the requested cluster."""
     if request.cluster is not None:
         return ClusterPool(request.cluster, request.jobs)
-    return Pool(request.jobs or os.cpu_count() or 1)
+    return Pool(request.jobs or cpu_count())
 
 
 def _build_with(workers: Workers, request: BuildRequest, progress: Progress) -> Built:
@@ -85,7 +88,7 @@ def _build_with(workers: Workers, request: BuildRequest, progress: Progress) -> 
 
 
 def _bundle_key(request: BuildRequest) -> str | None:
-    """The key of the whole bundle; None where that can't be known beforehand."""
+    """Returns the cache key of the bundle. None: the mother's code is not known, so there is no key."""
     if (identity := request.mother.identity()) is None:
         return None
     runtimes = [runtime for each in FORMATS.values() for runtime in each.runtimes]
@@ -95,7 +98,7 @@ def _bundle_key(request: BuildRequest) -> str | None:
 
 
 def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) -> tuple[Manifest, Numerics]:
-    """Prepare the members, and make their artifacts as soon as they are."""
+    """Prepares the members, and makes the artifacts of each member as soon as it is prepared."""
     request, names = context.request, opened.members
     for name in names.values():
         context.progress(name, "member", "waiting")
@@ -112,16 +115,16 @@ def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) ->
 
         members, numbers = [], []
         try:
-            # The largest member tends to stand last and takes longest: begun first, nobody waits for it at the end.
+            # The largest member is usually the last and takes longest. Started first, it does not delay the end.
             pending = {name: preparers.submit(make_member, text, name) for text, name in reversed(names.items())}
             for name in names.values():
                 prepared, jobs = pending.pop(name).result()
-                made = [job.result() for job in jobs]
+                made = judge_sizes([job.result() for job in jobs])
                 members.append(prepared.member.model_copy(update={"artifacts": tuple(each for each, _ in made)}))
                 runs = tuple(run for _, each in made for run in each)
                 numbers.append(MemberNumerics(name=name, stages=prepared.stages, runs=runs))
         except BaseException:
-            context.workers.close()  # nobody needs any more what the threads still wait for
+            context.workers.close()  # the results that the threads still wait for are not needed any more
             raise
     manifest = Manifest(
         schema="1.0",
@@ -129,11 +132,20 @@ def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) ->
         mother=MotherEntry(
             spec=request.mother.spec, task=opened.task, checkpoint_sha256=_checkpoint_sha256(request.mother)
         ),
-        tools={tool: version(tool) for tool in TOOLS["bundle"]},
+        tools=_tools(),
         recorded=family.recorded,
         members=tuple(members),
     )
     return manifest, Numerics(schema="1.0", members=tuple(numbers))
+
+
+def _tools() -> dict[str, str]:
+    """Returns the versions of the tools that are installed. The tools of unused formats may be missing."""
+    found = {}
+    for tool in STATED_TOOLS:
+        with suppress(PackageNotFoundError):
+            found[tool] = version(tool)
+    return found
 
 
 def _checkpoint_sha256(mother: MotherSource) -> str | None:

@@ -1,4 +1,4 @@
-"""Real inputs of a baked member for quantizers to observe, taken from the calibration batches."""
+"""Selects inputs of a baked member from the calibration batches, to calibrate quantizers with."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _STREAMED_SECONDS = 3.0
 
 
 def calibration_inputs(module: nn.Module, io: IOSpec, recordings: Recordings) -> dict[str, Array]:
-    """Up to 128 inputs of `module` by name, `(count, …)`, spread over the calibration batches.
+    """Returns up to `SAMPLES` inputs of `module` by name, `(count, …)`, spread over the calibration batches.
 
-    Of what streams, calls from the middle of recordings, with the state that the member has there.
+    For a member that streams, these are calls spread over recordings, each with the state that the member has there.
     """
     if io.stream is None:
         batches = [

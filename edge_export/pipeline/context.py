@@ -28,14 +28,14 @@ class Timed(Protocol):
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What to build.
+    """The request of a build.
 
     Attributes:
-        members: Configurations as on the command line; None: the target's, or the smallest and the largest.
-        jobs: How many tasks run at once; None for as many as there are cores.
+        members: Configurations as on the command line. None: the smallest and the largest.
+        jobs: The number of worker tasks that run at once. None: one per core.
         logs: The folder of the converters' and runtimes' logs.
-        store: Where finished steps are kept; None to do everything anew.
-        cluster: The address of a Dask scheduler whose workers do the work; None for this machine.
+        store: The cache of finished steps. None: run every step.
+        cluster: The address of a Dask scheduler whose workers run the steps. None: this machine.
     """
 
     target: Target
@@ -50,10 +50,10 @@ class BuildRequest:
 
 @dataclass(frozen=True)
 class BuildContext:
-    """What the steps of a build share.
+    """The values that all steps of a build share.
 
     Attributes:
-        seconds: How long each step took, by (member, step); None where it came from the cache.
+        seconds: The duration of each step, by (member, step). None: it came from the cache.
     """
 
     request: BuildRequest
@@ -71,11 +71,11 @@ class BuildContext:
         workdir: Path,
         work: Callable[[], Answer],
     ) -> Answer:
-        """Run one step, or take its result from the cache. Its seconds are recorded under `name`.
+        """Runs one step, or takes its result from the cache. Its seconds are recorded under `name`.
 
         Args:
             answer: The type of its result.
-            parts: Everything that the result depends on beside code, tools and machine; None disables the cache.
+            parts: Everything that the result depends on, except code, tools and machine. None: do not use the cache.
             workdir: The folder that it writes its files to.
             work: Runs the step.
         """

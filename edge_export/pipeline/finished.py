@@ -1,4 +1,4 @@
-"""Keep whole bundles in the store, so that an unchanged request is answered without any work."""
+"""Keeps complete bundles in the cache, so that an unchanged request needs no work."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from edge_export.files.hashing import file_sha256
 
 
 def keep_bundle(store: Store, key: str, folder: Path) -> None:
-    """Keep the bundle that is staged in `folder` under `key`."""
+    """Stores the bundle that is staged in `folder` under `key`."""
     store.put(key, {}, {path.name: path for path in folder.iterdir()})
 
 
 def take_finished(store: Store, key: str, out: Path) -> tuple[Bundle, bool] | None:
-    """Restore the bundle that is kept under `key` to `out`; None when the store does not hold all of it.
+    """Restores the bundle that is kept under `key` to `out`. None: the store does not hold all of it.
 
     Returns:
         The bundle, and whether `out` had to be written.

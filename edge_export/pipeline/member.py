@@ -1,4 +1,4 @@
-"""Make a member, and compare each stage from the mother to the exported program with the mother.
+"""Makes a member, and compares each stage from the mother to the exported program with the mother.
 
     mother@configuration ─> extracted ─> calibrated ─> approximated ─> each baking rule ─> baked ─> exported
 
@@ -63,9 +63,9 @@ class PreparedMember:
     Attributes:
         io: The baked member's inputs and outputs.
         golden: The mother's outputs on the golden inputs, by name, `(count, …)`.
-        metric: The mother's task metric on the held-out set; None without one.
-        approximation: What the options approximate, if anything; golden and metric are those with it.
-        extremes: The mother's outputs on inputs that no recording holds, as `golden`.
+        metric: The mother's task metric on the held-out set. None: there is no held-out set.
+        approximation: The approximation that the options request, if any. Golden and metric include it.
+        extremes: The mother's outputs on extreme inputs that no recording contains, as `golden`.
     """
 
     program: ExportedProgram
@@ -81,7 +81,7 @@ class PreparedMember:
 
     @property
     def reason(self) -> str:
-        """The first stage that diverges from the mother, its measured value and what to do; empty when none does."""
+        """The first stage that diverges from the mother, its measured value and a suggestion. Empty: none diverges."""
         return first_divergence(self.stages)
 
 
@@ -96,14 +96,14 @@ def prepare_member(
     extremes: tuple[Tensor, ...] = (),
     on_stage: OnStage | None = None,
 ) -> PreparedMember:
-    """Extract, calibrate, bake and export the member of `mother` at `config`; the mother is left as it was.
+    """Extracts, calibrates, bakes and exports the member of `mother` at `config`. The mother is not changed.
 
     Args:
-        extremes: Inputs that no recording holds, one tensor `(count, …)` per input, for the mother's outputs on them.
+        extremes: Extreme inputs that no recording contains, one tensor `(count, …)` per input. The mother runs on them.
         on_stage: Is called for every stage, after it was compared.
 
     Raises:
-        RequestError: A stage could not be made at all.
+        RequestError: A stage could not be made.
     """
     goldens = recordings.goldens
     scores = bool(mother.io.labels)
@@ -138,7 +138,9 @@ def prepare_member(
         name, member = variant
         same = baker.approximate(reference_mother, options, recordings.batches, max_batches, config)
         if same is None:
-            raise RequestError(f"{name} can't be proven, the mother has nothing of that kind: build without it")
+            raise RequestError(
+                f"{name} can't be proven, because the mother has nothing to approximate: build without it"
+            )
         exact, reference_mother = reference, same[1]
         reference = run_batched(reference_mother, goldens, config)
         approximation = Approximation(name, _agreement(exact, reference, scores), metric)
@@ -160,8 +162,8 @@ def prepare_member(
 
     on_extremes: dict[str, Array] = {}
     if extremes:
-        wanted = run_batched(reference_mother, extremes, config)
-        on_extremes = named(mother.io.outputs, wanted, whole_recordings=mother.io.stream is not None)
+        outputs = run_batched(reference_mother, extremes, config)
+        on_extremes = named(mother.io.outputs, outputs, whole_recordings=mother.io.stream is not None)
 
     program = export_program(baked.module, inputs)
     captured = program.module()
@@ -183,25 +185,25 @@ def prepare_member(
 def run_batched(
     module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None = None, batch: int = REFERENCE_BATCH
 ) -> tuple[Tensor, ...]:
-    """Outputs of `module` on all of `inputs` `(count, …)`, `batch` samples at a time."""
+    """Returns the outputs of `module` on all of `inputs` `(count, …)`. It runs on `batch` samples at a time."""
     chunks = [forward(module, chunk, config) for chunk in zip(*(t.split(batch) for t in inputs), strict=True)]
     return tuple(torch.cat(parts) for parts in zip(*chunks, strict=True))
 
 
 def _run(module: nn.Module, io: IOSpec, inputs: tuple[Tensor, ...], batch: int = REFERENCE_BATCH) -> tuple[Tensor, ...]:
-    """Outputs of a baked network on all of `inputs`."""
+    """Returns the outputs of a baked network on all of `inputs`."""
     return run_batched(module, inputs, batch=batch) if io.stream is None else stream_module(module, io, inputs)
 
 
 def _beginning(goldens: tuple[Tensor, ...], io: IOSpec) -> tuple[Tensor, ...]:
-    """What the network after each rule is compared on."""
+    """Returns the part of the goldens that the network after each rule is compared on."""
     if io.stream is None:
         return tuple(t[:RULE_SAMPLES] for t in goldens)
     return tuple(t[..., : int(RULE_SECONDS * io.stream.sample_rate)] for t in goldens)
 
 
 def _metric(network: nn.Module, recordings: Recordings, config: Config | None = None) -> float | None:
-    """The task metric of a member, or of a mother at `config`, on the held-out set; None without one."""
+    """Returns the task metric of a member, or of a mother at `config`, on the held-out set. None: there is no set."""
     if recordings.targets is None:
         return None
     results = run_batched(network, recordings.held_out, config)[0].numpy()
@@ -209,7 +211,7 @@ def _metric(network: nn.Module, recordings: Recordings, config: Config | None = 
 
 
 def _agreement(reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...], scores: bool) -> Agreement:
-    """How the outputs agree with the reference: see `worst_of`."""
+    """Returns the agreement of the outputs with the reference, over all outputs: see `worst_of`."""
     each = [
         agreement(expected.numpy(), got.numpy(), scores=scores and index == 0)
         for index, (expected, got) in enumerate(zip(reference, outputs, strict=True))
@@ -218,6 +220,6 @@ def _agreement(reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...], score
 
 
 def _has_statistics(mother: Mother, config: Config) -> bool:
-    """Whether the mother's checkpoint brought BatchNorm statistics for exactly this configuration."""
+    """Returns whether the mother's checkpoint holds BatchNorm statistics for exactly this configuration."""
     has_statistics = getattr(mother, "has_statistics", None)
     return bool(has_statistics and has_statistics(config))

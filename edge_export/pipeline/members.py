@@ -1,13 +1,13 @@
-"""Prepare members: from the mother to proven programs on disk."""
+"""Prepares members: from the mother to proven programs on disk."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Member, Recorded, Variant
+from edge_export.files.copying import copy_contents
 from edge_export.pipeline.context import BuildContext
 from edge_export.pipeline.mother_source import RecordedFiles, submit_for_mother
 from edge_export.pipeline.open_mother import HELD_OUT, INPUTS, OPEN, OpenAnswer, OpenRequest
@@ -23,11 +23,11 @@ GOLDENS = "goldens"
 
 @dataclass(frozen=True)
 class Family:
-    """What every member of a build shares.
+    """The values that all members of a build share.
 
     Attributes:
         staged: The folder of the bundle, with the recorded data in it.
-        inputs: The golden inputs and the held-out set's in one file.
+        inputs: One file with the golden inputs and the held-out set's inputs.
     """
 
     staged: Path
@@ -38,7 +38,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A proven member on disk: what the manifest says of it, and its files for the converters."""
+    """A proven member on disk: its entry in the manifest, and its files for the converters."""
 
     family: Family
     member: Member
@@ -50,7 +50,7 @@ class Prepared:
 
 
 def open_mother(context: BuildContext) -> OpenAnswer:
-    """Open the mother, check the requested members, and write the recorded data to the scratch folder."""
+    """Opens the mother, checks the requested members, and writes the recorded data to the scratch folder."""
     source, members, workdir = context.request.mother, context.request.members, _opened(context)
     identity = source.identity()
     parts = None if identity is None else {"mother": identity, "members": members}
@@ -63,9 +63,9 @@ def open_mother(context: BuildContext) -> OpenAnswer:
 
 
 def bundle_recorded(context: BuildContext, opened: OpenAnswer, staged: Path) -> Family:
-    """Copy the recorded data into the bundle, and join all inputs into one file for the workers."""
+    """Copies the recorded data into the bundle, and joins all inputs in one file for the workers."""
     bundled = staged / GOLDENS
-    shutil.copytree(_opened(context), bundled)
+    copy_contents(_opened(context), bundled)
     held_out = bundled / HELD_OUT if opened.held_out else None
     files = RecordedFiles(inputs=bundled / INPUTS, held_out=held_out, extremes=bundled / EXTREMES)
     recorded = Recorded(
@@ -85,7 +85,7 @@ def _opened(context: BuildContext) -> Path:
 
 
 def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prepared:
-    """Prepare a member, and copy its goldens into the bundle."""
+    """Prepares a member, and copies its goldens into the bundle."""
     request, workdir = context.request, context.scratch / name / "member"
     target = request.target
     context.progress(name, "member", "extract, calibrate, bake")
@@ -115,9 +115,9 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
 
     answer = context.step((name, "member"), "prepare", PrepareAnswer, parts, workdir, work)
     bundled = family.staged / GOLDENS
-    golden = Path(shutil.copy(workdir / GOLDEN, bundled / f"{name}.safetensors"))
-    extremes = Path(shutil.copy(workdir / EXTREMES, bundled / f"{name}-extremes.safetensors"))
-    sounds = [Path(shutil.copy(workdir / sound, bundled)) for sound in answer.sounds]
+    golden = copy_contents(workdir / GOLDEN, bundled / f"{name}.safetensors")
+    extremes = copy_contents(workdir / EXTREMES, bundled / f"{name}-extremes.safetensors")
+    sounds = [copy_contents(workdir / sound, bundled / sound) for sound in answer.sounds]
     tolerance = target.tolerance("member", "fp32")
     stages = judge_stages(answer.stages, tolerance)
     variant = answer.approximation

@@ -1,4 +1,4 @@
-"""Where a mother and its recorded data come from, and how worker tasks that need them are submitted."""
+"""Describes where a mother and its recorded data come from, and submits worker tasks that need them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TIMEOUT_S = 1800.0
 
 
 class MotherSource(Message):
-    """A mother.
+    """The source of a mother.
 
     Attributes:
         spec: A catalog name or `package.module:factory`.
-        checkpoint: A file of weights; None: the mother's own.
-        goldens: A folder of recordings; None: the mother's own.
-        folder: Where a factory's module may lie.
+        checkpoint: A file of weights. None: the mother's own.
+        goldens: A folder of recordings. None: the mother's own.
+        folder: A folder from which a factory's Python module may be imported.
     """
 
     spec: str
@@ -32,12 +32,12 @@ class MotherSource(Message):
 
     @property
     def weights(self) -> Path | None:
-        """The file that the weights come from; None for a factory that makes its own."""
+        """The file of the weights. None: the factory makes the weights."""
         shipped = CATALOG[self.spec].checkpoint_path if self.spec in CATALOG else None
         return self.checkpoint or shipped
 
     def identity(self) -> dict[str, Any] | None:
-        """All that decides what the mother and its data are; None for a factory, whose code can't be known."""
+        """Returns all values that determine the mother and its data. None: a factory, whose code is not known."""
         weights = self.weights
         if self.spec not in CATALOG or weights is None:
             return None
@@ -50,7 +50,7 @@ class MotherSource(Message):
 
 
 class RecordedFiles(Message):
-    """The recorded data that members are proven on: safetensors files that the task "open" wrote."""
+    """The recorded data that members are proven on: safetensors files that the worker task "open" wrote."""
 
     inputs: InputPath
     held_out: InputPath | None
@@ -60,10 +60,10 @@ class RecordedFiles(Message):
 def submit_for_mother[Request: Message, Answer](
     workers: Workers, task: WorkerTask[Request, Answer], request: Request, source: MotherSource, log: Path
 ) -> Answer:
-    """Run a worker task that opens the mother, and wait for its answer.
+    """Runs a worker task that opens the mother, and waits for its answer.
 
     Raises:
-        RequestError: The request was wrong, or the worker died of it.
+        RequestError: The request was wrong, or the worker crashed.
     """
     try:
         return workers.submit(task, request, kind=KIND, timeout_s=TIMEOUT_S, log=log).result()

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from edge_export.mothers.protocol import Config, Mother
 
 INPUTS, HELD_OUT, EXTREMES = "inputs.safetensors", "held_out.safetensors", "extremes.safetensors"
-"""What the task leaves in its workdir; the held-out set only if there is one."""
+"""The files that the worker task writes to its workdir. The held-out set is written only if there is one."""
 
 
 class OpenRequest(Message):
-    """What to open.
+    """The request of the worker task "open".
 
     Attributes:
-        members: Configurations such as "0.25,1.0"; None: the smallest and the largest.
+        source: The mother.
+        members: Configurations such as "0.25,1.0". None: the smallest and the largest.
         workdir: An existing folder.
     """
 
@@ -33,16 +34,16 @@ class OpenRequest(Message):
 
 
 class OpenAnswer(Message):
-    """A mother.
+    """The answer of the worker task "open".
 
     Attributes:
-        members: The members' names by the text that asks for them.
+        members: The members' names by the text of their configurations.
         task: The mother's task.
         metric, unit: The task metric.
-        baseline: Its value for doing nothing.
+        baseline: The metric's value without a network. None: there is none.
         held_out: Whether there is a held-out set.
-        sounds: Names of files in the workdir that show the goldens to people.
-        seconds: How long it took.
+        sounds: The names of sound files of the goldens in the workdir.
+        seconds: The duration.
     """
 
     members: dict[str, str]
@@ -56,12 +57,12 @@ class OpenAnswer(Message):
 
 
 def open_family(request: OpenRequest) -> OpenAnswer:
-    """Open a mother, check the requested members, and write the recorded data.
+    """Opens a mother, checks the requested members, and writes the recorded data.
 
     Raises:
-        RequestError: The mother, its checkpoint, its recordings or the members are not what they should be.
+        RequestError: The mother, its checkpoint, its recordings or the members are not valid.
     """
-    from edge_export.pipeline.recordings import metric_of, task_of
+    from edge_export.pipeline.recordings import baseline_value, metric_of, task_of
 
     started = time.monotonic()
     mother, recordings = opened(request.source)
@@ -76,7 +77,7 @@ def open_family(request: OpenRequest) -> OpenAnswer:
     baseline = None
     if recordings.targets is not None:
         targets = recordings.targets.numpy()
-        baseline = None if metric.baseline is None else metric.baseline(targets)
+        baseline = baseline_value(metric, targets)
         held_out = named(io.inputs, recordings.held_out, whole_recordings=whole)
         save_arrays(workdir / HELD_OUT, held_out | {TARGETS: targets})
     sounds = task.write_goldens(workdir, "mixture", goldens[io.inputs[0].name], io)
@@ -93,10 +94,10 @@ def open_family(request: OpenRequest) -> OpenAnswer:
 
 
 def parse_members(mother: Mother, text: str) -> dict[str, Config]:
-    """Configurations by their text, from a list such as "0.25,0.5,1.0".
+    """Returns configurations by their text, from a list such as "0.25,0.5,1.0".
 
     Raises:
-        RequestError: An entry is empty, malformed, outside of the mother's space or there twice; all are named.
+        RequestError: An entry is empty, malformed, outside of the mother's space or repeated. The message names all.
     """
     members: dict[str, Config] = {}
     names: dict[str, str] = {}
@@ -109,8 +110,10 @@ def parse_members(mother: Mother, text: str) -> dict[str, Config]:
             name = mother.space.name(config)
         except RequestError as error:
             problems.append(str(error))
-        except (ValueError, TypeError, LookupError) as error:  # a user's own `parse` may raise anything of this
-            problems.append(f"{entry!r} is no configuration of the mother ({type(error).__name__}: {one_line(error)})")
+        except (ValueError, TypeError, LookupError) as error:  # a user's own `parse` may raise any of these
+            problems.append(
+                f"{entry!r} is not a configuration of the mother ({type(error).__name__}: {one_line(error)})"
+            )
         else:
             if name in names:
                 problems.append(f"{entry} and {names[name]} are the same member: give it once")

@@ -1,4 +1,4 @@
-"""A mother and its recordings, opened in a worker process and kept for the next task of the same family."""
+"""Opens a mother and its recordings in a worker process, and keeps them for the next worker task of the family."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 @functools.lru_cache(maxsize=1)
 def opened(source: MotherSource) -> tuple[Mother, Recordings]:
-    """The mother and its recordings; RequestError when they are not what they should be."""
+    """Returns the mother and its recordings.
+
+    Raises:
+        RequestError: The mother, its checkpoint or its recordings are not valid.
+    """
     from edge_export.mothers.catalog import open_mother
     from edge_export.pipeline.recordings import recordings_of
 
@@ -30,7 +34,7 @@ def opened(source: MotherSource) -> tuple[Mother, Recordings]:
 
 
 def as_recorded(mother: Mother, recordings: Recordings, inputs: Path, held_out: Path | None) -> Recordings:
-    """`recordings` with the goldens and the held-out set of the bundle, which what is proven must be proven on."""
+    """Returns `recordings` with the goldens and the held-out set of the bundle, on which a member must be proven."""
     import torch
 
     goldens = load_arrays(inputs)

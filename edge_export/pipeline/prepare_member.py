@@ -1,4 +1,4 @@
-"""The worker task "prepare": one member, extracted, calibrated, baked, exported and proven; see `member.py`."""
+"""The worker task "prepare": extracts, calibrates, bakes, exports and proves one member. See `member.py`."""
 
 from __future__ import annotations
 
@@ -24,20 +24,22 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 GOLDEN, EXTREMES = "golden.safetensors", "extremes.safetensors"
-"""What the task leaves in its workdir beside PROGRAM and CALIBRATION: the mother's outputs."""
+"""The mother's outputs, which the worker task writes to its workdir in addition to PROGRAM and CALIBRATION."""
 
 Options = dict[str, bool | int | float | str]
 
 
 class PrepareRequest(Message):
-    """Which member to prepare.
+    """The request of the worker task "prepare".
 
     Attributes:
+        source: The mother.
+        recorded: The recorded data to prove the member on.
         config: The text that names its configuration.
-        options: Of the member's baker.
-        batches: How many batches to calibrate over; None for all.
-        calibrate: Whether quantizers will want real inputs, CALIBRATION.
-        workdir: A folder, which exists.
+        options: The options of the member's baker.
+        batches: The number of batches to calibrate with. None: all.
+        calibrate: Whether to write CALIBRATION, the inputs that quantizers are calibrated with.
+        workdir: An existing folder.
     """
 
     source: MotherSource
@@ -50,14 +52,14 @@ class PrepareRequest(Message):
 
 
 class PrepareAnswer(Message):
-    """A proven member: what a manifest says of it.
+    """The answer of the worker task "prepare": the facts for the manifest.
 
     Attributes:
-        stages: How each stage agrees with the mother, free of any tolerance.
-        approximation: What its options approximate.
-        sounds: Names of files in the workdir that show its outputs to people.
-        digest: Of the exported program.
-        seconds: How long it took.
+        stages: The agreement of each stage with the mother, not yet judged by a tolerance.
+        approximation: The approximation that its options request.
+        sounds: The names of sound files of its outputs in the workdir.
+        digest: The digest of the exported program.
+        seconds: The duration.
     """
 
     io: IO
@@ -77,10 +79,10 @@ class PrepareAnswer(Message):
 
 
 def prepare(request: PrepareRequest) -> PrepareAnswer:
-    """Extract, calibrate, bake, export and prove one member.
+    """Extracts, calibrates, bakes, exports and proves one member.
 
     Raises:
-        RequestError: A stage could not be made at all.
+        RequestError: A stage could not be made.
     """
     import torch
 
@@ -129,7 +131,7 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
 
 
 def program_digest(program: ExportedProgram) -> str:
-    """SHA-256 of all that an exported program computes: its graph, its boundary, and every constant."""
+    """Returns the SHA-256 of everything that determines an exported program: graph, signature and constants."""
     digest = hashlib.sha256(f"{program.graph}\n{program.graph_signature}\n".encode())
     tensors: Mapping[str, Any] = {**program.state_dict, **program.constants}
     for name, tensor in sorted(tensors.items()):

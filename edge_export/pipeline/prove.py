@@ -1,4 +1,4 @@
-"""Repeat on a bundle, wherever it lies now, everything that was proven when it was built."""
+"""Repeats, on a bundle on this machine, everything that was proven when it was built."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from edge_export.pipeline.context import Progress
 from edge_export.pipeline.mother_source import MotherSource, RecordedFiles, submit_for_mother
 from edge_export.pipeline.prepare_member import GOLDEN, PREPARE, PrepareRequest
 from edge_export.pipeline.score import score_in_worker
+from edge_export.pipeline.size import judge_size
 from edge_export.runtimes import Runtime
 from edge_export.runtimes.run import CompiledFile
 from edge_export.spec.agreement import agreement, worst_of
@@ -29,7 +30,7 @@ from edge_export.workers import Pool
 
 @dataclass(frozen=True)
 class _Context:
-    """Where a bundle is proven, and with which mother, if it is here."""
+    """The values that all steps of proving a bundle share. `mother` is None if it is not available."""
 
     bundle: Bundle
     mother: MotherSource | None
@@ -41,13 +42,13 @@ class _Context:
 
 
 def prove_bundle(bundle: Bundle, mother: MotherSource | None, jobs: int, logs: Path, progress: Progress) -> Numerics:
-    """Check every file's sha256, run every artifact from where it lies, and repeat the stages if the mother is here.
+    """Checks every file's sha256, runs every artifact in the bundle, and repeats the stages if there is a mother.
 
     Args:
-        mother: The mother with the checkpoint that the bundle was built from, and its data; None repeats no stage.
+        mother: The mother with the checkpoint that the bundle was built from, and its data. None: repeat no stages.
 
     Raises:
-        RequestError: The recorded inputs are damaged, so that nothing can be proven.
+        RequestError: The recorded inputs are damaged, so nothing can be proven.
     """
     members = bundle.manifest.members
     recorded = _recorded(bundle)
@@ -82,15 +83,15 @@ def prove_bundle(bundle: Bundle, mother: MotherSource | None, jobs: int, logs: P
 
 
 def _recorded(bundle: Bundle) -> RecordedFiles:
-    """The bundle's recorded data, checked."""
+    """Returns the bundle's recorded data, after checking it."""
     recorded = bundle.manifest.recorded
     sounds = [sound for member in bundle.manifest.members for sound in member.sounds]
     for file in (recorded.inputs, recorded.held_out, recorded.extremes, *recorded.sounds, *sounds):
         if file is not None and (damage := bundle.why_changed(file)):
             raise RequestError(f"{bundle.root}: {damage}; build it again")
     goldens = load_arrays(bundle.path(recorded.inputs))
-    wanted = [s.name for member in bundle.manifest.members for s in member.io.recorded_inputs]
-    missing = [name for name in wanted if name not in goldens]
+    required = [s.name for member in bundle.manifest.members for s in member.io.recorded_inputs]
+    missing = [name for name in required if name not in goldens]
     if missing:
         raise RequestError(f"{bundle.root}: {recorded.inputs.path} lacks input {missing[0]}; build it again")
     return RecordedFiles(
@@ -101,7 +102,7 @@ def _recorded(bundle: Bundle) -> RecordedFiles:
 
 
 def _golden_damage(bundle: Bundle, member: Member) -> str:
-    """Why the member's reference outputs can't be trusted; empty when they can."""
+    """Returns why the member's reference outputs are damaged. Empty: they are not."""
     try:
         for file in (member.golden, member.extremes):
             if damage := bundle.why_changed(file):
@@ -116,7 +117,7 @@ def _golden_damage(bundle: Bundle, member: Member) -> str:
 
 
 def _prove_stages(context: _Context, mother: MotherSource, member: Member) -> tuple[Stage, ...]:
-    """Make the member again from the mother, and compare what the bundle recorded with what the mother gives now."""
+    """Makes the member again from the mother, and compares the recorded outputs with the mother's present outputs."""
     context.progress(member.name, "member", "extract, calibrate, bake")
     workdir = context.work / member.name
     workdir.mkdir(parents=True, exist_ok=True)
@@ -138,7 +139,7 @@ def _prove_stages(context: _Context, mother: MotherSource, member: Member) -> tu
 
 
 def _prove_artifact(context: _Context, member: Member, artifact: Artifact, damage: str) -> tuple[ArtifactRun, ...]:
-    """Prove one artifact of a bundle, unless it or its reference is not what the manifest says."""
+    """Proves one artifact of a bundle. It fails if it or its reference does not match the manifest."""
     runs = _runs(context, member, artifact, damage)
     context.progress(member.name, artifact.label, worst(runs).verdict)
     return runs
@@ -173,10 +174,10 @@ def _runs(context: _Context, member: Member, artifact: Artifact, damage: str) ->
     def measure(runtime: Runtime) -> Measured:
         return measure_artifact(context.pool, file, runtime, reference, workdir, log)
 
-    return run_everywhere(artifact, member.tolerance, measure)
+    return judge_size(artifact, run_everywhere(artifact, member.tolerance, measure))
 
 
 def _unit(bundle: Bundle) -> str:
-    """The unit of the task metric; bundles from before it was recorded have one of ours."""
+    """Returns the unit of the task metric. Old bundles do not record it, but have one of `METRICS`."""
     recorded = bundle.manifest.recorded
     return METRICS[recorded.metric].unit if recorded.metric in METRICS else recorded.unit

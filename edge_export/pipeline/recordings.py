@@ -1,10 +1,10 @@
-"""Find the recorded inputs that a build is proven on: the mother's own, the catalog's, or a folder of the user's."""
+"""Finds the recorded inputs that a build is proven on: the mother's own, the catalog's, or a folder of the user's."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ _METRIC_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
 
 
 def recordings_of(spec: str, mother: Mother, goldens: Path | None) -> Recordings:
-    """The recorded data to build `mother` with: `goldens` before its own before the catalog's.
+    """Returns the recorded data to build `mother` with: `goldens`, otherwise its own, otherwise the catalog's.
 
     Raises:
         RequestError: There is none, or it does not fit the mother's inputs.
@@ -40,53 +40,70 @@ def recordings_of(spec: str, mother: Mother, goldens: Path | None) -> Recordings
     if source is None and spec in CATALOG and (shipped := CATALOG[spec].recordings):
         source = resolve(shipped)
     if source is None:
-        raise RequestError(f"mother {spec} brings no recorded inputs: give a folder of them as --goldens")
+        raise RequestError(f"mother {spec} has no recorded inputs: give a folder of them as --goldens")
     recordings: Recordings = source()
     _check(spec, mother.io, recordings)
     return recordings
 
 
 def task_of(spec: str, mother: Mother) -> Task:
-    """What the mother is for: the task that it names, or else the one that its inputs and outputs fit.
+    """Returns the mother's task: the one that it names, otherwise the one that its inputs and outputs fit.
 
     Raises:
-        RequestError: It names a task that is not known.
+        RequestError: It names an unknown task, or one that its inputs and outputs do not fit.
     """
     name = getattr(mother, "task", None)
     if name is not None and name not in TASKS:
-        raise RequestError(f"mother {spec}: its task {name!r} is none of {', '.join(TASKS)}: leave it out, or give one")
-    return task_for(mother.io, name)
+        raise RequestError(f"mother {spec}: its task {name!r} is none of {', '.join(TASKS)}: name one, or none")
+    task = task_for(mother.io, name)
+    if not task.fits(mother.io):
+        stream = "have no stream" if mother.io.stream is None else "have a stream"
+        raise RequestError(
+            f"mother {spec}: its task is {name}, but its inputs and outputs {stream}: change one of them"
+        )
+    return task
 
 
 def metric_of(recordings: Recordings) -> Metric:
-    """The metric of the recordings: the mother's own, or one of ours by its name."""
+    """Returns the metric of the recordings: the mother's own, or the one of `METRICS` that they name."""
     return recordings.metric if isinstance(recordings.metric, Metric) else METRICS[recordings.metric]
 
 
 def metric_value(metric: Metric, results: Array, targets: Array) -> float:
-    """The value of a metric, which may be a user's own code.
+    """Returns the value of a metric, which may be a user's own code.
 
     Raises:
-        RequestError: It raises, or gives something else than a finite number.
+        RequestError: The metric raises, or does not return a finite number.
     """
+    return _finite(f"metric {metric.name}", metric.measure, results, targets)
+
+
+def baseline_value(metric: Metric, targets: Array) -> float | None:
+    """Returns the metric's value without a network. None: the metric has no baseline. Raises as `metric_value`."""
+    return (
+        None if metric.baseline is None else _finite(f"the baseline of metric {metric.name}", metric.baseline, targets)
+    )
+
+
+def _finite(what: str, measure: Callable[..., float], *arrays: Array) -> float:
     try:
-        value = float(metric.measure(results, targets))
+        value = float(measure(*arrays))
     except Exception as error:
         raise RequestError(
-            f"metric {metric.name} failed with {type(error).__name__}: {one_line(error, 200)}: mend its function"
+            f"{what} failed with {type(error).__name__}: {one_line(error, 200)}: fix its function"
         ) from error
     if not math.isfinite(value):
-        raise RequestError(f"metric {metric.name} is {value}: let its function give a finite number")
+        raise RequestError(f"{what} is {value}: its function must return a finite number")
     return value
 
 
 def read_folder(folder: Path, io: IOSpec, task: Task) -> Recordings:
-    """Recorded inputs from the files in `folder` that the task reads, in the order of their names.
+    """Returns the recorded inputs from the files in `folder` that the task reads, in the order of their names.
 
     Calibration averages over the same recordings.
 
     Raises:
-        RequestError: The folder holds none, or a file that can't be read or does not fit the inputs.
+        RequestError: The folder holds none, or a file that cannot be read or does not fit the inputs.
     """
     import torch
 
@@ -97,7 +114,7 @@ def read_folder(folder: Path, io: IOSpec, task: Task) -> Recordings:
     recordings = task.read_files(files, io)
     if recordings is None:
         raise RequestError(
-            f"--goldens {folder} holds no .safetensors files, nor others that a mother for {task.name} could take"
+            f"--goldens {folder} holds no files for {task.name}: give a folder of .safetensors or other recorded inputs"
         )
     inputs = tuple(torch.from_numpy(np.concatenate(arrays)) for arrays in zip(*recordings, strict=True))
     batches = list(zip(*(t.split(CALIBRATION_BATCH) for t in inputs), strict=True))
@@ -108,15 +125,15 @@ def read_folder(folder: Path, io: IOSpec, task: Task) -> Recordings:
 def _metric_problems(metric: object) -> Iterator[str]:
     if isinstance(metric, Metric):
         if not _METRIC_NAME.fullmatch(metric.name) or metric.name in METRICS:
-            yield f"metric {metric.name!r} must be called by letters, digits and underscores, and not like one of ours"
+            yield f"metric {metric.name!r} needs a name of letters, digits and underscores, not {', '.join(METRICS)}"
         if not callable(metric.measure):
-            yield f"metric {metric.name}: its measure is no function"
+            yield f"metric {metric.name}: its measure is not a function"
     elif metric not in METRICS:
-        yield f"metric {metric!r} is none of {', '.join(METRICS)}, and no Metric"
+        yield f"metric {metric!r} is none of {', '.join(METRICS)}, and not a Metric"
 
 
 def _check(spec: str, io: IOSpec, recordings: Recordings) -> None:
-    """Raise RequestError unless the recordings fit the mother; every problem is named."""
+    """Raises RequestError, which names every problem, if the recordings do not fit the mother."""
     import torch
 
     problems: list[str] = []
@@ -127,12 +144,12 @@ def _check(spec: str, io: IOSpec, recordings: Recordings) -> None:
         if len(tensors) != len(io.inputs):
             problems.append(f"{what} has {len(tensors)} tensors for {len(io.inputs)} inputs")
             continue
-        for tensor, wanted in zip(tensors, io.inputs, strict=True):
-            if not fits(tensor.shape, wanted, io.stream is not None):
+        for tensor, expected in zip(tensors, io.inputs, strict=True):
+            if not fits(tensor.shape, expected, io.stream is not None):
                 shape = tuple(tensor.shape)
-                problems.append(f"{what} {wanted.name} has shape {shape}, not {('count', *wanted.shape[1:])}")
+                problems.append(f"{what} {expected.name} has shape {shape}, not {('count', *expected.shape[1:])}")
             elif tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                problems.append(f"{what} {wanted.name} holds NaN or infinite values")
+                problems.append(f"{what} {expected.name} holds NaN or infinite values")
     if (
         recordings.targets is not None
         and recordings.held_out

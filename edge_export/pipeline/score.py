@@ -1,12 +1,13 @@
-"""The worker task "score": the metric that a mother brought, on the outputs of an artifact.
+"""The worker task "score": computes a metric that a mother defines, on the outputs of an artifact.
 
-The metric is the mother's own code. It runs in a worker, as all of that does.
+The metric is the mother's own code. Like all code of a mother, it runs in a worker.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from edge_export.errors import RequestError
 from edge_export.files.arrays import load_arrays
 from edge_export.pipeline.mother_source import KIND, TIMEOUT_S, MotherSource
 from edge_export.pipeline.opened import opened
@@ -18,40 +19,55 @@ from edge_export.workers.task import InputPath, Message, WorkerTask
 
 
 class ScoreRequest(Message):
-    """The first output on the held-out set, and the held-out set with its targets: safetensors files."""
+    """The request of the worker task "score".
+
+    Attributes:
+        source: The mother.
+        metric: The name of the mother's metric.
+        output: A safetensors file of the first output on the held-out set.
+        held_out: A safetensors file of the held-out set with its targets.
+    """
 
     source: MotherSource
+    metric: str
     output: InputPath
     held_out: InputPath
 
 
 class ScoreAnswer(Message):
-    """The metric's value."""
+    """The answer of the worker task "score": the metric's value."""
 
     value: float
 
 
 def score(request: ScoreRequest) -> ScoreAnswer:
-    """Measure; raises as `metric_value`."""
+    """Computes the metric.
+
+    Raises:
+        RequestError: The mother has another metric, or the metric fails: see `metric_value`.
+    """
     from edge_export.pipeline.recordings import metric_of, metric_value
 
     _, recordings = opened(request.source)
+    metric = metric_of(recordings)
+    if metric.name != request.metric:
+        raise RequestError(f"the mother's metric is {metric.name}, not {request.metric}: give the mother of the bundle")
     output, targets = load_arrays(request.output)[OUTPUT], load_arrays(request.held_out)[TARGETS]
-    return ScoreAnswer(value=metric_value(metric_of(recordings), output, targets))
+    return ScoreAnswer(value=metric_value(metric, output, targets))
 
 
 def score_in_worker(
     workers: Workers, source: MotherSource | None, metric: str, held_out: Path | None, log: Path
 ) -> Score | None:
-    """How to measure a metric that the mother brought.
+    """Returns a function that computes a metric that the mother defines, in a worker.
 
-    None for one of ours, or where the mother or the held-out set is not here.
+    None: it is one of `METRICS`, or there is no mother or no held-out set.
     """
     if metric in METRICS or source is None or held_out is None:
         return None
 
     def measure(output: Path) -> float:
-        request = ScoreRequest(source=source, output=output, held_out=held_out)
+        request = ScoreRequest(source=source, metric=metric, output=output, held_out=held_out)
         return workers.submit(SCORE, request, kind=KIND, timeout_s=TIMEOUT_S, log=log).result().value
 
     return measure

@@ -1,4 +1,4 @@
-"""`targets/*.toml`: what a platform gets, and how exact it must be."""
+"""Reads `targets/*.toml`: the artifacts of a platform, and their tolerances."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class ArtifactPlan(Record):
     """One artifact that every member is compiled to.
 
     Attributes:
-        schemes: The ways to get to the precision, tried in this order until one holds the tolerance; empty for all
-            that the format has, from the one that changes most.
-        options: The format's own.
+        schemes: The schemes of the precision, tried in this order until one is within the tolerance. Empty: all
+            schemes of the format, the one that changes most first.
+        options: The options of the format's converter.
     """
 
     format: Name
@@ -38,7 +38,7 @@ class ArtifactPlan(Record):
 
     @property
     def every_scheme(self) -> tuple[str, ...]:
-        """The schemes to try, in order; one empty name where there is only one way."""
+        """The schemes to try, in order. One empty name: the precision has only one."""
         return self.schemes or FORMATS[self.format].schemes(self.precision)
 
 
@@ -46,11 +46,13 @@ class Target(Record):
     """A platform.
 
     Attributes:
-        mother: The catalog name that is built when none is asked for.
-        members: The members that are built when none are asked for, as on the command line.
-        calibration_batches: How many batches BatchNorm statistics are averaged over; all when None.
-        member: What the members' baker is told, such as `frames_per_call` and `gates` for a separator.
-        tolerances: Limits by format and precision; format "member" holds for every stage before an artifact.
+        mother: The catalog name of the mother that is built by default.
+        members: The members that are built by default, as on the command line.
+        calibration_batches: The number of batches over which BatchNorm statistics are averaged. None: all.
+        member: The options of the members' baker, such as `frames_per_call` and `gates` for a separator.
+        tolerances: The limits by format and precision. Format "member" applies to every stage before an artifact.
+        max_size_ratio_from_params: `max_size_ratio` applies to members with at least this many parameters. The files of
+            smaller members hold more graph than weights.
     """
 
     name: Name
@@ -60,35 +62,38 @@ class Target(Record):
     member: dict[Name, bool | int | float | str] = Field(default_factory=dict)
     artifacts: tuple[ArtifactPlan, ...] = Field(min_length=1)
     tolerances: dict[Name, dict[Name, Tolerance]]
+    max_size_ratio_from_params: Annotated[int, Field(ge=0)] = 100_000
 
-    def tolerance(self, format_name: str, precision: str) -> Tolerance:
-        """The limits of `format_name` at `precision`.
+    def tolerance(self, format_name: str, precision: str, params: int | None = None) -> Tolerance:
+        """Returns the limits of `format_name` at `precision`, for a member with `params` parameters. None: any member.
 
         Raises:
             RequestError: The target file has none.
         """
         try:
-            return self.tolerances[format_name][precision]
+            tolerance = self.tolerances[format_name][precision]
         except KeyError:
             raise RequestError(
                 f"target {self.name} has no tolerance for {format_name} at {precision}: "
                 f"add a table [tolerances.{format_name}.{precision}]"
             ) from None
+        small = params is not None and params < self.max_size_ratio_from_params
+        return tolerance.model_copy(update={"max_size_ratio": None}) if small else tolerance
 
 
 FOLDER = Path(edge_export.__file__).parent / "targets"
 
 
 def target_names() -> list[str]:
-    """The names of the shipped targets."""
+    """Returns the names of the shipped targets."""
     return sorted(p.stem for p in FOLDER.glob("*.toml"))
 
 
 def read_target(name: str) -> Target:
-    """The target called `name`, or the one in the file `name` when it ends in ".toml".
+    """Returns the target called `name`, or the one in the file `name` if it ends in ".toml".
 
     Raises:
-        RequestError: There is none, or its file is not valid; every problem is named.
+        RequestError: There is no such target, or its file is not valid. The message names every problem.
     """
     if name.endswith(".toml"):
         path = Path(name)
@@ -96,7 +101,7 @@ def read_target(name: str) -> Target:
         path = FOLDER / f"{name}.toml"
     else:
         close = difflib.get_close_matches(name, target_names(), 1)
-        hint = f"did you mean {close[0]}?" if close else f"take one of {', '.join(target_names())}, or a .toml file"
+        hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(target_names())}, or a .toml file"
         raise RequestError(f"there is no target {one_line(repr(name), 80)}: {hint}")
     try:
         with path.open("rb") as stream:
@@ -104,7 +109,7 @@ def read_target(name: str) -> Target:
     except OSError as error:
         raise RequestError(f"target file {path} can't be read ({one_line(error.strerror)}): check --target") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"target file {path} is no TOML ({one_line(error)}): mend it") from error
+        raise RequestError(f"target file {path} is not TOML ({one_line(error)}): fix it") from error
     except ValidationError as error:
         raise all_problems(path, error) from error
     _check_plans(path, target)
@@ -112,7 +117,7 @@ def read_target(name: str) -> Target:
 
 
 def at_precisions(target: Target, precisions: list[str]) -> Target:
-    """`target` with an artifact at each of `precisions` for each of its formats that offers it.
+    """Returns `target` with an artifact at each of `precisions`, for each of its formats that offers the precision.
 
     Raises:
         RequestError: No format of the target offers one of them, or the target has no tolerance for it.
@@ -133,7 +138,7 @@ def at_precisions(target: Target, precisions: list[str]) -> Target:
 
 
 def _check_plans(path: Path, target: Target) -> None:
-    """Collect what the schema can't see: artifacts twice, or without tolerance, or that no converter makes."""
+    """Raises RequestError for all that the schema does not check: artifacts repeated, without tolerance, or unknown."""
     problems = []
     seen = set()
     for plan in target.artifacts:
@@ -150,7 +155,7 @@ def _check_plans(path: Path, target: Target) -> None:
             known_schemes = ", ".join(known.precisions[plan.precision]) or "none"
             problems.append(f"{plan.label} has no scheme {unknown[0]!r}, only {known_schemes}")
         if plan.label in seen:
-            problems.append(f"{plan.label} stands there twice")
+            problems.append(f"{plan.label} is listed twice")
         seen.add(plan.label)
     if "fp32" not in target.tolerances.get("member", {}):
         problems.append("there is no table [tolerances.member.fp32]")

@@ -1,1 +1,1 @@
-"""A result for one's own file, by a compiled member of a bundle."""
+"""Runs a compiled member of a bundle on a file of the user's."""

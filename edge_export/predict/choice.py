@@ -1,4 +1,4 @@
-"""Choose the artifact of a bundle that a request names."""
+"""Chooses the artifact of a bundle that a request names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_export.runtimes import runtime_of, why_unavailable
 
 @dataclass(frozen=True)
 class Choice:
-    """One artifact of a bundle whose bytes are what the manifest says."""
+    """One artifact of a bundle. Its bytes match the manifest."""
 
     bundle: Bundle
     member: Member
@@ -27,15 +27,18 @@ class Choice:
 
 
 def choose(bundle: Bundle, member_name: str, format_name: str | None, precision: str | None = None) -> Choice:
-    """The first artifact of the member that can run here, in this format and precision if they are given.
+    """Returns the first artifact of the member that can run here.
+
+    Args:
+        format_name, precision: Only artifacts of this format and precision are considered. None: all.
 
     Raises:
-        RequestError: The bundle has no such member or artifact, or only ones that are wrong or can't run here.
+        RequestError: The bundle has no such member or artifact, or all such artifacts are wrong or cannot run here.
     """
     members = {member.name: member for member in bundle.manifest.members}
     if member_name not in members:
         close = difflib.get_close_matches(member_name, members, 1)
-        hint = f"did you mean {close[0]}?" if close else f"take one of {', '.join(members)}"
+        hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(members)}"
         raise RequestError(f"{bundle.root} has no member {one_line(repr(member_name), 60)}: {hint}")
     member = members[member_name]
     reasons = []
@@ -48,8 +51,8 @@ def choose(bundle: Bundle, member_name: str, format_name: str | None, precision:
         reasons.append(f"{artifact.label}: {reason}")
     if not reasons:
         labels = ", ".join(artifact.label for artifact in member.artifacts)
-        raise RequestError(f"{member.name} has no such artifact: take one of {labels}")
-    raise RequestError(f"{member.name} can't run here ({one_line('; '.join(reasons), 300)}): take another --format")
+        raise RequestError(f"{member.name} has no such artifact: use one of {labels}")
+    raise RequestError(f"{member.name} can't run here ({one_line('; '.join(reasons), 300)}): give another --format")
 
 
 def _why_not(bundle: Bundle, artifact: Artifact) -> str | None:

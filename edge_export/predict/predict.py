@@ -1,4 +1,4 @@
-"""Give a file of the user's to a member. Its task reads the file and shows the result; a worker runs the artifact."""
+"""Runs a member on a file of the user's. The task reads the file and formats the result; a worker runs the artifact."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ POLL_S = 0.1
 def predict(
     choice: Choice, source: Path, output: Path | None, log: Path, report: Callable[[int, int], None]
 ) -> Prediction:
-    """The result for the file `source`.
+    """Returns the result for the file `source`.
 
     Args:
-        output: Where it goes; None to show it only.
-        log: Where everything that the runtime prints is appended.
-        report: Told how many calls of how many are done.
+        output: The file or folder to write the result to. None: do not write it.
+        log: The file to which the output of the runtime is appended.
+        report: Called with the number of finished calls and the number of all calls.
 
     Raises:
-        RequestError: The file is not what the task reads, the result can't be written, or the artifact doesn't run.
+        RequestError: The task cannot read the file, the result cannot be written, or the artifact does not run.
     """
     member, name = choice.member, choice.bundle.manifest.mother.task
     if name is not None and name not in TASKS:
         raise RequestError(
-            f"{choice.bundle.root} is for the task {name}, which is not known here: {', '.join(TASKS)} are"
+            f"{choice.bundle.root} is for the unknown task {name}: give a bundle for one of {', '.join(TASKS)}"
         )
     about = {"member": member.name, "artifact": choice.artifact.label}
     request = PredictionRequest(about, member.io, source, output, report)
@@ -46,7 +46,11 @@ def predict(
 
 
 def _run(choice: Choice, inputs: dict[str, Array], timeout_s: float, log: Path, on_calls: Callable[[int], None]) -> Ran:
-    """Run the artifact; RequestError when it can't be."""
+    """Runs the artifact.
+
+    Raises:
+        RequestError: It cannot be run.
+    """
     member, artifact = choice.member, choice.artifact
     assert artifact.io is not None
     with scratch_folder() as folder, Pool(1) as pool:
@@ -67,7 +71,9 @@ def _run(choice: Choice, inputs: dict[str, Array], timeout_s: float, log: Path, 
             message = f"{member.name}/{artifact.label} did not run ({one_line(error, 200)}): see {log}"
             raise RequestError(message) from error
         if answer.unsupported:
-            raise RequestError(f"{artifact.label} can't run here, unknown operators: {', '.join(answer.unsupported)}")
+            raise RequestError(
+                f"{artifact.label} can't run here, unsupported operators: {', '.join(answer.unsupported)}"
+            )
         return Ran(load_arrays(request.outputs), answer.runtime, answer.seconds)
 
 

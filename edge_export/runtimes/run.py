@@ -1,4 +1,4 @@
-"""The worker task "run": an artifact on recorded samples, in the member's names and layouts."""
+"""The worker task "run": runs an artifact on recorded samples, in the member's names and layouts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_export.workers.task import InputPath, Message, OutputPath, StayingPath
 
 
 class CompiledFile(Message):
-    """A compiled file: its format, where it lies, its own io, and the member's."""
+    """A compiled file: its format, its path, its inputs and outputs, and those of the member."""
 
     format: str
     path: InputPath
@@ -28,18 +28,21 @@ class CompiledFile(Message):
 
 
 class RunRequest(Message):
-    """What to run.
+    """The request of the worker task "run".
 
     Samples are stacked on axis 0, the batch axis of every input and output: `(count, …)` holds `count` samples of
     shape `(1, …)`. The arrays are in the member's names and layouts.
 
     Attributes:
+        file: The artifact.
         inputs, outputs: Safetensors files.
-        runtime: The name of one of the format's; its first when None.
-        stream: State is fed back instead of being read from the file. Of a member_io with a stream, each sample is then
-            a recording of its own, of any length, cut into calls; else the samples are consecutive calls.
-        repeat: Load the artifact and run everything once more.
-        progress: A file that is told how many calls are done.
+        runtime: The name of a runtime of the format; None: its first.
+        threads: The threads of the runtime.
+        stream: Whether state is fed back instead of read from the file. If `member_io` has a stream, each sample is
+            then a separate recording of any length, which is split into calls. Otherwise the samples are consecutive
+            calls.
+        repeat: Whether to load the artifact and run everything a second time.
+        progress: A file that receives the number of finished calls.
     """
 
     file: CompiledFile
@@ -53,14 +56,14 @@ class RunRequest(Message):
 
 
 class RunAnswer(Message):
-    """How an artifact ran.
+    """The answer of the worker task "run".
 
     Attributes:
-        runtime: Its name and version.
-        unsupported: The operators that it does not know; nothing was run then.
-        count: How many samples were run.
-        load_seconds, seconds: How long loading took, and all the calls together.
-        repeatable: Whether running it again gave the same bits; None when it was not asked.
+        runtime: The name and version of the runtime.
+        unsupported: The operators that the runtime does not support. If there are any, nothing was run.
+        count: The number of samples that were run.
+        load_seconds, seconds: The time to load the artifact, and the time of all calls together.
+        repeatable: Whether a second run gave the same bits; None: there was no second run.
     """
 
     runtime: str
@@ -72,10 +75,10 @@ class RunAnswer(Message):
 
 
 def run_artifact(request: RunRequest) -> RunAnswer:
-    """Run an artifact on every sample of a file, one by one, and save what it gives.
+    """Runs an artifact on every sample of a file, one by one, and saves the outputs.
 
     Raises:
-        ValueError: The samples are not what the member takes, or the artifact is not what its io says.
+        ValueError: The samples do not fit the member's inputs, or the artifact does not match its io.
     """
     file, io, member_io = request.file, request.file.io, request.file.member_io
     runtime = runtime_of(file.format, request.runtime)
@@ -119,7 +122,7 @@ RUN = WorkerTask("run", RunRequest, RunAnswer, run_artifact)
 def _call_each(
     run: Run, io: IOSpec, samples: dict[str, Array], count: int, feedback: tuple[tuple[str, str], ...]
 ) -> dict[str, Array]:
-    """One call for each sample; what is fed back starts at zero."""
+    """Calls `run` once for each sample. The state that is fed back starts at zero."""
     sinks = {sink for _, sink in feedback}
     state = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in io.inputs if spec.name in sinks}
     results = []
@@ -131,7 +134,7 @@ def _call_each(
 
 
 def _report_to(progress: Path | None) -> Callable[[int], None]:
-    """Writes how many calls are done to the file `progress`, a hundred at a time: whoever waits may read it."""
+    """Returns a function that writes the number of finished calls to the file `progress`, every hundred calls."""
 
     def report(calls: int) -> None:
         if progress is not None and calls % 100 == 0:
@@ -146,7 +149,7 @@ def _unsupported(module: ModuleType, path: Path) -> list[str]:
 
 
 def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:
-    """`call`, which speaks an artifact's names and layouts, with those of the member; both are in the same order."""
+    """Adapts `call` from an artifact's names and layouts to those of the member. Both have the same order."""
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
         own = {
@@ -163,21 +166,21 @@ def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:
 
 
 def _count(samples: dict[str, Array], io: IOSpec, fed_back: set[str], recordings: bool) -> int:
-    """How many samples there are; of `recordings`, the last axis may have any length."""
+    """Checks the samples and returns their number. The last axis of `recordings` may have any length."""
     end = -1 if recordings else None
     expected = {spec.name: spec for spec in io.inputs if spec.name not in fed_back}
     problems = []
     if samples.keys() != expected.keys():
-        problems.append(f"the samples are of {sorted(samples)}, the inputs are {sorted(expected)}")
+        problems.append(f"the samples are of {sorted(samples)}, but the inputs are {sorted(expected)}")
     for name in samples.keys() & expected.keys():
-        have, want = samples[name], expected[name]
-        fits = have.ndim == len(want.shape) and have.shape[1:end] == want.shape[1:end] and want.shape[0] == 1
-        if not fits or have.size == 0 or have.dtype.name != want.dtype:
-            shape = ["count", *want.shape[1:end], *(["samples"] if recordings else [])]
-            problems.append(f"samples of {name} are {have.dtype.name} {list(have.shape)}, not {want.dtype} {shape}")
+        array, spec = samples[name], expected[name]
+        fits = array.ndim == len(spec.shape) and array.shape[1:end] == spec.shape[1:end] and spec.shape[0] == 1
+        if not fits or array.size == 0 or array.dtype.name != spec.dtype:
+            shape = ["count", *spec.shape[1:end], *(["samples"] if recordings else [])]
+            problems.append(f"samples of {name} are {array.dtype.name} {list(array.shape)}, not {spec.dtype} {shape}")
     counts = {len(array) for array in samples.values()}
     if len(counts) != 1 or counts == {0}:
-        problems.append(f"there must be as many samples of each input, at least one; there are {sorted(counts)}")
+        problems.append(f"all inputs need the same number of samples, at least one; there are {sorted(counts)}")
     if problems:
         raise ValueError("; ".join(sorted(problems)))
     return counts.pop()

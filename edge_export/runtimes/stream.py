@@ -1,4 +1,4 @@
-"""Whole recordings through a network that streams: cut into calls, state fed back, the delay dropped."""
+"""Runs whole recordings through a network that streams: splits them into calls, feeds state back, drops the delay."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from edge_export.spec.arrays import Run
 from edge_export.spec.tensors import IOSpec
 
 
-def stream_recording(run: Run, io: IOSpec, recording: Array, on_call: Callable[[int], None] = lambda _: None) -> Array:
-    """Call by call through `run`, from a state of zeros; silence behind the end flushes what is still inside.
+def stream_recording(run: Run, io: IOSpec, recording: Array, report: Callable[[int], None] = lambda _: None) -> Array:
+    """Runs a recording call by call, from a state of zeros. Silence after the end flushes the delayed samples.
 
     Args:
-        run: The network, in the names and shapes of `io`, which has a stream.
+        run: The network, in the names and shapes of `io`.
+        io: Inputs and outputs with a stream.
         recording: `(1, channels, samples)`.
-        on_call: Told how many calls are done, after each.
+        report: Called after each call with the number of finished calls.
 
     Returns:
-        `(1, stems, channels, samples)`, aligned with the recording.
+        Stems `(1, stems, channels, samples)`, aligned with the recording.
     """
     assert io.stream is not None
     audio, stems = io.inputs[0], io.outputs[0]
@@ -36,21 +37,25 @@ def stream_recording(run: Run, io: IOSpec, recording: Array, on_call: Callable[[
         outputs = run({audio.name: np.ascontiguousarray(padded[..., here]), **state})
         result[..., here] = outputs[stems.name]
         state = {sink: np.array(outputs[source]) for source, sink in io.feedback}
-        on_call(index + 1)
+        report(index + 1)
     return result[..., delay : delay + samples]
 
 
 def stream_recordings(
-    run: Run, io: IOSpec, recordings: Array, on_call: Callable[[int], None] = lambda _: None
+    run: Run, io: IOSpec, recordings: Array, report: Callable[[int], None] = lambda _: None
 ) -> dict[str, Array]:
-    """Each of `(count, channels, samples)` as a stream of its own; the stems `(count, stems, channels, samples)`."""
+    """Runs each recording of `(count, channels, samples)` as a separate stream.
+
+    Returns the stems `(count, stems, channels, samples)` by name. `report` is called with the number of finished calls
+    over all recordings.
+    """
     assert io.stream is not None
     each = io.stream.calls_for(recordings.shape[-1])
 
-    def told(index: int) -> Callable[[int], None]:
-        return lambda calls: on_call(index * each + calls)
+    def report_from(index: int) -> Callable[[int], None]:
+        return lambda calls: report(index * each + calls)
 
     outputs = [
-        stream_recording(run, io, recordings[index : index + 1], told(index)) for index in range(len(recordings))
+        stream_recording(run, io, recordings[index : index + 1], report_from(index)) for index in range(len(recordings))
     ]
     return {io.outputs[0].name: np.concatenate(outputs)}

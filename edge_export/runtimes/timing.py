@@ -1,7 +1,7 @@
-"""Time calls side by side: contestants on the same core, called in turn, so that drift hits all alike.
+"""Times several contestants in turn on the same core, so that drift affects all of them equally.
 
-Times are those of the process's CPU clock, over all of its threads, and of the wall. On a quiet machine they agree; on
-a busy one the first still says what a call costs.
+Times are CPU time of the process, over all of its threads, and wall time. They agree on an idle machine. On a busy
+machine, CPU time still measures the cost of a call.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 SAMPLE_SECONDS = 0.001
-"""Calls are timed together until they have taken this long; clocks are too coarse for one."""
+"""The duration of the calls that are timed together. Clocks are too coarse for a single call."""
 
 
 @dataclass
 class Timed:
-    """What was measured of one contestant, microseconds a call: the median of each round's samples.
+    """The measurements of one contestant.
 
     Attributes:
-        snr_db: How its outputs agree with the reference.
-        failed: Why it has no times; empty where it has.
+        cpu_us, wall_us: Microseconds a call: the median of each round's samples.
+        snr_db: The SNR of its outputs against the reference.
+        failed: The reason why it has no times; empty if it has times.
     """
 
     cpu_us: list[float] = field(default_factory=list)
@@ -34,15 +35,16 @@ class Timed:
 
 @dataclass(frozen=True)
 class TimingPlan:
-    """How to measure.
+    """The settings of a measurement.
 
     Attributes:
-        sittings: How often all contestants start anew: where its memory happens to lie makes a process some per cent
-            faster or slower for as long as it lives.
-        rounds: In each sitting, all of them in turn; one more comes first and is thrown away.
-        seconds: Of each burst of calls.
-        core: That all are pinned to.
-        limit: Seconds for loading; some compile then.
+        sittings: How often all contestants are started. The placement of its memory makes a process some per cent
+            faster or slower for its whole life.
+        rounds: The rounds of each sitting. A round calls all contestants in turn. One more round comes first and is
+            discarded.
+        seconds: The duration of each burst of calls.
+        core: The core to which all contestants are pinned.
+        limit: The time limit for loading, in seconds. Some contestants compile while they load.
     """
 
     sittings: int
@@ -53,25 +55,27 @@ class TimingPlan:
 
 
 class Contestant(Protocol):
-    """What is timed, in a process of its own."""
+    """A program that is timed in its own process."""
 
     timed: Timed
 
     def get_ready(self, limit: float) -> None:
-        """Wait until it is loaded and its outputs are checked, for at most `limit` seconds."""
+        """Waits until it is loaded and its outputs are checked, for at most `limit` seconds."""
 
     def burst(self, seconds: float) -> None:
-        """Call it for a while, and keep the medians."""
+        """Calls it for `seconds` and stores the medians."""
 
     def stop(self) -> None:
-        """End its process."""
+        """Ends its process."""
 
 
 def time_in_turn(names: Iterable[str], start: Callable[[str], Contestant], plan: TimingPlan) -> dict[str, Timed]:
-    """Each contestant's times; whoever failed in one sitting has none.
+    """Returns each contestant's times. A contestant that fails in one sitting has none in later sittings.
 
     Args:
-        start: Starts the contestant of a name.
+        names: The contestants.
+        start: Starts the contestant called so.
+        plan: The settings.
     """
     total = {name: Timed() for name in names}
     for _ in range(plan.sittings):
@@ -103,22 +107,25 @@ def _sitting(names: Iterable[str], start: Callable[[str], Contestant], plan: Tim
 
 
 def pin(core: int) -> None:
-    """Keep this process on one core; only Linux can."""
+    """Pins this process to one core. Does nothing where the system cannot do that (only Linux can)."""
     with contextlib.suppress(AttributeError):
         os.sched_setaffinity(0, {core})
 
 
 def calls_in_a_sample(call: Callable[[], object]) -> int:
-    """How many calls take `SAMPLE_SECONDS`, roughly."""
+    """Returns about how many calls take `SAMPLE_SECONDS`."""
     calls, start = 0, time.perf_counter()
-    while time.perf_counter() - start < 20 * SAMPLE_SECONDS:  # the first ones are slow
+    while time.perf_counter() - start < 20 * SAMPLE_SECONDS:  # the first calls are slow
         call()
         calls += 1
     return max(1, calls // 20)
 
 
 def burst(call: Callable[[], object], calls: int, seconds: float) -> tuple[list[float], list[float]]:
-    """Microseconds a call, of the process's CPU clock and of the wall, one pair for each sample of `calls` calls."""
+    """Calls `call` for `seconds`. Returns the CPU times and the wall times, in microseconds a call.
+
+    Each sample is the mean of `calls` calls.
+    """
     cpu: list[float] = []
     wall: list[float] = []
     end = time.perf_counter() + seconds

@@ -1,4 +1,4 @@
-"""PyTorch networks that stream, driven call by call as an app drives an artifact."""
+"""Runs PyTorch networks that stream, call by call, as an app runs an artifact."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def as_run(module: nn.Module, io: IOSpec) -> Run:
-    """`module`, a step with the inputs and outputs of `io`, as a runtime would offer it."""
+    """Returns `module`, a step with the inputs and outputs of `io`, as a `Run` like those of the runtimes."""
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
         with torch.inference_mode():
@@ -28,7 +28,7 @@ def as_run(module: nn.Module, io: IOSpec) -> Run:
 
 
 def stream_module(module: nn.Module, io: IOSpec, recordings: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The outputs of a step on whole recordings `(count, channels, samples)`, each a stream of its own."""
+    """Returns the outputs of a step on whole recordings `(count, channels, samples)`, each a separate stream."""
     (audio,) = recordings
     streamed = stream_recordings(as_run(module, io), io, audio.numpy())
     return tuple(torch.from_numpy(streamed[spec.name]) for spec in io.recorded_outputs)

@@ -1,1 +1,1 @@
-"""Plain records that every room shares: tensors, agreement, tolerance, metric, results."""
+"""Plain records that all packages share: tensors, agreement, tolerance, metric, results."""

@@ -1,4 +1,4 @@
-"""How far one result is from another."""
+"""The agreement of a result with a reference: SNR, largest error, top-1."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 from edge_export.files.arrays import Array
 
 SNR_LIMIT_DB = 200.0
-"""SNR is cut off here: above it (equal bits) and, negated, below it (a result that is not finite)."""
+"""SNR is limited to ± this value. Equal bits give the positive limit, a result that is not finite the negative one."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a result agrees with its reference.
+    """The agreement of a result with its reference.
 
     Attributes:
-        snr_db: Signal-to-noise ratio over all values, in dB, within ±`SNR_LIMIT_DB`.
-        max_abs: Largest absolute error; None when the result is not finite.
-        peak: Largest absolute value of the reference.
-        top1_agreement: Share of samples with the same largest output; None when the output is no row of scores.
+        snr_db: The signal-to-noise ratio over all values, in dB, within ±`SNR_LIMIT_DB`.
+        max_abs: The largest absolute error; None: the result is not finite.
+        peak: The largest absolute value of the reference.
+        top1_agreement: The share of samples with the same largest output; None: the output is not a row of scores.
     """
 
     snr_db: float
@@ -31,24 +31,29 @@ class Agreement:
 
 
 def agreement(reference: Array, result: Array, *, scores: bool = False) -> Agreement:
-    """Compare `result` with `reference`, both `(count, …)`; `scores` when the last axis holds one score per class.
+    """Compares `result` with `reference`, both `(count, …)`.
+
+    Args:
+        reference: The reference.
+        result: The result.
+        scores: Whether the last axis holds one score per class.
 
     Raises:
         ValueError: The shapes differ.
     """
     if reference.shape != result.shape:
-        raise ValueError(f"the result has shape {result.shape}, the reference {reference.shape}")
-    expected, got = reference.astype(np.float64), result.astype(np.float64)
+        raise ValueError(f"the result has shape {result.shape}, but the reference has {reference.shape}")
+    expected, actual = reference.astype(np.float64), result.astype(np.float64)
     peak = float(np.abs(expected).max(initial=0.0))
-    if not (np.isfinite(expected).all() and np.isfinite(got).all()):
+    if not (np.isfinite(expected).all() and np.isfinite(actual).all()):
         return Agreement(-SNR_LIMIT_DB, None, peak if np.isfinite(peak) else 0.0, 0.0 if scores else None)
-    error = got - expected
-    same = float(np.mean(expected.argmax(-1) == got.argmax(-1))) if scores else None
+    error = actual - expected
+    same = float(np.mean(expected.argmax(-1) == actual.argmax(-1))) if scores else None
     return Agreement(ratio_db(expected, error), float(np.abs(error).max(initial=0.0)), peak, same)
 
 
 def worst_of(agreements: Sequence[Agreement]) -> Agreement:
-    """The least SNR and the largest error of several outputs, each by its own: not always those of the same one."""
+    """Returns the lowest SNR and the largest error of several outputs; they may belong to different outputs."""
     noisiest = min(agreements, key=lambda a: a.snr_db)
     farthest = max(agreements, key=_share_of_peak)
     scores = next((a.top1_agreement for a in agreements if a.top1_agreement is not None), None)
@@ -62,7 +67,7 @@ def _share_of_peak(agreement: Agreement) -> float:
 
 
 def ratio_db(signal: Array, noise: Array) -> float:
-    """Ratio of two powers in dB, within ±`SNR_LIMIT_DB`."""
+    """Returns the ratio of two powers in dB, within ±`SNR_LIMIT_DB`."""
     signal_power, noise_power = float(np.square(signal).sum()), float(np.square(noise).sum())
     if noise_power == 0.0:
         return SNR_LIMIT_DB

@@ -1,4 +1,4 @@
-"""Arrays at the door of a runtime: checked against what the artifact takes, and moved between layouts."""
+"""Checks arrays against the inputs and outputs of an artifact, and converts them between layouts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from edge_export.files.arrays import Array
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
 Run = Callable[[dict[str, Array]], dict[str, Array]]
-"""From arrays by input name to arrays by output name, in the artifact's own shapes and layouts."""
+"""Maps arrays by input name to arrays by output name, in the shapes and layouts of the artifact."""
 
 
 def check_inputs(io: IOSpec, inputs: Mapping[str, Array]) -> None:
-    """Compare `inputs` with what an artifact takes.
+    """Checks `inputs` against the inputs of an artifact.
 
     Raises:
-        ValueError: Naming every input that is missing, unknown, or of another shape or type.
+        ValueError: An input is missing, unknown, or has another shape or dtype. The message names all such inputs.
     """
     names = [spec.name for spec in io.inputs]
     problems = [f"there is no input {name}, only {', '.join(names)}" for name in inputs if name not in names]
@@ -31,17 +31,17 @@ def check_inputs(io: IOSpec, inputs: Mapping[str, Array]) -> None:
 
 
 def check_outputs(io: IOSpec, outputs: Mapping[str, Array]) -> None:
-    """Compare what an artifact gave with what it should give; ValueError as in `check_inputs`."""
+    """Checks the outputs of an artifact. Raises ValueError like `check_inputs`."""
     problems = [problem for spec in io.outputs for problem in _differences("output", spec, outputs[spec.name])]
     if problems:
         raise ValueError("; ".join(problems))
 
 
 def to_layout(array: Array, source: str, target: str) -> Array:
-    """Move the axes of `array` from layout `source` to `target`, such as "NCHW" to "NHWC"; contiguous.
+    """Transposes `array` from layout `source` to `target`, such as "NCHW" to "NHWC". The result is contiguous.
 
     Raises:
-        ValueError: The layouts do not have the same axes, or not those of the array.
+        ValueError: The layouts have different axes, or another number of axes than the array.
     """
     if source == target:
         return array

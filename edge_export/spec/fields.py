@@ -1,31 +1,36 @@
-"""Field types that every file from outside is checked with, and one message for all that is wrong in one."""
+"""Field types that check files from outside, and one message for all problems of such a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from edge_export.errors import RequestError
+from edge_export.files.paths import checked_relative
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,119}"
 
 Name = Annotated[str, Field(pattern=rf"^{_NAME}$")]
-RelativePath = Annotated[str, Field(pattern=rf"^{_NAME}(/{_NAME}){{0,7}}$", max_length=400)]
-"""A path inside the bundle: no part starts with a dot, so none is `..`, and none is absolute."""
+RelativePath = Annotated[
+    str,
+    Field(pattern=rf"^{_NAME}(/{_NAME}){{0,7}}$", max_length=400),
+    AfterValidator(lambda path: str(checked_relative(path))),
+]
+"""A path inside of a bundle, with names that every system supports: `checked_relative`, at most 8 parts."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=2000)]
 
 
 class Record(BaseModel):
-    """Frozen, and nothing unknown is let in."""
+    """A frozen model that forbids unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def all_problems(path: Path, error: ValidationError) -> RequestError:
-    """Every problem of the file at `path` in one line."""
+    """Returns an error with the problems of the file at `path` in one line."""
     problems = [f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
     shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
     return RequestError(f"{path} is not valid: {shown}")

@@ -1,4 +1,4 @@
-"""What literal tables name as "module:NAME", so that it is imported only when it is used."""
+"""Lazy imports: literal tables hold "module:NAME", which is imported when it is used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from typing import Any
 
 
 def resolve(target: str) -> Any:
-    """What "module:NAME" names."""
+    """Imports and returns the object that "module:NAME" names."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)

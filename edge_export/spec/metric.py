@@ -1,4 +1,4 @@
-"""How well a result does its task."""
+"""The metric of a task."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from edge_export.files.arrays import Array
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of a task; more is better.
+    """The metric of a task. Higher is better.
 
     Attributes:
-        name: Letters, digits and underscores, such as "si_sdr"; target files limit its loss under that name.
-        unit: Of its values, such as "dB".
-        measure: From the first output on the held-out set, `(count, …)`, and the targets to a value.
-        baseline: From the targets to the value of doing nothing, where that means something.
+        name: Letters, digits and underscores, such as "si_sdr". Target files use this name to limit its loss.
+        unit: The unit of its values, such as "dB".
+        measure: Returns the value for the first output on the held-out set, `(count, …)`, and the targets.
+        baseline: Returns the value of the unprocessed input for the targets; None: there is no such value.
     """
 
     name: str

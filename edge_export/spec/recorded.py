@@ -1,4 +1,4 @@
-"""Recorded tensors, checked against what a network takes."""
+"""Checks recorded tensors against the inputs of a network."""
 
 from __future__ import annotations
 
@@ -16,22 +16,26 @@ if TYPE_CHECKING:
     from edge_export.spec.tensors import TensorSpec
 
 TARGETS = "targets"
-"""The name of the held-out set's targets, beside its inputs."""
+"""The name of the held-out set's targets, stored with its inputs."""
 
 
 def named(
     specs: tuple[TensorSpec, ...], tensors: tuple[Tensor, ...], *, whole_recordings: bool = False
 ) -> dict[str, Array]:
-    """`tensors`, in the order of `specs`, as arrays by name.
+    """Returns `tensors`, in the order of `specs`, as arrays by name.
 
     Args:
-        whole_recordings: Their last axis is time, of any length.
+        specs: The expected tensors.
+        tensors: The recorded tensors.
+        whole_recordings: Whether their last axis is time and has any length.
 
     Raises:
-        RequestError: Their number or shapes are not those that `specs` say.
+        RequestError: The number or shapes of the tensors differ from `specs`.
     """
     if len(specs) != len(tensors):
-        raise RequestError(f"got {len(tensors)} tensors for {', '.join(s.name for s in specs)}: give {len(specs)}")
+        raise RequestError(
+            f"there are {len(tensors)} tensors for {', '.join(s.name for s in specs)}: give {len(specs)} tensors"
+        )
     for spec, tensor in zip(specs, tensors, strict=True):
         if not fits(tensor.shape, spec, whole_recordings):
             shape, expected = tuple(tensor.shape), ("count", *spec.shape[1:])
@@ -40,6 +44,6 @@ def named(
 
 
 def fits(shape: Sequence[int], spec: TensorSpec, whole_recordings: bool) -> bool:
-    """Whether samples `(count, …)` of this shape are of `spec`, or recordings of any length of it."""
+    """Returns whether `shape` is that of samples `(count, …)` of `spec`, or of recordings of any length."""
     end = -1 if whole_recordings else None
     return len(shape) == len(spec.shape) and tuple(shape[1:end]) == tuple(spec.shape[1:end]) and min(shape) > 0

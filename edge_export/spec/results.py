@@ -1,4 +1,4 @@
-"""What verification found, as plain data."""
+"""The results of verification as plain data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edge_export.spec.agreement import Agreement
 
 @dataclass(frozen=True)
 class Stage:
-    """How one stage agrees with the mother on the goldens; `reason` says what exceeds the tolerance, or is empty."""
+    """The agreement of one stage with the mother on the goldens. `reason` names what exceeds the tolerance, if any."""
 
     name: str
     agreement: Agreement
@@ -18,7 +18,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Approximation:
-    """What a member approximates on purpose: how it then agrees with the exact one, whose task metric is `metric`."""
+    """An intended approximation of a member: its agreement with the exact member, whose task metric is `metric`."""
 
     name: str
     agreement: Agreement
@@ -27,7 +27,7 @@ class Approximation:
 
 @dataclass(frozen=True)
 class TaskMetric:
-    """The task metric on `count` held-out samples, of the mother at the configuration and of the artifact."""
+    """The task metric of the mother at the configuration and of the artifact, on `count` held-out samples."""
 
     name: str
     unit: str
@@ -38,7 +38,7 @@ class TaskMetric:
 
 @dataclass(frozen=True)
 class Extreme:
-    """The largest error on one kind of extreme input, as a share of the outputs' peak; None when it is not finite."""
+    """The largest error on one kind of extreme input, as a share of the outputs' peak; None: it is not finite."""
 
     name: str
     error_of_peak: float | None
@@ -46,16 +46,17 @@ class Extreme:
 
 @dataclass(frozen=True)
 class Measured:
-    """How an artifact ran, free of any tolerance.
+    """The measurements of an artifact, independent of any tolerance.
 
     Attributes:
-        runtime: Its name and version.
-        agreement: The worst output's, on the goldens.
-        extremes: On inputs that no recording holds.
+        runtime: The name and version of the runtime.
+        agreement: The agreement of the worst output on the goldens.
+        metric: The task metric, if there are targets.
+        extremes: The errors on extreme inputs.
         repeatable: Whether loading and running it again gave the same bits.
-        finite: Whether all of its outputs are, on the goldens and on the held-out set.
-        stages: How the files on the route to it agree with the mother.
-        seconds: It took to load and run, all runs together.
+        finite: Whether all outputs are finite, on the goldens and on the held-out set.
+        stages: The agreement of the intermediate files on its route with the mother.
+        seconds: The time to load and run it, all runs together.
     """
 
     runtime: str

@@ -1,7 +1,7 @@
-"""What goes into a network and what comes out: names, shapes, types, and how sound streams through it.
+"""The inputs and outputs of a network: names, shapes, dtypes, and the stream of a network that streams.
 
-The records are plain dataclasses. pydantic checks them wherever they come from another process or from a disk: as `IO`,
-which only takes what every format can keep.
+The records are plain dataclasses. pydantic checks records from another process or a disk as `IO`, which accepts only
+what every format supports.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FORBID_UNKNOWN = {"extra": "forbid"}
 _Whole = Annotated[int, Strict()]
 _Numbers = Annotated[tuple[float, ...], Field(exclude_if=lambda numbers: not numbers)]
 
-# What every format can keep as a name: Core ML allows no dots or dashes, and no digit first.
+# The names that every format supports: Core ML allows no dots or dashes, and no digit at the start.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _DTYPES = ("float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
 _MAX_TENSORS, _MAX_AXES, _MAX_ELEMENTS = 64, 8, 2**31
@@ -31,13 +31,13 @@ class TensorSpec:
     """One input or output of a member.
 
     Attributes:
-        name: The name it keeps in every artifact.
-        shape: Its fixed shape, the batch axis (always 1 on a device) included.
-        dtype: numpy's name of its type.
-        layout: The meaning of the axes, such as "NCHW"; empty when the axes have no such name.
-        unit: What the values mean, such as "pixels in 0..1", "logits" or "samples in -1..1".
-        mean, std: Of an image, one number per channel: the network takes (pixels in 0..1 - mean) / std. Empty: the
-            pixels as they are.
+        name: The name in every artifact.
+        shape: The fixed shape, including the batch axis (always 1 on a device).
+        dtype: The numpy name of the dtype.
+        layout: The meaning of the axes, such as "NCHW"; empty: the axes have no such names.
+        unit: The meaning of the values, such as "pixels in 0..1", "logits" or "samples in -1..1".
+        mean, std: One number per channel of an image: the network's input is (pixels in 0..1 - mean) / std. Empty: the
+            input is the pixels in 0..1.
     """
 
     __pydantic_config__ = _FORBID_UNKNOWN
@@ -53,14 +53,14 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Stream:
-    """How sound goes through a member that streams. Its first input and output have time, in samples, as last axis.
+    """The stream of a member. The last axis of the member's first input and output is time, in samples.
 
     Attributes:
-        sample_rate: Hz.
-        hop: Samples of one frame.
-        frames_per_call: Frames in each call.
-        delay: Samples by which the outputs lag behind the inputs, beside the call that has to be filled first.
-        stems: Names of the outputs' parts, on axis 1.
+        sample_rate: The sample rate in Hz.
+        hop: The samples of one frame.
+        frames_per_call: The frames in each call.
+        delay: The samples by which the outputs lag behind the inputs, not counting the call that is filled first.
+        stems: The names of the outputs' parts, on axis 1.
     """
 
     __pydantic_config__ = _FORBID_UNKNOWN
@@ -73,29 +73,30 @@ class Stream:
 
     @property
     def samples(self) -> int:
-        """Samples in each call."""
+        """The samples in each call."""
         return self.hop * self.frames_per_call
 
     @property
     def latency_ms(self) -> float:
-        """Algorithmic latency in ms: from a sample's arrival until it is out, when computing takes no time."""
+        """The algorithmic latency in ms: from the arrival of a sample to its output, without computing time."""
         return 1000.0 * (self.delay + self.samples) / self.sample_rate
 
     def calls_for(self, samples: int) -> int:
-        """How many calls a recording of `samples` takes until its last sample is out."""
+        """Returns the number of calls for a recording of `samples`, until its last sample is output."""
         return -(-(samples + self.delay) // self.samples)
 
 
 @dataclass(frozen=True)
 class IOSpec:
-    """What goes into a member and what comes out, in the order of `forward`.
+    """The inputs and outputs of a member, in the order of `forward`.
 
     Attributes:
         inputs: The inputs, in order.
         outputs: The outputs, in order.
-        feedback: Pairs (output name, input name) of state that the app feeds back on the next call; it starts at zero.
-        labels: The class names behind the last axis of the first output, for a classifier.
-        stream: For what streams. The io of a mother that streams describes whole recordings, of any number of samples.
+        feedback: Pairs (output name, input name) of state that the app feeds back on the next call. It starts at zero.
+        labels: The class names of the last axis of the first output, for a classifier.
+        stream: The stream, if the network streams. The io of a mother that streams describes whole recordings of any
+            length.
     """
 
     __pydantic_config__ = _FORBID_UNKNOWN
@@ -108,22 +109,22 @@ class IOSpec:
 
     @property
     def recorded_inputs(self) -> tuple[TensorSpec, ...]:
-        """The inputs that recordings hold: all but fed-back state."""
+        """The inputs that recordings hold: all except fed-back state."""
         sinks = {sink for _, sink in self.feedback}
         return tuple(spec for spec in self.inputs if spec.name not in sinks)
 
     @property
     def recorded_outputs(self) -> tuple[TensorSpec, ...]:
-        """The outputs that are compared: all but fed-back state."""
+        """The outputs that are compared: all except fed-back state."""
         sources = {source for source, _ in self.feedback}
         return tuple(spec for spec in self.outputs if spec.name not in sources)
 
 
 def check_io(io: IOSpec) -> IOSpec:
-    """`io` itself.
+    """Returns `io` itself if it is valid.
 
     Raises:
-        ValueError: With every problem, in one line: names, shapes or types that no member can have.
+        ValueError: Names, shapes or dtypes are not supported. The message holds every problem in one line.
     """
     problems = [*_tensor_problems(io), *_feedback_problems(io), *_stream_problems(io.stream)]
     if len(io.labels) > _MAX_LABELS or not all(map(_is_short, io.labels)):

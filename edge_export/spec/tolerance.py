@@ -1,4 +1,4 @@
-"""How much an artifact may differ from its mother."""
+"""The tolerance of an artifact: how much it may differ from its mother."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from edge_export.spec.agreement import Agreement
 from edge_export.spec.results import Extreme
 
+METRIC_ROUNDING = 1e-4
+"""The share of its value that a metric may lose to float32 rounding where a target has no limit for it."""
+
 
 class Tolerance(BaseModel):
     """The limits of one format at one precision.
 
     Attributes:
-        snr_db: Least signal-to-noise ratio, in dB.
-        max_abs_of_peak: Largest absolute error, as a share of the reference's largest absolute value, since logits
-            and samples have no common scale.
-        metric_drop: Largest loss of the task metric, in the metric's unit, by the metric's name.
-        extremes_of_peak: Largest absolute error on inputs that no recording holds, as a share of the outputs' peak on
-            the goldens.
+        snr_db: The lowest signal-to-noise ratio, in dB.
+        max_abs_of_peak: The largest absolute error, as a share of the reference's largest absolute value. It is
+            relative because logits and samples have no common scale.
+        metric_drop: The largest loss of the task metric, in the metric's unit, by the metric's name. A metric without
+            a limit may lose no more than rounding does, `METRIC_ROUNDING` of its value.
+        extremes_of_peak: The largest absolute error on extreme inputs, as a share of the outputs' peak on the goldens.
+        max_size_ratio: The largest size of a file, as a share of the float32 file of the same format and backend.
+            None: any size.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,10 +33,11 @@ class Tolerance(BaseModel):
     max_abs_of_peak: float = Field(ge=0, le=1)
     metric_drop: dict[str, float] = Field(default_factory=dict)
     extremes_of_peak: float = Field(default=1e-3, ge=0, le=10)
+    max_size_ratio: float | None = Field(default=None, gt=0, le=10)
 
 
 def why_not(agreement: Agreement, tolerance: Tolerance) -> str | None:
-    """What exceeds `tolerance`, with the measured value and the limit; None when nothing does."""
+    """Returns what exceeds `tolerance`, with the measured value and the limit; None: nothing does."""
     if agreement.max_abs is None:
         return "the result holds NaN or infinite values"
     if not agreement.snr_db >= tolerance.snr_db:
@@ -43,18 +49,25 @@ def why_not(agreement: Agreement, tolerance: Tolerance) -> str | None:
 
 
 def why_metric_not(name: str, mother: float, artifact: float, unit: str, tolerance: Tolerance) -> str | None:
-    """How much more of the task metric `name` was lost than `tolerance` allows; None when it holds."""
-    allowed = tolerance.metric_drop.get(name, 0.0)
+    """Returns why the loss of the task metric `name` exceeds `tolerance`; None: it does not."""
+    allowed = tolerance.metric_drop.get(name, METRIC_ROUNDING * abs(mother))
     if not mother - artifact <= allowed + 1e-9:
-        limit = (
-            f"more than {allowed:g}" if name in tolerance.metric_drop else "and the target has no metric_drop for it"
-        )
+        known = name in tolerance.metric_drop
+        limit = f"more than {allowed:g}" if known else f"and the target has no metric_drop = {{ {name} = … }}"
         return f"{name} fell from {mother:.2f} to {artifact:.2f} {unit}, {limit}"
     return None
 
 
+def why_size_not(size_ratio: float | None, tolerance: Tolerance) -> str | None:
+    """Returns by how much a file is larger than `tolerance` allows; None: it is small enough."""
+    limit = tolerance.max_size_ratio
+    if limit is not None and size_ratio is not None and not size_ratio <= limit:
+        return f"it takes {size_ratio:.3f} of the float32 file's bytes, more than {limit:g}"
+    return None
+
+
 def why_extremes_not(extremes: Iterable[Extreme], tolerance: Tolerance) -> str | None:
-    """The first kind of extreme input whose result diverges by more than `tolerance` allows; None when none does."""
+    """Returns the first kind of extreme input whose error exceeds `tolerance`; None: there is none."""
     for extreme in extremes:
         if extreme.error_of_peak is None:
             return f"on {extreme.name}, the result holds NaN or infinite values"

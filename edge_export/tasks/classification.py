@@ -1,4 +1,4 @@
-"""Classification: an image, or any tensors, to a score for each class."""
+"""Classification: maps an image, or any tensors, to a score for each class."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from edge_export.tasks.tensor_files import read_tensor_files
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 SHOWN = 5
-"""How many classes a person is shown."""
+"""The number of classes that are printed."""
 TIMEOUT_S = 600.0
 
 
 def top1(scores: Array, targets: Array) -> float:
-    """Share of rows of `scores` `(count, classes)` whose largest score is at `targets` `(count,)`, in per cent.
+    """Returns the share of rows of `scores` `(count, classes)` whose largest score is at `targets` `(count,)`, in %.
 
     A row with a score that is not finite counts as wrong.
     """
@@ -33,12 +33,12 @@ def top1(scores: Array, targets: Array) -> float:
 
 
 def takes_images(io: IOSpec) -> bool:
-    """Whether the only input is one gray or RGB image."""
+    """Returns whether the only input is one gray or RGB image."""
     return len(io.inputs) == 1 and io.inputs[0].layout == "NCHW" and io.inputs[0].shape[1] in (1, 3)
 
 
 def read_files(files: Sequence[Path], io: IOSpec) -> list[list[Array]] | None:
-    """Safetensors files, or else images, resized to the input and scaled to 0..1."""
+    """Reads safetensors files, or else images, resized to the input and scaled to 0..1."""
     if (tensors := read_tensor_files(files, io)) is not None:
         return tensors
     images = [path for path in files if path.suffix.lower() in SUFFIXES]
@@ -46,7 +46,7 @@ def read_files(files: Sequence[Path], io: IOSpec) -> list[list[Array]] | None:
 
 
 def extremes(io: IOSpec, goldens: dict[str, Array]) -> dict[str, Array]:
-    """In the range of the goldens."""
+    """Returns extreme samples in the range of the goldens."""
     return {
         spec.name: extreme_samples(goldens[spec.name][0], goldens[spec.name].min(), goldens[spec.name].max())
         for spec in io.inputs
@@ -54,18 +54,21 @@ def extremes(io: IOSpec, goldens: dict[str, Array]) -> dict[str, Array]:
 
 
 def predict(request: PredictionRequest, run: RunMember) -> Prediction:
-    """Name what is in an image: the label with the largest score, and the share (softmax) of each label.
+    """Classifies an image: the label with the largest score, and the share (softmax) of each label.
 
     Raises:
-        RequestError: The member is no classifier of images, or the file is no image.
+        RequestError: The member is not a classifier of images, or the file is not an image.
     """
     io = request.io
     if not io.labels or not takes_images(io):
-        raise RequestError(f"{request.about['member']} is no classifier of images: it takes {io.inputs[0].name}")
+        raise RequestError(
+            f"{request.about['member']} is not a classifier of images; its first input is {io.inputs[0].name}: "
+            "choose a member that classifies images"
+        )
     if request.output is not None:
         check_file(request.output)
     if not request.source.is_file():
-        raise RequestError(f"{request.source} is no file: give an image")
+        raise RequestError(f"{request.source} is not a file: give an image")
     ran = run({io.inputs[0].name: read_image(request.source, io.inputs[0])}, timeout_s=TIMEOUT_S)
     scores = ran.outputs[io.outputs[0].name][0].astype(np.float64)
     shares = np.exp(scores - scores.max())

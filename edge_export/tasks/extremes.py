@@ -1,4 +1,4 @@
-"""Inputs that no recording holds, where kernels and quantizers give way."""
+"""Extreme inputs that no recording holds and on which kernels and quantizers can fail."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import numpy as np
 from edge_export.files.arrays import Array
 
 KINDS = ("recorded", "silence", "full scale", "denormals", "click", "noise")
-"""What stands at each index of the samples; the first is a real one."""
+"""The kind of the sample at each index. The first is a recorded sample."""
 _DENORMAL = 1e-40
 
 
 def extreme_samples(recorded: Array, low: float, high: float) -> Array:
-    """One sample of each of `KINDS`, `(6, …)`.
+    """Returns one sample of each of `KINDS`, `(6, …)`.
 
     Args:
-        recorded: A real sample, `(…)`.
+        recorded: A recorded sample, `(…)`.
         low, high: The range of the values.
     """
     silence = np.zeros_like(recorded)

@@ -1,4 +1,4 @@
-"""Separation: sound, call by call, to one sound for each stem."""
+"""Separation: maps a sound, call by call, to one sound for each stem."""
 
 from __future__ import annotations
 
@@ -22,37 +22,39 @@ from edge_export.tasks.tensor_files import read_tensor_files
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 MIN_SECONDS, MAX_SECONDS = 0.5, 10.0
-"""The shortest sound that is taken as a golden, and how much of a longer one."""
+"""The shortest sound that can be a golden, and the length to which longer sounds are cut."""
 EXTREME_SECONDS = 0.5
 MIN_TIMEOUT_S = 600.0
 MAX_REAL_TIME_FACTOR = 20.0
-"""How many times slower than real time a runtime may be before it is given up."""
+"""The time limit of a runtime, as a multiple of the sound's length."""
 
 
 def si_sdr(stems: Array, targets: Array) -> float:
-    """Scale-invariant signal-to-distortion ratio of the first stem in dB, mean over recordings (arXiv 1811.02508).
+    """Returns the scale-invariant signal-to-distortion ratio of the first stem in dB, averaged over recordings.
+
+    arXiv 1811.02508.
 
     Args:
         stems, targets: `(count, stems, channels, samples)`.
     """
-    estimates, wanted = (a[:, 0].reshape(len(a), -1).astype(np.float64) for a in (stems, targets))
+    estimates, references = (a[:, 0].reshape(len(a), -1).astype(np.float64) for a in (stems, targets))
     if not np.isfinite(estimates).all():
         return -SNR_LIMIT_DB
-    energy = np.maximum(np.square(wanted).sum(1, keepdims=True), 1e-12)
-    signal = (estimates * wanted).sum(1, keepdims=True) / energy * wanted
+    energy = np.maximum(np.square(references).sum(1, keepdims=True), 1e-12)
+    signal = (estimates * references).sum(1, keepdims=True) / energy * references
     return float(np.mean([ratio_db(s, e - s) for s, e in zip(signal, estimates, strict=True)]))
 
 
 def mixture_si_sdr(targets: Array) -> float:
-    """SI-SDR in dB of the mixture as an estimate of the first stem: what doing nothing gives."""
+    """Returns the SI-SDR in dB of the unprocessed mixture as an estimate of the first stem."""
     return si_sdr(targets.sum(axis=1, keepdims=True), targets)
 
 
 def read_files(files: Sequence[Path], io: IOSpec) -> list[list[Array]] | None:
-    """Safetensors files, or else sounds, at the mother's rate and channels, and as long as the shortest.
+    """Reads safetensors files, or else sounds, at the mother's rate and channels, cut to the length of the shortest.
 
     Raises:
-        RequestError: A sound can't be read, or is too short.
+        RequestError: A sound cannot be read, or is too short.
     """
     if (tensors := read_tensor_files(files, io)) is not None:
         return tensors
@@ -73,24 +75,25 @@ def _read_golden(path: Path, channels: int, sample_rate: int) -> Array:
 
 
 def extremes(io: IOSpec, goldens: dict[str, Array]) -> dict[str, Array]:
-    """Recordings of half a second, in the range of sound."""
+    """Returns extreme recordings of half a second, in -1..1."""
     assert io.stream is not None
     samples = int(EXTREME_SECONDS * io.stream.sample_rate)
     return {spec.name: extreme_samples(goldens[spec.name][0][..., :samples], -1.0, 1.0) for spec in io.inputs}
 
 
 def predict(request: PredictionRequest, run: RunMember) -> Prediction:
-    """Write one wav file for each stem of a sound file: any rate, channel count and length, sample-exact.
+    """Writes one wav file for each stem of a sound file of any rate, channel count and length.
 
-    A member for mono separates each channel on its own. One for more channels takes files of just as many; others are
-    mixed down to mono and given to all its channels, and the mean of what comes out goes to every channel.
+    The stems have the same rate, channels and number of samples as the sound. A mono member separates each channel
+    separately. A member with several channels separates files with the same number of channels directly. Other files
+    are mixed down to mono, which is the input of all its channels; the mean of its outputs goes to every channel.
 
     Raises:
-        RequestError: As `read_sound` and `check_folder` do, or there is no folder for the stems.
+        RequestError: `read_sound` or `check_folder` fails, or there is no folder for the stems.
     """
     io, stream = request.io, request.io.stream
     if stream is None:
-        raise RequestError(f"{request.about['member']} takes no sound: give what its inputs are")
+        raise RequestError(f"{request.about['member']} has no sound input: choose a member that streams sound")
     if request.output is None:
         raise RequestError("a separator needs a folder for its stems: give OUTPUT")
     sound = read_sound(request.source)
@@ -138,7 +141,7 @@ def _prediction(
 
 
 def _for_member(sound: Sound, channels: int, sample_rate: int) -> tuple[Array, tuple[str, ...]]:
-    """Recordings `(count, channels, samples)` at the member's rate, and what was done to the sound."""
+    """Returns recordings `(count, channels, samples)` at the member's rate, and notes on the conversion."""
     notes = []
     recordings: Array
     if channels == 1:
@@ -158,7 +161,7 @@ def _for_member(sound: Sound, channels: int, sample_rate: int) -> tuple[Array, t
 
 
 def _for_listener(stems: Array, sound: Sound, sample_rate: int) -> list[Array]:
-    """`(count, stems, channels, samples)` to one `(channels, samples)` per stem, as the sound is."""
+    """Converts `(count, stems, channels, samples)` to one `(channels, samples)` per stem, in the sound's format."""
     channels, samples = sound.audio.shape
     back = resample(stems, sample_rate, sound.sample_rate)[..., :samples]
     back = np.pad(back, [(0, 0)] * 3 + [(0, samples - back.shape[-1])])

@@ -1,4 +1,4 @@
-"""What a task is: everything that depends on what a network is for, in one record."""
+"""The record of a task: everything that depends on what a network is for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_export.spec.tensors import IOSpec
 
 @dataclass(frozen=True)
 class Ran:
-    """What a runtime gave, by the member's names of outputs, and how many seconds all the calls took."""
+    """The outputs of a runtime, by the member's output names, and the time of all calls in seconds."""
 
     outputs: dict[str, Array]
     runtime: str
@@ -22,7 +22,10 @@ class Ran:
 
 
 class RunMember(Protocol):
-    """Runs a member on its inputs, `(count, …)` by name; recordings if it streams."""
+    """Runs a member on its inputs, `(count, …)` by name; on recordings if it streams.
+
+    `on_calls` is called with the number of finished calls.
+    """
 
     def __call__(
         self, inputs: dict[str, Array], *, timeout_s: float, on_calls: Callable[[int], None] = lambda _: None
@@ -31,14 +34,14 @@ class RunMember(Protocol):
 
 @dataclass(frozen=True)
 class PredictionRequest:
-    """A user's own file, to be given to a member.
+    """A request to run a member on a user's file.
 
     Attributes:
-        about: Which member and which artifact of it runs.
+        about: The names of the member and of its artifact.
         io: The member's inputs and outputs.
         source: The file.
-        output: Where the result goes; None to show it only.
-        report: Told how many calls of how many are done.
+        output: The path of the result; None: the result is only printed.
+        report: Called with (finished calls, calls in total).
     """
 
     about: dict[str, str]
@@ -50,7 +53,7 @@ class PredictionRequest:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A result: the lines that a person reads, and the same for machines (JSON)."""
+    """A result as lines to print, and as a record for JSON."""
 
     lines: tuple[str, ...]
     record: dict[str, Any]
@@ -61,17 +64,17 @@ class Task:
     """A task.
 
     Attributes:
-        name: Its key in the table of tasks.
-        description: One line for people.
-        metric: How well a network does it, unless its mother brings another metric.
-        fits: Whether a mother with such inputs and outputs is for this task, if she doesn't say.
-        read_files: From the user's files and a mother's io to one list of arrays for each recording, one `(count, …)`
-            for each input; None where the files are of no kind that the task reads.
-        max_goldens: How many recordings of a folder become goldens.
-        extremes: From a mother's io and golden inputs to one sample of each of `extremes.KINDS` for every input.
-        write_goldens: Writes arrays as files that people can look at or listen to, and returns them: from a folder, a
-            prefix of their names, the arrays of one input or output, and the mother's io.
-        predict: From a user's own file to a result.
+        name: The key in the table of tasks.
+        description: One line about the task.
+        metric: The task metric, unless the mother defines another.
+        fits: Returns whether a mother with such inputs and outputs can have this task.
+        read_files: Reads the user's files for a mother's io. Returns one list of arrays for each recording, with one
+            `(count, …)` for each input. Returns None if the task cannot read such files.
+        max_goldens: The maximum number of recordings of a folder that become goldens.
+        extremes: Returns one sample of each of `extremes.KINDS` for every input, from a mother's io and golden inputs.
+        write_goldens: Writes arrays as files to look at or listen to, and returns their paths. Its arguments are a
+            folder, a prefix of the names, the arrays of one input or output, and the mother's io.
+        predict: Returns the result for a user's file.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Recorded inputs from safetensors files, which every task reads."""
+"""Reads recorded inputs from safetensors files, which every task supports."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from edge_export.spec.tensors import IOSpec
 
 
 def read_tensor_files(files: Sequence[Path], io: IOSpec) -> list[list[Array]] | None:
-    """One `(count, …)` array for each input from every `.safetensors` file; None when there is none.
+    """Reads one `(count, …)` array for each input from every `.safetensors` file; None: there is no such file.
 
     Raises:
-        RequestError: A file can't be read or does not hold the inputs; every problem is named.
+        RequestError: A file cannot be read or does not hold the inputs. The message names every problem.
     """
     return [_read(path, io) for path in files if path.suffix == ".safetensors"] or None
 
@@ -30,8 +30,8 @@ def _read(path: Path, io: IOSpec) -> list[Array]:
         if array is None:
             problems.append(f"it has no tensor {spec.name}")
         elif not fits(array.shape, spec, io.stream is not None) or array.dtype != np.dtype(spec.dtype):
-            wanted = ("count", *spec.shape[1:])
-            problems.append(f"{spec.name} is {array.dtype} {array.shape}, not {spec.dtype} {wanted}")
+            expected = ("count", *spec.shape[1:])
+            problems.append(f"{spec.name} is {array.dtype} {array.shape}, not {spec.dtype} {expected}")
         elif array.dtype.kind == "f" and not np.isfinite(array).all():
             problems.append(f"{spec.name} holds NaN or infinite values")
     if len({len(arrays[s.name]) for s in io.inputs if s.name in arrays and arrays[s.name].ndim}) > 1:

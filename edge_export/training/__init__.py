@@ -1,1 +1,1 @@
-"""Training of the mothers: losses, sampling rules, data."""
+"""Training of mothers: losses, sampling rules, recipes and the loop."""

@@ -1,4 +1,4 @@
-"""Training an elastic image classifier: sandwich rule and in-place distillation (arXiv 1903.05134)."""
+"""Training of an elastic image classifier: sandwich rule and in-place distillation (arXiv 1903.05134)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edge_export.data.labelled_images import LabelledImages
+from edge_export.data.labeled_images import LabeledImages
 from edge_export.members.calibrate import calibrate
 from edge_export.mothers.protocol import Config
 from edge_export.training.distillation import accumulate_gradients
@@ -27,19 +27,19 @@ BATCH = 64
 LEARNING_RATE = 0.1
 WEIGHT_DECAY = 2e-4
 THREADS = 1
-# How far an image is moved: radians, share of its size, share of its half width.
+# The limits of the augmentation: radians, share of the image's size, share of its half width.
 ROTATION, ZOOM, SHIFT = 0.15, 0.1, 0.1
 
 
-def set_up(mother: nn.Module, data: LabelledImages) -> Setup:
-    """How `mother` learns the training part of `data`."""
+def set_up(mother: nn.Module, data: LabeledImages) -> Setup:
+    """Returns the setup that trains `mother` on the training part of `data`."""
     optimizer = torch.optim.SGD(_parameter_groups(mother), lr=LEARNING_RATE, momentum=0.9, nesterov=True)
     space: Any = mother.space
     batch_size = min(BATCH, len(data.train_images))
     batches_per_epoch = len(data.train_images) // batch_size
 
     def batches(generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        # A last batch of a few images would make a poor BatchNorm: the shuffle leaves out others in each epoch.
+        # A small last batch would give poor BatchNorm statistics, so it is dropped: other images in each epoch.
         order = torch.randperm(len(data.train_images), generator=generator)[: batches_per_epoch * batch_size]
         for index in order.view(batches_per_epoch, batch_size):
             yield jitter(data.train_images[index], generator), data.train_targets[index]
@@ -70,18 +70,18 @@ def set_up(mother: nn.Module, data: LabelledImages) -> Setup:
     )
 
 
-def validate(mother: nn.Module, data: LabelledImages) -> Iterator[dict[str, str | float]]:
-    """Each width's top-1 on the held-out images, recalibrated on the training images.
+def validate(mother: nn.Module, data: LabeledImages) -> Iterator[dict[str, str | float]]:
+    """Measures the top-1 of widths on the held-out images, recalibrated on the training images.
 
-    Leaves the statistics of the largest configuration in the mother: those of training belong to no width.
+    Afterwards the mother has the statistics of its largest configuration. Those of training mix all widths.
 
     Yields:
-        name: The configuration's name; every fifth of the space's grid.
-        % top-1: The share of held-out images that are classified rightly, in percent.
+        name: The name of the configuration: every fifth of the space's grid.
+        % top-1: The share of held-out images with the right class, in percent.
     """
     elastic: Any = mother.eval()
     batches = data.recordings().batches
-    # One thread here too: the statistics are part of the checkpoint.
+    # One thread here too, because the statistics are part of the checkpoint.
     with cpu_threads(THREADS):
         for config in list(elastic.space.all())[::5]:
             member = elastic.extract(config)
@@ -93,12 +93,12 @@ def validate(mother: nn.Module, data: LabelledImages) -> Iterator[dict[str, str 
 
 
 def cosine(epoch: float, epochs: int) -> float:
-    """The learning rate: a linear rise over the first epoch, then half a cosine down to zero."""
+    """Returns the learning rate: it rises linearly over the first epoch, then falls to zero as half a cosine."""
     return LEARNING_RATE * min(1.0, epoch + 0.1) * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
 
 
 def jitter(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image `(batch, channels, height, width)` turned, scaled and moved a little, dark where nothing was."""
+    """Rotates, scales and shifts each image `(batch, channels, height, width)` a little. New borders are dark."""
 
     def uniform(limit: float) -> Tensor:
         return (torch.rand(len(images), generator=generator) * 2 - 1) * limit
@@ -111,7 +111,7 @@ def jitter(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _parameter_groups(mother: nn.Module) -> list[dict[str, Any]]:
-    """Weight decay on weights only: on BatchNorm's scales and on biases it does harm."""
+    """Returns two groups: weights with weight decay, and biases and BatchNorm scales without it."""
     decayed = [parameter for parameter in mother.parameters() if parameter.ndim > 1]
     free = [parameter for parameter in mother.parameters() if parameter.ndim <= 1]
     return [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": free, "weight_decay": 0.0}]

@@ -1,4 +1,4 @@
-"""In-place distillation: the largest configuration teaches the others in the same step (arXiv 1903.05134)."""
+"""In-place distillation: in each step, the largest configuration is the teacher of the others (arXiv 1903.05134)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_export.mothers.protocol import Config
 
 
 def soft_cross_entropy(logits: Tensor, teacher_logits: Tensor) -> Tensor:
-    """Mean cross entropy of `logits` `(batch, classes)` with the teacher's softmax, through which no gradient flows."""
+    """Returns the mean cross entropy of `logits` `(batch, classes)` with the detached softmax of the teacher."""
     teacher = teacher_logits.detach().softmax(1)
     return -(teacher * logits.log_softmax(1)).sum(1).mean()
 
@@ -22,13 +22,13 @@ def accumulate_gradients(
     targets: Tensor,
     label_smoothing: float = 0.0,
 ) -> float:
-    """Add up the gradients of all `configs`: the first learns the targets, the others the first's soft prediction.
+    """Adds up the gradients of all `configs`. The first learns the targets, the others learn its soft prediction.
 
     Args:
-        forward: The logits `(batch, classes)` of the step's batch at a configuration.
-        configs: The step's configurations, the largest first.
+        forward: Returns the logits `(batch, classes)` of the step's batch at a configuration.
+        configs: The configurations of the step, the largest first.
         targets: Class indices `(batch,)`.
-        label_smoothing: Share of the target's probability that is spread over all classes.
+        label_smoothing: The share of the target's probability that is spread over all classes.
 
     Returns:
         The loss of the largest configuration.

@@ -1,9 +1,9 @@
 """The epoch loop: seeded and resumable, the same for every recipe.
 
-A recipe hands in its own steps as functions (`Setup`): how to draw an epoch's batches, how one batch becomes gradients,
-how the learning rate runs. The loop draws a fresh generator for each epoch from (seed, epoch), steps the optimizer,
-and leaves a state file after each epoch. Because nothing random outlives an epoch, a run that was killed and started
-again ends with the same bits as one that was not.
+A recipe provides a `Setup` of functions: they draw the batches of an epoch, compute the gradients of a batch and return
+the learning rate. The loop creates a new generator for each epoch from (seed, epoch), steps the optimizer and writes a
+state file after each epoch. No random state outlives an epoch. A run that is killed and started again therefore ends
+with the same bits as an undisturbed run.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ Settings = Mapping[str, str | int | float]
 
 @dataclass(frozen=True)
 class Setup:
-    """What the loop needs to know of a setup.
+    """A network and the functions that train it.
 
     Attributes:
-        mother: The network that learns.
-        optimizer: Over the mother's parameters.
-        batches: One epoch's batches, drawn with the given generator.
-        batches_per_epoch: How many those are.
-        accumulate: Adds the gradients of one batch, with the given generator for choices, and returns the loss.
-        learning_rate: The rate at (epochs done, with fraction; epochs in all).
-        settings: Whatever changes the result, by name: a state file of other settings is refused.
-        clip_norm: The norm that gradients are clipped to, if any.
-        threads: How many CPU threads to use, if that is to be fixed: the last bits of a sum depend on it, and many
-            threads only wait for each other on small layers.
-        status: What to show beside the loss, such as the metric of the last batch.
+        mother: The network to train.
+        optimizer: The optimizer of the mother's parameters.
+        batches: Draws the batches of one epoch with the given generator.
+        batches_per_epoch: The number of these batches.
+        accumulate: Adds the gradients of one batch, makes choices with the given generator, and returns the loss.
+        learning_rate: Returns the rate at (finished epochs, with fraction; epochs in total).
+        settings: All settings that change the result, by name. A state file of other settings is refused.
+        clip_norm: The norm to which gradients are clipped; None: no clipping.
+        threads: The number of CPU threads; None: torch's default. The last bits of a sum depend on it, and small layers
+            gain nothing from more threads.
+        status: Returns the text beside the loss, such as the metric of the last batch.
     """
 
     mother: nn.Module
@@ -59,18 +59,19 @@ class Setup:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of the loop tells: the mean loss of each epoch, and how many epochs an earlier run had done."""
+    """The result of the loop: the mean loss of each epoch, and the number of epochs that an earlier run finished."""
 
     losses: tuple[float, ...]
     resumed_from: int
 
 
 def run_epochs(setup: Setup, *, epochs: int, seed: int, state_path: Path, progress: bool = True) -> Run:
-    """Train for `epochs`, going on from `state_path` if it is there.
+    """Trains for `epochs` and resumes from `state_path` if it exists.
 
-    The state file stays after the last epoch: delete it once the result is safe.
+    The state file stays after the last epoch. Delete it when the result is saved.
 
-    Raises RequestError for a state file that is damaged or of other settings, and where the loss is not finite.
+    Raises:
+        RequestError: The state file is damaged or has other settings, or the loss is not finite.
     """
     settings = {**setup.settings, "epochs": epochs, "seed": seed}
     losses = _resume(setup, settings, state_path)
@@ -87,7 +88,7 @@ def _run_epoch(setup: Setup, epoch: int, epochs: int, seed: int, advance: Callab
     choices = random.Random(_epoch_seed(seed, epoch, "choices"))
     total = 0.0
     setup.mother.train()
-    # For layers that draw their own random numbers, such as dropout; the caller's generator is left alone.
+    # Layers such as dropout draw their own random numbers. The fork leaves the caller's generator as it was.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_epoch_seed(seed, epoch, "layers"))
         for number, batch in enumerate(setup.batches(generator)):
@@ -125,7 +126,7 @@ def _save(setup: Setup, settings: Settings, losses: list[float], path: Path) -> 
 
 
 def _resume(setup: Setup, settings: Settings, path: Path) -> list[float]:
-    """Load the state file into the setup, if there is one; the losses of the epochs that are done."""
+    """Loads the state file into the setup, if it exists. Returns the losses of the finished epochs."""
     if not path.exists():
         return []
     try:
@@ -142,26 +143,27 @@ def _resume(setup: Setup, settings: Settings, path: Path) -> list[float]:
     ]
     if differing:
         raise RequestError(
-            f"training state {path}: left by a run with other settings ({one_line('; '.join(differing), 300)}); "
-            "repeat those to go on, or delete the file to start from the beginning"
+            f"training state {path}: written by a run with other settings ({one_line('; '.join(differing), 300)}); "
+            "use the same settings to resume, or delete the file to start from the beginning"
         )
     try:
         setup.mother.load_state_dict(state["mother"])
         setup.optimizer.load_state_dict(state["optimizer"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise RequestError(
-            f"training state {path}: does not fit the network ({one_line(error, 120)}); delete it to start anew"
+            f"training state {path}: does not fit the network ({one_line(error, 120)}); "
+            "delete it to start from the beginning"
         ) from error
     return losses
 
 
 @contextlib.contextmanager
 def _progress_bar(epochs: int, done: int, setup: Setup, shown: bool) -> Iterator[Callable[[int, float], None]]:
-    """A bar on standard error; gives the function to call after each batch."""
+    """Shows a progress bar on standard error. Yields the function to call after each batch."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{setup.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
         batches_per_epoch = setup.batches_per_epoch
         total = epochs * batches_per_epoch

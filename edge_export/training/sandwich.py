@@ -1,4 +1,4 @@
-"""The sandwich rule: which configurations a step trains (arXiv 1903.05134)."""
+"""The sandwich rule, which chooses the configurations of a training step (arXiv 1903.05134)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from edge_export.mothers.protocol import Config, Space
 
 
 def sandwich(space: Space, rng: random.Random, between: int = 2) -> list[Config]:
-    """The largest, the smallest and `between` random configurations, the largest first: it teaches the others.
+    """Returns the largest, the smallest and `between` random configurations. The largest is first: it is the teacher.
 
-    Performance at every width lies between that of the two ends, so training both ends lifts all.
+    The performance of every width is between that of the two ends, so training both ends improves all widths.
     """
     return [space.largest, space.smallest, *(space.sample(rng) for _ in range(between))]

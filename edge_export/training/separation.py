@@ -1,8 +1,8 @@
-"""How a separator is trained: band-split masks by L1 on real part, imaginary part and waveform.
+"""Training of a separator: an L1 loss on real part, imaginary part and waveform.
 
-Each step learns on the full network and on a random subnetwork (arXiv 2312.03464, section 3.3), with or without the
-smallest one, or by the sandwich rule with in-place distillation (arXiv 1903.05134): the others learn the largest's
-prediction.
+Each step trains the full network and a random subnetwork (arXiv 2312.03464, section 3.3), optionally also the smallest
+one. The sandwich rule with in-place distillation (arXiv 1903.05134) is another option: the others then learn the
+prediction of the largest.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from edge_export.mothers.band_split.mother import DepthWidth, DepthWidthSpace, ElasticBandSplit
 
 THREADS = 1
-"""Layers this small gain nothing from more, and the last bits should not depend on the machine."""
+"""Such small layers gain nothing from more threads, and the last bits should not depend on the machine."""
 FALLING = 1 / 2
-"""The share of the epochs, at the end, in which the learning rate falls."""
+"""The share of the epochs, at the end of training, in which the learning rate falls."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a step learns on, beside the full network.
+    """The configurations that a step trains besides the full network.
 
     Attributes:
-        smallest: Whether the smallest configuration joins.
-        between: Number of random configurations.
-        distillation: Share of their loss that is the distance to the full network's prediction, 0..1.
+        smallest: Whether the step trains the smallest configuration.
+        between: The number of random configurations.
+        distillation: The share of the distance to the full network's prediction in their loss, 0..1.
     """
 
     smallest: bool
@@ -53,20 +53,20 @@ RULES = {
     "ends": Rule(smallest=True, between=1),
     "sandwich": Rule(smallest=True, between=2, distillation=1.0),
 }
-"""The rule of Subnetwork-to-go; that rule and the smallest network too; that of universally slimmable networks."""
+"""The rule of Subnetwork-to-go; the same with the smallest network; the rule of universally slimmable networks."""
 
 
 @dataclass(frozen=True)
 class SeparationPlan:
-    """How to train.
+    """The settings of a separator's training.
 
     Attributes:
         rule: A key of `RULES`.
-        seconds: Length of an example.
-        batch: Examples in a batch.
-        batches_per_epoch: Batches in an epoch.
-        rate: Adam's learning rate; over the last half of the epochs it falls to a fiftieth.
-        warm_up: Epochs in which the rate rises.
+        seconds: The length of an example.
+        batch: The examples in a batch.
+        batches_per_epoch: The batches in an epoch.
+        rate: Adam's learning rate. Over the last half of the epochs it falls to a fiftieth.
+        warm_up: The epochs in which the rate rises.
     """
 
     rule: str = "random"
@@ -78,15 +78,15 @@ class SeparationPlan:
 
 
 def set_up(mother: ElasticBandSplit, folder: Path, rule: str = "random", plan: SeparationPlan | None = None) -> Setup:
-    """How `mother` is trained on the music in `folder` (MUSDB18-HQ's layout, its `train` part).
+    """Returns the setup that trains `mother` on the `train` part of `folder` (MUSDB18-HQ's layout).
 
-    Runs on the GPU where there is one. Mixed precision (bfloat16) is used where the processor multiplies it natively.
+    Training runs on the GPU if there is one. It uses mixed precision (bfloat16) if the processor supports it natively.
 
     Args:
-        mother: Whose weights learn.
-        folder: The music.
-        rule: A key of `RULES`, unless a `plan` is given.
-        plan: The other choices.
+        mother: The network to train.
+        folder: The folder of the music.
+        rule: A key of `RULES`; ignored if a `plan` is given.
+        plan: All settings.
     """
     plan = plan or SeparationPlan(rule)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -129,14 +129,14 @@ def set_up(mother: ElasticBandSplit, folder: Path, rule: str = "random", plan: S
 
 @dataclass(frozen=True)
 class Step:
-    """What the largest configuration reached on one batch: its loss, and its first stem's mean SI-SDR in dB."""
+    """The result of the largest configuration on one batch: its loss, and the mean SI-SDR of its first stem in dB."""
 
     loss: float
     si_sdr: float
 
 
 def configurations(space: DepthWidthSpace, rule: Rule, choices: random.Random) -> list[DepthWidth]:
-    """The configurations of one step, the largest first."""
+    """Returns the configurations of one step, the largest first."""
     if rule.smallest:
         return sandwich(space, choices, rule.between)
     return [space.largest, *(space.sample(choices) for _ in range(rule.between))]
@@ -149,20 +149,20 @@ def accumulate_gradients(
     configs: Sequence[DepthWidth],
     distillation: float = 0.0,
 ) -> Step:
-    """Add up the gradients of all `configs`.
+    """Adds up the gradients of all `configs`.
 
     Args:
         network: The mother's network.
         mixture: `(batch, channels, samples)`.
         stems: `(batch, stems, channels, samples)`.
-        configs: The largest first: it teaches the others.
-        distillation: Share of the teacher in the others' loss, 0..1.
+        configs: The configurations, the largest first: it is the teacher of the others.
+        distillation: The share of the teacher in the loss of the others, 0..1.
 
     """
     spectrum = network.analysis(mixture)
-    # The last stem's error is minus the sum of the others' where it is their remainder, so it teaches nothing.
-    wanted = stems[:, : network.settings.masks]
-    target = (network.analysis(wanted.flatten(0, 1)).unflatten(0, wanted.shape[:2]), wanted)
+    # If the last stem is the remainder, its error is minus the sum of the other errors and adds no information.
+    masked = stems[:, : network.settings.masks]
+    target = (network.analysis(masked.flatten(0, 1)).unflatten(0, masked.shape[:2]), masked)
     scale = mixture.square().mean(dim=(1, 2)).sqrt().clamp_min(1e-3).reciprocal()
     teacher: tuple[Tensor, Tensor] | None = None
     first = Step(math.nan, math.nan)
@@ -174,7 +174,7 @@ def accumulate_gradients(
         loss = separation_loss(estimate, target, scale)
         if teacher is None:
             teacher = (estimate[0].detach(), estimate[1].detach())
-            first = Step(float(loss.detach()), float(si_sdr(teacher[1][:, 0], wanted[:, 0]).mean()))
+            first = Step(float(loss.detach()), float(si_sdr(teacher[1][:, 0], masked[:, 0]).mean()))
         elif distillation > 0.0:
             loss = (1.0 - distillation) * loss + distillation * separation_loss(estimate, teacher, scale)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -182,7 +182,7 @@ def accumulate_gradients(
 
 
 def has_mixed_precision(device: torch.device) -> bool:
-    """Whether bfloat16 products are native on `device`."""
+    """Returns whether `device` multiplies bfloat16 natively."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and bool(torch.cpu._is_avx512_bf16_supported())

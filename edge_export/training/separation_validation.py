@@ -1,4 +1,4 @@
-"""How well a separator separates: SI-SDR of whole held-out tracks, for any of its configurations."""
+"""Validation of a separator: the SI-SDR of its configurations on whole held-out tracks."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ if TYPE_CHECKING:
 
 
 def read_track(track: Track, sample_rate: int, channels: int, stems: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-    """A whole track: mixture `(1, channels, samples)` and stems `(1, stems, channels, samples)`."""
+    """Reads a whole track: mixture `(1, channels, samples)` and stems `(1, stems, channels, samples)`."""
     sources = torch.stack([torch.from_numpy(read_source(track, name, sample_rate, channels)) for name in SOURCES])[None]
     return sources.sum(dim=1), mix_stems(sources, stems)
 
 
 def validate(mother: ElasticBandSplit, folder: Path) -> Iterator[dict[str, str | float]]:
-    """Each configuration's first stem on the whole tracks of `folder/test`, recalibrated on mixtures of `folder/train`.
+    """Measures the first stem of each configuration on the whole tracks of `folder/test`.
 
-    Moves the mother to the CPU and leaves the statistics of its largest configuration in it.
+    Each configuration is recalibrated on mixtures of `folder/train`. Moves the mother to the CPU. Afterwards the mother
+    has the statistics of its largest configuration.
 
     Yields:
-        name: The configuration's name.
-        dB SI-SDR: Mean over the tracks.
-        dB improvement: Mean gain over the mixture's own SI-SDR.
+        name: The name of the configuration.
+        dB SI-SDR: The mean over the tracks.
+        dB improvement: The mean gain over the SI-SDR of the mixture.
     """
     mother.cpu().eval()
     s = mother.settings
@@ -51,7 +52,7 @@ def validate(mother: ElasticBandSplit, folder: Path) -> Iterator[dict[str, str |
 
 
 def calibration_batches(mother: ElasticBandSplit, folder: Path, seconds: float = 4.0) -> list[tuple[Tensor, ...]]:
-    """Six batches of eight training mixtures each, `(batch, channels, samples)`, the same in every call."""
+    """Returns six batches of eight training mixtures each, `(batch, channels, samples)`, the same in every call."""
     s = mother.settings
     plan = ChunkPlan(s.stems, s.sample_rate, s.channels, int(seconds * s.sample_rate), batch=8)
     rng, tracks = np.random.default_rng(1), find_tracks(folder, "train")
@@ -59,7 +60,7 @@ def calibration_batches(mother: ElasticBandSplit, folder: Path, seconds: float =
 
 
 def mean_si_sdr(separate: Callable[[Tensor], Tensor], tracks: list[tuple[Tensor, Tensor]]) -> float:
-    """SI-SDR of the first stem, in dB, averaged over tracks `(mixture, stems)`."""
+    """Returns the SI-SDR of the first stem, in dB, averaged over tracks `(mixture, stems)`."""
     with torch.no_grad():
         scores = [si_sdr(separate(mixture)[:, 0].flatten(1), stems[:, 0].flatten(1)) for mixture, stems in tracks]
     return float(torch.cat(scores).mean())

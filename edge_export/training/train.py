@@ -1,4 +1,4 @@
-"""Train a mother of the catalog from nothing to a checkpoint: what the verb `train` calls."""
+"""Trains a mother of the catalog and writes its checkpoint; the verb `train` calls this."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ BUILTIN = "builtin"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a mother is trained.
+    """The functions and defaults that train a mother.
 
     Attributes:
-        data: "module:function", from "builtin", a folder or another name of data to the data.
-        setup: "module:function", from (mother, data) to a `training.loop.Setup`.
-        epochs: How many epochs, unless the caller says otherwise.
-        rules: The sampling rules of its steps that one can choose, the default first; its setup takes the name.
-        validation: "module:function", from (mother, data) to one row of numbers by name for each configuration; it may
-            set the mother's BatchNorm statistics.
+        data: "module:function" that opens the data, from "builtin" or a folder.
+        setup: "module:function" that returns a `training.loop.Setup` from (mother, data).
+        epochs: The default number of epochs.
+        rules: The sampling rules that a user can choose, the default first. The setup receives the name.
+        validation: "module:function" that yields one row of numbers by name for each configuration, from (mother,
+            data). It may set the mother's BatchNorm statistics.
     """
 
     data: str
@@ -62,17 +62,17 @@ RECIPES = {
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """What a training left behind.
+    """The result of a training.
 
     Attributes:
         checkpoint: The safetensors file.
-        sha256: Its SHA-256.
-        bytes: Its size.
-        epochs: Epochs in all.
-        resumed_from: Epochs that an interrupted run had already done.
+        sha256: The SHA-256 of that file.
+        bytes: The size of that file.
+        epochs: The number of epochs in total.
+        resumed_from: The epochs that an interrupted run had finished.
         losses: The mean loss of each epoch.
-        seconds: Time that this run took.
-        validation: One row for each configuration, where the mother's training ends with a validation.
+        seconds: The time of this run.
+        validation: One row for each configuration; empty if the recipe has no validation.
     """
 
     checkpoint: Path
@@ -95,9 +95,9 @@ def train(
     *,
     progress: bool = True,
 ) -> TrainingReport:
-    """Train the catalog's `mother` and write its checkpoint to `out`.
+    """Trains the catalog's `mother` and writes its checkpoint to `out`.
 
-    After each epoch the state is written beside `out`; the same call goes on from there after an interruption, and ends
+    After each epoch the state is written beside `out`. After an interruption, the same call resumes from there and ends
     with the same bytes as an undisturbed run.
 
     Args:
@@ -105,13 +105,13 @@ def train(
         data: "builtin", a folder in the layout of the mother's task, or "recorded" for a separator: songs of recorded
             voices and music.
         out: The checkpoint to write, `.safetensors`.
-        epochs: How many epochs in all; None: the mother's own number.
-        seed: Of the initial weights and of every choice.
-        rule: Which configurations a step trains, one of the mother's rules; None: its first.
+        epochs: The number of epochs in total; None: the recipe's number.
+        seed: The seed of the initial weights and of every choice.
+        rule: The rule that chooses the configurations of a step, one of the recipe's; None: its first.
         progress: Whether to show a progress bar on standard error.
 
-    Raises RequestError for a mother that has no training here, for data that are not what they should be, and as
-    `run_epochs` does.
+    Raises:
+        RequestError: The mother has no recipe, the data are wrong, or `run_epochs` fails.
     """
     from edge_export.training.loop import Setup, run_epochs
 
@@ -120,9 +120,9 @@ def train(
     recipe = _recipe(mother)
     epochs = recipe.epochs if epochs is None else epochs
     if out.suffix != ".safetensors":
-        raise RequestError(f"cannot write {out}: a checkpoint's name ends in .safetensors")
+        raise RequestError(f"cannot write {out}: give a name that ends in .safetensors")
     if rule is not None and rule not in recipe.rules:
-        raise RequestError(f"rule {rule}: {mother} is trained by {', '.join(recipe.rules) or 'one rule only'}")
+        raise RequestError(f"--rule {rule}: {mother} is trained by {', '.join(recipe.rules) or 'one rule only'}")
     if epochs < 1:
         raise RequestError(f"{epochs} epochs: train for at least one")
     network: Any = build_untrained(mother, seed)
@@ -147,14 +147,14 @@ def train(
 
 
 def state_file(out: Path) -> Path:
-    """Where an unfinished training to `out` keeps its state."""
+    """Returns the path of the state file of an unfinished training to `out`."""
     return out.with_name(f"{out.name}.state")
 
 
 def _recipe(mother: str) -> Recipe:
     if mother not in RECIPES:
         raise RequestError(
-            f"mother {mother}: there is no training for it here; known are {', '.join(RECIPES)}; "
-            "give --checkpoint for any other"
+            f"mother {mother}: there is no training for it; known are {', '.join(RECIPES)}; "
+            "give --checkpoint for any other mother"
         )
     return RECIPES[mother]

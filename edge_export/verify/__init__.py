@@ -1,1 +1,1 @@
-"""Prove compiled files: run them in their runtimes and compare them with the mother, or with a PyTorch module."""
+"""Proves compiled files: runs them in their runtimes and compares them with the mother or with a PyTorch module."""

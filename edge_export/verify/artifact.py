@@ -1,4 +1,4 @@
-"""Run one compiled file in its real runtime, in a worker process, and compare it with the mother."""
+"""Runs one compiled file in its runtime, in a worker process, and compares the outputs with the mother's."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from edge_export.workers import Workers
 
 RUN_TIMEOUT_S = 600.0
 OUTPUT = "output"
-"""The name of the first output in the file that a mother's own metric is measured on."""
+"""The name of the first output in the file that a mother's own metric receives."""
 Score = Callable[[Path], float]
-"""From a safetensors file with the first output on the held-out set to the value of a mother's own metric."""
+"""Returns the value of a mother's own metric, from a safetensors file with the first output on the held-out set."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What an artifact is compared with: safetensors files.
+    """The safetensors files that an artifact is compared with.
 
     Attributes:
-        inputs: The golden inputs, followed by the held-out set's, `(count, …)` each.
+        inputs: The golden inputs, followed by the held-out set's inputs, `(count, …)` each.
         golden: The mother's outputs on the golden inputs.
-        held_out: The held-out set with its targets; None without one.
+        held_out: The held-out set with its targets. None: there is none.
         metric, unit: The name of the task metric, and the unit of its values.
-        mother_metric: The mother's own value of it.
-        extremes: Inputs that no recording holds, and the mother's outputs on them; None to leave them out.
-        score: Measures a metric that the mother brought; None where the metric is one of ours, or the mother isn't
-            here.
+        mother_metric: The mother's value of the task metric.
+        extremes: Extreme inputs that no recording contains, and the mother's outputs on them. None: skip them.
+        score: Measures a metric that the mother defines. None: the metric is one of `METRICS`, or the mother is not
+            available.
     """
 
     inputs: Path
@@ -54,15 +54,15 @@ class Reference:
     score: Score | None = None
 
     def digest(self) -> list[str | float | None]:
-        """All that a measurement against it depends on."""
+        """Returns all values that a measurement against this reference depends on: a part of cache keys."""
         files = [self.inputs, self.golden, self.held_out, *(self.extremes or ())]
         return [self.metric, self.mother_metric, *(None if file is None else file_sha256(file) for file in files)]
 
 
 def join_inputs(path: Path, goldens: Path, held_out: Path | None) -> Path:
-    """Write the golden inputs followed by the held-out set's to `path`: one load of an artifact serves both.
+    """Writes the golden inputs, followed by the held-out set's inputs, to `path`, so that both need only one load.
 
-    Goldens that are the beginning of the held-out set are not run twice.
+    Goldens that are the beginning of the held-out set are written once.
     """
     first = load_arrays(goldens)
     rest = {} if held_out is None else {n: a for n, a in load_arrays(held_out).items() if n != TARGETS}
@@ -81,16 +81,16 @@ def measure_artifact(
     log: Path,
     stages: Mapping[str, Path] | None = None,
 ) -> Measured:
-    """Run a compiled file on the goldens, on the held-out set and twice on extremes.
+    """Runs a compiled file once on the goldens and on the held-out set, and twice on the extremes.
 
     Args:
-        runtime: One of its format's.
+        runtime: A runtime of the file's format.
         workdir: A folder for the outputs.
-        stages: What the way to the file passed through, by format: run on the goldens too.
+        stages: The intermediate files of the conversion, by format. They are also run on the goldens.
 
     Raises:
-        Unsupported: The runtime here does not know all its operators.
-        WorkerError: It could not be loaded or run.
+        Unsupported: The runtime does not support all operators of the file.
+        WorkerError: The file could not be loaded or run.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     golden = load_arrays(reference.golden)
@@ -99,9 +99,9 @@ def measure_artifact(
     extremes: tuple[Extreme, ...] = ()
     repeatable = True
     if reference.extremes is not None:
-        inputs, wanted = reference.extremes
+        inputs, expected = reference.extremes
         again, answer = _run(workers, file, runtime, inputs, workdir, log, repeat=True)
-        extremes = tuple(compare_extremes(again, load_arrays(wanted), peaks_of(golden)))
+        extremes = tuple(compare_extremes(again, load_arrays(expected), peaks_of(golden)))
         repeatable = bool(answer.repeatable)
         seconds += answer.load_seconds + answer.seconds
     first = file.member_io.recorded_outputs[0].name
@@ -118,15 +118,15 @@ def measure_artifact(
 
 
 def why_wrong(measured: Measured, tolerance: Tolerance, precision: str = "fp32") -> str:
-    """What about an artifact exceeds `tolerance`, and what to do about it; empty when nothing does.
+    """Returns the first measurement of an artifact that exceeds `tolerance`, with a suggestion. Empty: none does.
 
-    What it passed through is judged by itself: see `Measured.stages`.
+    Its intermediate files, `Measured.stages`, are judged separately.
     """
     agreement, metric = measured.agreement, measured.metric
     drop = None
     if metric is not None:
         drop = why_metric_not(metric.name, metric.mother, metric.artifact, metric.unit, tolerance)
-    # A metric may not see it: a score that is not finite counts as wrong, and may have been wrong before.
+    # The metric may not show this: a score that is not finite counts as wrong, and may have been wrong in the mother.
     held_out = "" if measured.finite else "on the held-out set, the result holds NaN or infinite values"
     again = "" if measured.repeatable else f"{measured.runtime} gives other bits when it runs the same input again"
     problems: list[tuple[Problem, str | None]] = [
@@ -141,12 +141,12 @@ def why_wrong(measured: Measured, tolerance: Tolerance, precision: str = "fp32")
 
 
 def compare(outputs: dict[str, Array], golden: dict[str, Array], io: IOSpec) -> Agreement:
-    """How the outputs agree with the goldens: see `worst_of`."""
+    """Returns the agreement of the outputs with the goldens, over all outputs: see `worst_of`."""
     each = []
     for index, spec in enumerate(io.recorded_outputs):
-        wanted = golden[spec.name]
+        expected = golden[spec.name]
         scores = index == 0 and bool(io.labels)
-        each.append(agreement(wanted, outputs[spec.name][: len(wanted)], scores=scores))
+        each.append(agreement(expected, outputs[spec.name][: len(expected)], scores=scores))
     return worst_of(each)
 
 
@@ -160,7 +160,7 @@ def _run(
     *,
     repeat: bool = False,
 ) -> tuple[dict[str, Array], RunAnswer]:
-    """The outputs on the samples in `inputs`, and the worker's answer."""
+    """Returns the outputs on the samples in `inputs`, and the worker's answer."""
     outputs_path = workdir / f"outputs-{file.format}.safetensors"
     request = RunRequest(
         file=file,
@@ -173,7 +173,7 @@ def _run(
     kind = runtime.environment or file.format
     answer = workers.submit(RUN, request, kind=kind, timeout_s=RUN_TIMEOUT_S, log=log).result()
     if answer.unsupported:
-        raise Unsupported(f"{answer.runtime} does not know the operators {', '.join(answer.unsupported)}")
+        raise Unsupported(f"{answer.runtime} does not support the operators {', '.join(answer.unsupported)}")
     outputs = load_arrays(outputs_path)
     outputs_path.unlink()
     return outputs, answer
@@ -189,17 +189,21 @@ def _stage(
     workdir: Path,
     log: Path,
 ) -> Stage:
-    """How a file on the way to the artifact agrees with the goldens."""
+    """Returns the agreement of an intermediate file of the artifact's conversion with the goldens."""
     inputs = workdir / "goldens.safetensors"
     count = len(next(iter(golden.values())))
     save_arrays(inputs, {name: array[:count] for name, array in load_arrays(reference.inputs).items()})
-    on_the_way = file.model_copy(update={"format": format_name, "path": path})
-    outputs, _ = _run(workers, on_the_way, runtime_of(format_name), inputs, workdir, log)
+    intermediate = file.model_copy(update={"format": format_name, "path": path})
+    outputs, _ = _run(workers, intermediate, runtime_of(format_name), inputs, workdir, log)
     return Stage(format_name, compare(outputs, golden, file.member_io), "")
 
 
 def _metric(output: Array, reference: Reference, path: Path) -> TaskMetric | None:
-    """The task metric on the held-out set, which comes last in `output`; `path` is for a metric of the mother's own."""
+    """Returns the task metric on the held-out set, which comes last in `output`. None: it cannot be measured here.
+
+    Args:
+        path: A file to write that a metric of the mother's own receives.
+    """
     if reference.held_out is None or reference.mother_metric is None:
         return None
     targets = load_arrays(reference.held_out)[TARGETS]

@@ -1,9 +1,11 @@
-"""Compare one compiled file, without a bundle, with a PyTorch module on recorded inputs."""
+"""Compares one compiled file, without a bundle, with a PyTorch module on recorded inputs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from edge_export.errors import RequestError
 from edge_export.files.arrays import load_arrays
@@ -13,6 +15,7 @@ from edge_export.formats.program import PROGRAM
 from edge_export.inspection.task import INSPECT, InspectRequest
 from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 from edge_export.spec.agreement import Agreement, agreement
+from edge_export.spec.fields import all_problems
 from edge_export.spec.tensors import IOSpec, TensorSpec
 from edge_export.spec.tolerance import Tolerance, why_not
 from edge_export.verify.reference import REFERENCE, ReferenceAnswer, ReferenceRequest
@@ -27,14 +30,14 @@ OUTPUTS = "reference.safetensors"
 
 @dataclass(frozen=True)
 class Comparison:
-    """What became of one file.
+    """The result of a comparison.
 
     Attributes:
-        verdict: "passed", "failed", or "unverified" where the runtime here does not know all its operators.
-        runtime: What ran it.
-        outputs: How each output agrees with the module's, by name.
-        reason: In one line.
-        count: How many samples it was run on.
+        verdict: "passed", "failed", or "unverified" if the runtime does not support all operators of the file.
+        runtime: The runtime that ran the file.
+        outputs: The agreement of each output with the module's, by name.
+        reason: The reason of the verdict, in one line.
+        count: The number of samples.
     """
 
     verdict: str
@@ -49,8 +52,8 @@ class Subject:
     """A file to compare, matched with its module.
 
     Attributes:
-        file: Its member_io is the module's, with the file's names of outputs.
-        module_outputs: The module's names of outputs, in order.
+        file: The compiled file. Its member_io is the module's, with the file's names of outputs.
+        module_outputs: The names of the module's outputs, in order.
     """
 
     file: CompiledFile
@@ -58,15 +61,15 @@ class Subject:
 
 
 def compare_file(path: Path, against: str, inputs: Path, tolerance: Tolerance, log: Path) -> Comparison:
-    """Run the file at `path` on each sample of `inputs` and compare it with the module that `against` makes.
+    """Runs the file at `path` on each sample of `inputs` and compares the outputs with those of a module.
 
     Args:
         path: A compiled file whose inputs have a batch of 1.
-        against: "package.module:factory"; the factory gives an nn.Module. It runs in a worker process.
+        against: "package.module:factory"; the factory returns the nn.Module. It runs in a worker process.
         inputs: A safetensors file: an array `(count, …)` for each parameter of the module's forward, by its name.
 
     Raises:
-        RequestError: The factory or the inputs are not what they should be, or the file cannot be read.
+        RequestError: The factory fails, the inputs do not fit the module, or the file cannot be read.
     """
     with scratch_folder() as scratch, Pool(1) as pool:
         subject = match_file(pool, path, against, inputs, scratch, log)
@@ -76,11 +79,11 @@ def compare_file(path: Path, against: str, inputs: Path, tolerance: Tolerance, l
         except WorkerError as error:
             return Comparison("failed", "none", {}, f"did not run: {error}", 0)
         if answer.unsupported:
-            reason = f"{answer.runtime} does not know the operators {', '.join(answer.unsupported)}"
+            reason = f"{answer.runtime} does not support the operators {', '.join(answer.unsupported)}"
             return Comparison("unverified", answer.runtime, {}, reason, 0)
-        results, wanted = load_arrays(request.outputs), load_arrays(scratch / OUTPUTS)
+        results, expected = load_arrays(request.outputs), load_arrays(scratch / OUTPUTS)
     agreements = {
-        spec.name: agreement(wanted[name], results[spec.name])
+        spec.name: agreement(expected[name], results[spec.name])
         for spec, name in zip(subject.file.member_io.outputs, subject.module_outputs, strict=True)
     }
     problems = ((name, why_not(each, tolerance)) for name, each in agreements.items())
@@ -92,10 +95,10 @@ def compare_file(path: Path, against: str, inputs: Path, tolerance: Tolerance, l
 def match_file(
     workers: Workers, path: Path, against: str, inputs: Path, workdir: Path, log: Path, *, export: bool = False
 ) -> Subject:
-    """Run the module, read the file, and find out which of the file's inputs and outputs are which of the module's.
+    """Runs the module, reads the file, and matches the file's inputs and outputs with the module's.
 
     Args:
-        workdir: Takes the module's outputs, `OUTPUTS`, and with `export` its exported program, `PROGRAM`.
+        workdir: A folder for the module's outputs, `OUTPUTS`, and with `export` its exported program, `PROGRAM`.
 
     Raises:
         RequestError: As `compare_file`.
@@ -116,35 +119,41 @@ def match_file(
     except WorkerError as error:
         raise RequestError(f"{path}: {error}") from error
     io, member_io = _matched(_own_io(contents), reference, path)
-    file = CompiledFile(format=contents.format, path=path, io=io, member_io=member_io)
+    try:
+        file = CompiledFile(format=contents.format, path=path, io=io, member_io=member_io)
+    except ValidationError as error:
+        raise all_problems(path, error) from error
     return Subject(file, tuple(spec.name for spec in reference.io.outputs))
 
 
 def _own_io(contents: Contents) -> IOSpec:
-    """The file's inputs and outputs, each with a name."""
+    """Returns the file's inputs and outputs, each with a name."""
     inputs = tuple(replace(spec, name=spec.name or f"input{i}") for i, spec in enumerate(contents.inputs))
     outputs = tuple(replace(spec, name=spec.name or f"output{i}") for i, spec in enumerate(contents.outputs))
     return IOSpec(inputs, outputs)
 
 
 def _matched(own: IOSpec, reference: ReferenceAnswer, path: Path) -> tuple[IOSpec, IOSpec]:
-    """The file's io in the module's order, and the module's: inputs by name where the names agree, else by order."""
+    """Returns the file's io in the module's order, and the module's io.
+
+    Inputs are matched by name if the names agree, otherwise by order.
+    """
     module = reference.io
     if len(own.inputs) != len(module.inputs) or len(own.outputs) != len(module.outputs):
         raise RequestError(
             f"{path} has {len(own.inputs)} inputs and {len(own.outputs)} outputs, "
-            f"the module {len(module.inputs)} and {len(module.outputs)}"
+            f"the module has {len(module.inputs)} and {len(module.outputs)}: give another --against"
         )
     names = [spec.name for spec in module.inputs]
     by_name = {spec.name: spec for spec in own.inputs}
     inputs = [by_name[name] for name in names] if by_name.keys() == set(names) else list(own.inputs)
     pairs, problems = [], []
-    for spec, wanted in zip([*inputs, *own.outputs], [*module.inputs, *module.outputs], strict=True):
-        if pair := _layouts(spec, wanted):
+    for spec, expected in zip([*inputs, *own.outputs], [*module.inputs, *module.outputs], strict=True):
+        if pair := _layouts(spec, expected):
             pairs.append(pair)
         else:
-            outside = f"{wanted.dtype} {list(wanted.shape)}"
-            problems.append(f"{spec.name} is {spec.dtype} {list(spec.shape)} in the file, {outside} for the module")
+            in_module = f"{expected.dtype} {list(expected.shape)}"
+            problems.append(f"{spec.name} is {spec.dtype} {list(spec.shape)} in the file, {in_module} in the module")
     if problems:
         raise RequestError(f"{path}: {'; '.join(problems)}")
     count = len(inputs)
@@ -153,10 +162,13 @@ def _matched(own: IOSpec, reference: ReferenceAnswer, path: Path) -> tuple[IOSpe
     return io, IOSpec(member_inputs, tuple(spec for _, spec in pairs[count:]))
 
 
-def _layouts(spec: TensorSpec, wanted: TensorSpec) -> tuple[TensorSpec, TensorSpec] | None:
-    """The file's spec and the module's for one tensor; images may be channels-last in the file. None if they differ."""
-    shape = wanted.shape
-    if wanted.dtype != spec.dtype:
+def _layouts(spec: TensorSpec, expected: TensorSpec) -> tuple[TensorSpec, TensorSpec] | None:
+    """Returns the file's spec and the module's for one tensor, which may be channels-last in the file.
+
+    None: they do not match.
+    """
+    shape = expected.shape
+    if expected.dtype != spec.dtype:
         return None
     if shape == spec.shape:
         return spec, spec

@@ -1,4 +1,4 @@
-"""The worker task "reference": what a PyTorch module of the user's gives, which a compiled file is compared with."""
+"""The worker task "reference": runs a PyTorch module of the user's, the reference of a compiled file."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class ReferenceRequest(Message):
-    """Which module to run, and on what.
+    """The request of the worker task "reference".
 
     Attributes:
-        against: "package.module:factory"; the factory gives an nn.Module.
-        folder: Where the factory's module may lie.
+        against: "package.module:factory"; the factory returns the nn.Module.
+        folder: A folder from which the factory's Python module may be imported.
         inputs: A safetensors file: an array `(count, …)` for each parameter of the module's forward, by its name.
-        outputs: Where its outputs go, `(count, …)` each, called output_0, output_1 and so on.
-        program: Where the module goes as an exported program; None to leave that.
+        outputs: The safetensors file to write: the outputs, `(count, …)` each, named output_0, output_1 and so on.
+        program: The file to write the exported program to. None: do not export.
     """
 
     against: str
@@ -38,16 +38,16 @@ class ReferenceRequest(Message):
 
 
 class ReferenceAnswer(Message):
-    """The module's inputs and outputs, in the order of forward; nothing of them is checked."""
+    """The module's inputs and outputs, in the order of forward. They are not validated."""
 
     io: IOSpec
 
 
 def run_reference(request: ReferenceRequest) -> ReferenceAnswer:
-    """Run the module on every sample.
+    """Runs the module on every sample.
 
     Raises:
-        RequestError: The factory or the inputs are not what they should be.
+        RequestError: The factory fails or does not return an nn.Module, or the inputs do not fit the module.
     """
     if str(request.folder) not in sys.path:
         sys.path.append(str(request.folder))
@@ -74,24 +74,24 @@ def _module(against: str) -> nn.Module:
     except Exception as error:
         raise RequestError(f"module {against}: the factory failed with {one_line(repr(error), 200)}") from error
     if not isinstance(module, nn.Module):
-        raise RequestError(f"module {against}: the factory gives a {type(module).__name__}, not an nn.Module")
+        raise RequestError(f"module {against}: the factory returns a {type(module).__name__}, not an nn.Module")
     return module.eval()
 
 
 def _parameters(module: nn.Module, samples: dict[str, Array], inputs: Path) -> list[str]:
-    """The names of forward's parameters that have samples, in order."""
+    """Returns the names of forward's parameters that have samples, in order."""
     known = list(inspect.signature(module.forward).parameters)
     if unknown := sorted(samples.keys() - set(known)):
         raise RequestError(f"{inputs}: there is no parameter {unknown[0]} in forward({', '.join(known)})")
     order = [name for name in known if name in samples]
     counts = {len(array) if array.ndim else 0 for array in samples.values()}
     if len(counts) != 1 or counts == {0}:
-        raise RequestError(f"{inputs}: give as many samples for each input, at least one; there are {sorted(counts)}")
+        raise RequestError(f"{inputs}: every input needs the same number of samples, at least 1, not {sorted(counts)}")
     return order
 
 
 def _run(module: nn.Module, arrays: list[Array], against: str) -> list[Array]:
-    """The module's outputs, sample by sample, stacked."""
+    """Returns the module's outputs, `(count, …)` each. The module runs on one sample at a time."""
     import torch
 
     rows: list[list[Array]] = []

@@ -1,4 +1,4 @@
-"""Verdicts: what was measured, against what the target tolerates."""
+"""Judges measurements by the target's tolerance."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ _WORST_FIRST: tuple[Status, ...] = ("error", "failed", "unverified", "passed")
 
 
 def judge_stages(stages: Iterable[Stage], tolerance: Tolerance) -> tuple[Stage, ...]:
-    """Each stage with what of it exceeds `tolerance`."""
+    """Returns each stage with the reason why it exceeds `tolerance`, which is empty if it does not."""
     return tuple(replace(stage, reason=why_not(stage.agreement, tolerance) or "") for stage in stages)
 
 
 def run_everywhere(
     artifact: Artifact, exact: Tolerance, measure: Callable[[Runtime], Measured]
 ) -> tuple[ArtifactRun, ...]:
-    """The verdict of each runtime of the artifact's format that is here; whatever goes wrong in one is its verdict.
+    """Returns one run for each runtime of the artifact's format that is available here.
 
-    A format's first runtime is missed where it is not here; the others are an addition.
+    An error in a runtime becomes its verdict. If the format's first runtime is not available, its run is unverified.
+    The other runtimes are skipped if they are not available.
 
     Args:
-        exact: The member's tolerance, which holds for what the way to the artifact passes through.
+        exact: The member's tolerance, which applies to the intermediate files of the conversion.
+        measure: Runs the artifact in a runtime.
     """
     first, *others = FORMATS[artifact.format].runtimes
     present = [first, *(runtime for runtime in others if why_unavailable(runtime) is None)]
@@ -41,12 +43,12 @@ def run_everywhere(
 
 
 def worst(runs: Iterable[ArtifactRun]) -> ArtifactRun:
-    """The run with the worst verdict; the first of several."""
+    """Returns the run with the worst verdict, the first of several."""
     return min(runs, key=lambda run: _WORST_FIRST.index(run.verdict))
 
 
 def not_run(artifact: Artifact, verdict: Status, reason: str, runtime: str = "none") -> ArtifactRun:
-    """The verdict on an artifact that a runtime has not seen."""
+    """Returns the run of an artifact that was not executed."""
     return ArtifactRun(
         artifact=artifact.label, runtime=runtime, device=LOCAL, verdict=verdict, reason=one_line(reason, 1000)
     )

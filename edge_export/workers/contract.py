@@ -1,4 +1,4 @@
-"""What whoever submits tasks may count on, wherever they run."""
+"""The interface of every pool of workers, on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from edge_export.workers.task import Message, WorkerTask
 
 
 class Workers(Protocol):
-    """Workers that take tasks: those of this machine (`Pool`), or of a cluster (`ClusterPool`)."""
+    """Workers that run worker tasks: `Pool` on this machine, `ClusterPool` on a cluster."""
 
     @property
     def jobs(self) -> int:
-        """How many tasks run at once."""
+        """The number of tasks that run at once."""
 
     def submit[Request: Message, Answer](
         self, task: WorkerTask[Request, Answer], request: Request, *, kind: str, timeout_s: float, log: Path
     ) -> Future[Answer]:
-        """Queue a task; see `Pool.submit`."""
+        """Queues a task. See `Pool.submit`."""
 
     def close(self) -> None:
-        """End everything; what has not finished fails with `WorkerError`, reason "closed"."""
+        """Stops all workers. Unfinished tasks fail with `WorkerError`, reason "closed"."""
 
     def __enter__(self) -> Workers: ...
 

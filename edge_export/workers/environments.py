@@ -1,10 +1,9 @@
-"""Isolated environments: libraries that can't live beside ours, each in a virtual environment below the cache folder.
+"""Isolated environments: virtual environments below the cache folder, for libraries that conflict with ours.
 
     <cache>/environments/tensorflow-<digest>/     the digest is of its pins, Python and platform
-        ready.json                                written last; without it the folder is no environment
+        ready.json                                written last; without it the folder is not an environment
 
-Whoever asks for one gets its Python, which a worker is then started with (`Pool`): the kind of such a worker is the
-environment's name.
+`interpreter` returns the Python of an environment. `Pool` starts workers with it; their kind is the environment's name.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ class Environment:
     """One environment.
 
     Attributes:
-        pins: The file in `pins/` of everything that is installed there, exact versions.
-        imports: The modules that must import there before it counts as ready.
-        description: One line for people.
+        pins: The file in `pins/` that lists every installed package with its exact version.
+        imports: The modules that setup imports in the environment before it marks it ready.
+        description: One line for users.
     """
 
     pins: str
@@ -49,30 +48,30 @@ ENVIRONMENTS: dict[str, Environment] = {
 
 
 def interpreter(name: str) -> Path | None:
-    """The Python of an environment; None where that isn't set up. Looks at two files, runs nothing."""
+    """Returns the Python of an environment, None if it is not set up. Checks two files, starts no process."""
     folder = environment_folder(name)
     python = folder / "bin" / "python"
     return python if (folder / READY).is_file() and python.exists() else None
 
 
 def interpreters() -> dict[str, str]:
-    """The Python of every environment that is set up, by name."""
+    """Returns the Python of every environment that is set up, by name."""
     found = {name: interpreter(name) for name in ENVIRONMENTS}
     return {name: str(python) for name, python in found.items() if python is not None}
 
 
 def present_environments() -> list[str]:
-    """The environments that are set up, each with the digest of what is in it."""
+    """Returns the folder names of the environments that are set up: each name with its digest."""
     return [environment_folder(name).name for name in ENVIRONMENTS if interpreter(name)]
 
 
 def why_missing(name: str) -> str | None:
-    """None where the environment is set up, or what to do about it."""
+    """Returns None if the environment is set up, otherwise a line that says how to set it up."""
     return None if interpreter(name) else f"not set up: run `python -m edge_export doctor --setup {name}`"
 
 
 def environment_folder(name: str) -> Path:
-    """Where the environment is, or would be."""
+    """Returns the folder of the environment, whether or not it exists."""
     made_with = f"{sys.implementation.cache_tag} {sysconfig.get_platform()}\n".encode()
     digest = hashlib.sha256(made_with + ENVIRONMENTS[name].pins_path.read_bytes()).hexdigest()
     return cache_folder().absolute() / "environments" / f"{name}-{digest[:16]}"

@@ -1,4 +1,4 @@
-"""A pool of persistent worker processes: tasks go in, futures come out, and no crash of one touches another."""
+"""A pool of persistent worker processes. A crash fails only the task that caused it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import edge_export
 from edge_export.files.owned import owned_folder
 from edge_export.workers import environments
 from edge_export.workers.process import Worker, WorkerError
+from edge_export.workers.resources import cpu_count, memory_share
 from edge_export.workers.task import Message, WorkerTask
 
 TASKS = "edge_export.workers.tasks:TASKS"
@@ -37,19 +38,19 @@ class _Job:
 
 
 class Pool:
-    """At most `jobs` tasks run at once, each in a worker process of its kind.
+    """Runs at most `jobs` tasks at once, each in a worker process of its kind.
 
-    A worker stays for the next task of its kind, so that heavy imports are paid once. One that crashes, hangs or holds
-    too much memory is killed with its whole process group, fails only its own task, and is replaced when needed.
-    Leaving the `with` block kills every worker; what has not finished then fails.
+    A worker is reused for the next task of its kind, so that heavy imports happen once. A worker that crashes, hangs or
+    exceeds its memory limit is killed with its whole process group. Only its own task fails, and the pool starts a new
+    worker when it needs one. Leaving the `with` block kills every worker; unfinished tasks fail.
 
     Args:
-        jobs: How many tasks run at once; each gets the machine's cores divided by it as threads.
-        log_dir: The folder of the workers' scratch folders and logs; a temporary one when None.
-        memory_limit_bytes: The resident memory that kills a worker; its share of this machine's when None. A damaged
-            file may ask for any amount.
-        interpreters: The Python to run a kind with, where it is not this one. A kind that is called as an isolated
-            environment runs there by itself.
+        jobs: The number of tasks that run at once. Each gets the machine's cores divided by `jobs` as threads.
+        log_dir: The folder of the workers' scratch folders and logs. None: a temporary folder.
+        memory_limit_bytes: A worker that holds more memory, together with its child processes, is killed. None: its
+            share of this machine's memory. A damaged file can cause an allocation of any size.
+        interpreters: The Python interpreter of a kind, where it is not this one. A kind with the name of an isolated
+            environment runs in that environment by default.
         tasks: The table of tasks, "module:NAME".
     """
 
@@ -65,16 +66,16 @@ class Pool:
         if jobs < 1:
             raise ValueError(f"jobs must be at least 1, not {jobs}")
         self.jobs = jobs
-        self._memory_limit_bytes = _memory_share(jobs) if memory_limit_bytes is None else memory_limit_bytes
+        self._memory_limit_bytes = memory_share(jobs) if memory_limit_bytes is None else memory_limit_bytes
         self._interpreters = dict(interpreters or {})
         self._tasks = tasks
         if log_dir is not None:
             log_dir.mkdir(parents=True, exist_ok=True)
-        # Beside the logs or in /tmp, always new: what a killed converter leaves there goes with it.
+        # A new folder, next to the logs or in /tmp. Removing it also removes what a killed converter left in it.
         self._owned = ExitStack()
         parent = (log_dir or Path(tempfile.gettempdir())).resolve()
         self._scratch = self._owned.enter_context(owned_folder(parent, SCRATCH))
-        # A folder with this package alone: another interpreter must not find the rest of our site-packages.
+        # A folder with only this package: another interpreter must not import the rest of our site-packages.
         package = Path(edge_export.__file__).resolve().parent
         (self._scratch / "python").mkdir()
         (self._scratch / "python" / package.name).symlink_to(package)
@@ -85,8 +86,8 @@ class Pool:
         self._live: set[Worker] = set()
         self._started = 0
         self._closed = False
-        # The kernel kills a worker when the thread that started it ends: that must be a thread that lives as long as
-        # the pool, so the slots are threads of our own. They end together, in close().
+        # The kernel kills a worker when the thread that started it ends. That thread must live as long as the pool, so
+        # the pool has its own threads, one for each slot. They all end in close().
         self._slots = [threading.Thread(target=self._serve_slot, daemon=True) for _ in range(jobs)]
         for slot in self._slots:
             slot.start()
@@ -94,21 +95,21 @@ class Pool:
     def submit[Request: Message, Answer](
         self, task: WorkerTask[Request, Answer], request: Request, *, kind: str, timeout_s: float, log: Path
     ) -> Future[Answer]:
-        """Queue a task.
+        """Queues a task.
 
         Args:
-            task: One of the table of tasks.
-            request: What the task takes.
-            kind: Which workers may run it, such as the name of a format.
-            timeout_s: How long it may run, in seconds; waiting for a free worker does not count.
-            log: Where everything that it prints is appended.
+            task: A task of the table of tasks.
+            request: The task's request.
+            kind: The kind of worker that runs it, such as the name of a format.
+            timeout_s: The time limit in seconds. Waiting for a free worker does not count.
+            log: The file to which everything that the task prints is appended.
 
         Returns:
-            A future of the task's answer. It raises `WorkerError` when the task raised, its worker died, or what it
-            gave is no answer.
+            A future of the task's answer. It raises `WorkerError` if the task raised, its worker died, or its answer
+            is not valid.
         """
         future: Future[Answer] = Future()
-        data = request.model_dump(mode="json")  # raises here, where the caller can see it, and not in a thread
+        data = request.model_dump(mode="json")  # here, so that it raises in the caller and not in a thread
         log = log.absolute()
         log.parent.mkdir(parents=True, exist_ok=True)
         with self._lock:
@@ -118,7 +119,7 @@ class Pool:
         return future
 
     def close(self) -> None:
-        """Kill all workers; tasks that have not finished fail with `WorkerError`, reason "closed"."""
+        """Kills all workers. Unfinished tasks fail with `WorkerError`, reason "closed"."""
         with self._lock:
             if self._closed:
                 return
@@ -148,7 +149,7 @@ class Pool:
                 continue
             try:
                 job.future.set_result(self._run(job))
-            except BaseException as error:  # anything else would end this slot and leave the future waiting
+            except BaseException as error:  # otherwise this thread would end, and the future would never complete
                 job.future.set_exception(error)
 
     def _run(self, job: _Job) -> Any:
@@ -170,7 +171,7 @@ class Pool:
         return read_answer(job.task, answer)
 
     def _take(self, kind: str) -> Worker:
-        """An idle worker of this kind, or a new one; the longest idle of another kind makes room for it."""
+        """Returns an idle worker of this kind, or starts one. Closes the longest idle workers if too many are idle."""
         with self._lock:
             if self._closed:
                 raise WorkerError("the pool was closed before the task began", "closed")
@@ -178,8 +179,8 @@ class Pool:
                 if worker.kind == kind and worker.alive:
                     self._idle.remove(worker)
                     return worker
-            # Each idle worker holds hundreds of megabytes of imported libraries; yet one slot must not import three
-            # formats' libraries over and over.
+            # Each idle worker holds hundreds of megabytes of imported libraries. But a single slot must not import the
+            # libraries of three formats again and again.
             surplus = max(0, len(self._idle) - self.jobs - 2)
             discarded = self._idle[:surplus]
             del self._idle[:surplus]
@@ -203,7 +204,7 @@ class Pool:
 
 
 def read_answer[Answer](task: WorkerTask[Any, Answer], data: Any) -> Answer:
-    """What a worker answered; WorkerError where it is no answer of the task."""
+    """Returns a worker's answer. Raises WorkerError if it does not have the task's answer type."""
     try:
         return task.read_answer(data)
     except ValueError as error:
@@ -211,9 +212,9 @@ def read_answer[Answer](task: WorkerTask[Any, Answer], data: Any) -> Answer:
 
 
 def _environment(jobs: int, package_folder: Path) -> dict[str, str]:
-    """The environment of a worker: this package importable, its share of the cores, and the same hashes every time."""
+    """Returns a worker's environment variables: an importable package, its number of threads, a fixed hash seed."""
     inherited = os.environ.get("PYTHONPATH")
-    threads = str(max(1, (os.cpu_count() or 1) // jobs))
+    threads = str(max(1, cpu_count() // jobs))
     return {
         **os.environ,
         **dict.fromkeys(_THREAD_VARIABLES, threads),
@@ -222,8 +223,3 @@ def _environment(jobs: int, package_folder: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
     }
-
-
-def _memory_share(jobs: int) -> int:
-    """What each worker may hold: its share of this machine's memory, in bytes."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 0.9 / jobs)

@@ -1,4 +1,4 @@
-"""One worker process as its parent sees it: started, asked, watched, killed."""
+"""The parent's side of one worker process: start it, send it tasks, watch it, kill it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edge_export.errors import RequestError, one_line
+from edge_export.workers.resources import group_bytes
 
 _POLL_S = 0.1
 _TAIL_LINES = 20
@@ -25,11 +25,11 @@ class WorkerError(RuntimeError):
     """A task did not succeed. The message is one line.
 
     Attributes:
-        reason: "exception" (the task raised), "crash", "timeout", "memory", "closed" (the pool was) or "environment"
-            (the one that the task needs is not set up).
+        reason: "exception" (the task raised), "crash", "timeout", "memory", "closed" (the pool was closed) or
+            "environment" (the task's environment is not set up).
         tail: The last lines of the task's log.
-        request: What was wrong with the request, where the task raised RequestError; else empty.
-        raised: The name of the type of what the task raised.
+        request: The message of the RequestError that the task raised; empty if it raised none.
+        raised: The name of the exception type that the task raised.
     """
 
     def __init__(self, message: str, reason: str, tail: str = "", request: str = "", raised: str = "") -> None:
@@ -41,7 +41,7 @@ class WorkerError(RuntimeError):
 
 
 class Worker:
-    """A child process that serves tasks (see `serve.py`), in a session and process group of its own.
+    """A child process that serves tasks (see `serve.py`), in its own session and process group.
 
     The thread that creates it must outlive it: on Linux the kernel kills a worker when that thread ends.
     """
@@ -76,11 +76,12 @@ class Worker:
         return self._process.pid
 
     def ask(self, task: str, request: Any, *, timeout_s: float, log: Path, memory_limit_bytes: int | None) -> Any:
-        """Run one task on `request` (JSON) and wait for its answer (JSON).
+        """Runs one task on `request` (JSON) and waits for its answer (JSON).
 
         Raises:
-            WorkerError: The task raised (the worker lives on), or the process crashed, hung for `timeout_s` seconds
-                or held more than `memory_limit_bytes` (it is dead then: `alive` is False).
+            WorkerError: The task raised; the worker stays alive. Or the process crashed, did not finish within
+                `timeout_s` seconds, or held more than `memory_limit_bytes` together with its child processes. Then it
+                is dead: `alive` is False.
         """
         line = json.dumps({"task": task, "request": request, "log": str(log)}) + "\n"
         assert self._process.stdin is not None
@@ -102,15 +103,15 @@ class Worker:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End the process and everything that it started. Safe from any thread, and more than once."""
-        if not self._group_killed:  # once only: later the number may be somebody else's
+        """Kills the process and its process group. Safe from any thread, and safe to call again."""
+        if not self._group_killed:  # once only: the system may give the number to another group later
             self._group_killed = True
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def close(self) -> None:
-        """Kill the process and give its pipes back; only the thread that asks may call this."""
+        """Kills the process and closes its pipes. Only the thread that calls `ask` may call this."""
         self.kill()
         if self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
@@ -133,7 +134,7 @@ class Worker:
                 elif time.monotonic() > deadline:
                     self.kill()
                     raise WorkerError(f"did not finish within {timeout_s:g} s, killed", "timeout", _tail(log))
-                elif memory_limit_bytes is not None and _resident_bytes(self.pid) > memory_limit_bytes:
+                elif memory_limit_bytes is not None and group_bytes(self.pid) > memory_limit_bytes:
                     self.kill()
                     limit = f"{memory_limit_bytes / 2**20:.0f} MiB"
                     raise WorkerError(f"held more than {limit} of memory, killed", "memory", _tail(log))
@@ -142,7 +143,7 @@ class Worker:
 
     def _crashed(self, log: Path) -> WorkerError:
         status = self._process.wait()
-        self.kill()  # what it started may have outlived it
+        self.kill()  # its child processes may still run
         tail = _tail(log) or _tail(self._own_log)
         if status >= 0:
             return WorkerError(f"the worker process exited with status {status}", "crash", tail)
@@ -152,7 +153,7 @@ class Worker:
 
 
 def _tail(log: Path) -> str:
-    """The last lines of a log; of a progress bar, which rewrites its line, only the last state."""
+    """Returns the last lines of a log. Of a progress bar, which rewrites its line, only the last state."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)
@@ -162,17 +163,3 @@ def _tail(log: Path) -> str:
         return ""
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
     return "\n".join([line for line in lines if line.strip()][-_TAIL_LINES:])
-
-
-def _resident_bytes(pid: int) -> int:
-    """The memory that a process holds. Not its address space: torch maps far more than it uses."""
-    try:
-        if sys.platform == "linux":
-            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-            return pages * os.sysconf("SC_PAGE_SIZE")
-        kibibytes: Sequence[str] = subprocess.run(
-            ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
-        ).stdout.split()
-        return int(kibibytes[0]) * 1024 if kibibytes else 0
-    except (OSError, ValueError, IndexError):
-        return 0  # it has just ended; the answer pipe will say so

@@ -1,9 +1,9 @@
-"""What a worker may be asked to do: a task with a checked request and a checked answer, both JSON on their way.
+"""Worker tasks: a function with a validated request and a validated answer, both sent as JSON.
 
-A task is defined in one module, which both sides import: its request, its answer, and the function in between. That
-module must import quickly; what is heavy is imported inside the function.
+One module defines a task: its request, its answer and its function. Both the caller and the worker import that module.
+It must import quickly, so the function imports heavy libraries itself.
 
-The type of a path in a request says what becomes of it when the worker is on another machine.
+The type of a path in a request defines how the path is handled when the worker is on another machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edge_export.spec.lazy import resolve
 
 
 class Travel(Enum):
-    """What becomes of a path on the way to another machine."""
+    """How a path is handled when the worker is on another machine."""
 
     INPUT = "a file or folder that the task reads"
     FOLDER = "a folder of the task's own, that it reads and writes"
@@ -37,21 +37,21 @@ StayingPath = Annotated[Path, _Absolute, Travel.STAY]
 
 
 class Message(BaseModel):
-    """A request or an answer: frozen, and nothing unknown is let in."""
+    """A request or an answer. It is frozen and rejects unknown fields. Infinity and NaN are kept in JSON."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
 
 @dataclass(frozen=True)
 class WorkerTask[Request: Message, Answer]:
-    """A task.
+    """A worker task.
 
     Attributes:
         name: Its key in the table of tasks.
-        request: The type of what it takes.
-        answer: The type of what it gives: a `Message`, or anything else that pydantic can check.
-        run: From one to the other, called in a worker process. Paths are absolute: a worker's current folder is a
-            scratch folder of its own.
+        request: The type of its request.
+        answer: The type of its answer: a `Message`, or any other type that pydantic can validate.
+        run: Computes the answer from the request, in a worker process. Paths in the request are absolute, because the
+            worker's current folder is its own scratch folder.
     """
 
     name: str
@@ -60,18 +60,18 @@ class WorkerTask[Request: Message, Answer]:
     run: Callable[[Request], Answer]
 
     def write_answer(self, answer: Answer) -> Any:
-        """An answer as JSON."""
+        """Returns an answer as JSON."""
         return _adapter(cast(Hashable, self.answer)).dump_python(answer, mode="json")
 
     def read_answer(self, data: Any) -> Answer:
-        """An answer from JSON; ValueError for anything that the task can't have given."""
+        """Reads an answer from JSON. Raises ValueError if it does not have the task's answer type."""
         answer: Answer = _adapter(cast(Hashable, self.answer)).validate_python(data)
         return answer
 
 
 @dataclass(frozen=True)
 class PathField:
-    """A path in a request: the names that lead to it, what becomes of it, and the path itself."""
+    """A path in a request: the field names that lead to it, how it travels, and the path itself."""
 
     location: tuple[str, ...]
     travel: Travel
@@ -83,10 +83,10 @@ class PathField:
 
 
 def path_fields(request: Message) -> Iterator[PathField]:
-    """Every path in a request, nested ones included.
+    """Yields every path in a request, including nested ones.
 
     Raises:
-        TypeError: The type of a path does not say how it travels.
+        TypeError: The type of a path does not define how it travels.
     """
     for name, field in type(request).model_fields.items():
         value = getattr(request, name)
@@ -97,13 +97,13 @@ def path_fields(request: Message) -> Iterator[PathField]:
             travels = [each for each in _metadata(field.annotation, field.metadata) if isinstance(each, Travel)]
             if len(travels) != 1:
                 raise TypeError(
-                    f"{type(request).__name__}.{name} is a path: declare it as InputPath or another of those"
+                    f"{type(request).__name__}.{name} is a path: declare it as InputPath or another type of task.py"
                 )
             yield PathField((name,), travels[0], value)
 
 
 def task_named(table: Mapping[str, str], name: str) -> WorkerTask[Any, Any]:
-    """The task that a table, name -> "module:NAME", has under `name`; KeyError when there is none."""
+    """Returns the task `name` of a table, name -> "module:NAME". Raises KeyError if the table lacks it."""
     task: WorkerTask[Any, Any] = resolve(table[name])
     return task
 
@@ -114,7 +114,7 @@ def _adapter(answer: Any) -> TypeAdapter[Any]:
 
 
 def _metadata(annotation: Any, metadata: list[Any]) -> Iterator[Any]:
-    """What is said of a type, also where it is one of a union: `InputPath | None`."""
+    """Yields the metadata of a field, including that of the members of a union such as `InputPath | None`."""
     yield from metadata
     for inner in get_args(annotation):
         yield from getattr(inner, "__metadata__", ())

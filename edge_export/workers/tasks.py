@@ -1,4 +1,4 @@
-"""What a worker may be asked to do: a literal table, name -> "module:NAME" of a `WorkerTask`."""
+"""The table of all worker tasks: name -> "module:NAME" of a `WorkerTask`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many CPU threads torch uses."""
+"""The number of CPU threads that torch uses."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 
 @contextmanager
 def cpu_threads(count: int | None) -> Iterator[None]:
-    """Inside, torch uses `count` CPU threads; None: as many as before.
+    """Sets torch's number of CPU threads to `count` inside the block. None: leaves it unchanged.
 
-    With one, sums come out the same on any machine, and the other cores are left to other processes.
+    With one thread, sums are the same on any machine, and the other cores stay free for other processes.
     """
     before = torch.get_num_threads()
     try:

@@ -1,4 +1,4 @@
-"""What every rule's test asks: the same outputs, and which layers remain."""
+"""The checks that the tests of all rules share: equal outputs, and the layers that remain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_export.baking.rule import Baked
 
 
 def bake_and_compare(member: torch.nn.Module, *inputs: torch.Tensor) -> Baked:
-    """Bake, and compare with a float64 run of the member: float32 rounding is all that may differ."""
+    """Bakes `member` and compares it with the member in float64. Only float32 rounding may differ."""
     baked = bake(member, inputs)
     with torch.no_grad():
         expected = member.double()(*(x.double() for x in inputs))

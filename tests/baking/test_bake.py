@@ -1,4 +1,4 @@
-"""The rules together."""
+"""All rules together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BatchNorm before a convolution or linear layer goes into it, or says why not."""
+"""A BatchNorm before a convolution or linear layer is folded into it, or the rule records its reason."""
 
 from __future__ import annotations
 

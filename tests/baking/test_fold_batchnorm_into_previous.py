@@ -1,4 +1,4 @@
-"""BatchNorm after a convolution or linear layer goes into it, or says why not."""
+"""A BatchNorm after a convolution or linear layer is folded into it, or the rule records its reason."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_member_is_left_as_it_was(baking, randomized):
 
 
 class Branching(nn.Module):
-    """The convolution's own output is read twice."""
+    """The output of the convolution has two users."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class AfterSum(nn.Module):
         (Branching(), (1, 3, 4, 4), "conv feeds 2 nodes"),
         (Shared(), (1, 3, 4, 4), "conv is called 2 times"),
         (AfterSum(), (1, 3, 4, 4), "it follows a add, not a convolution or linear layer"),
-        (nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(4)), (2, 4, 5), "it normalizes axis 1, 0 writes"),
+        (nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(4)), (2, 4, 5), "it normalizes axis 1, but 0 writes"),
         (nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4)), (1, 3, 4, 4), "it follows 1 (ReLU)"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Constant factors go into the layer before."""
+"""Constant factors are folded into the previous layer."""
 
 from __future__ import annotations
 

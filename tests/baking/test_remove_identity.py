@@ -1,4 +1,4 @@
-"""What gives back its input in eval mode is taken out."""
+"""Layers and functions that return their input in eval mode are removed."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from edge_export.data import recordings_for
+from edge_export.data.digits import recordings
 from edge_export.mothers.band_split.mother import SEPARATOR, ElasticBandSplit
 from edge_export.mothers.catalog import open_mother
 from edge_export.mothers.protocol import Recordings
@@ -16,7 +16,7 @@ from tests.conftest import randomize_statistics
 def wrong_statistic():
     """The digits, one running mean of a BatchNorm in the middle off by a tenth."""
     mother = open_mother("digits")
-    mother.recordings = lambda: recordings_for("digits")
+    mother.recordings = recordings
     return _off(mother, "features.2.body.4")
 
 

@@ -100,7 +100,7 @@ def test_what_its_weights_are_named_after_is_the_source():
     assert (row.state, row.source, row.layer, row.snr_db) == ("agrees", "conv2d_1", "body.3", 200.0)
 
 
-def test_values_that_are_not_finite_depart():
+def test_values_that_are_not_finite_diverge():
     a, b, c, d = CHAIN
     nan = [Value(v.name, v.operator, v.reads, np.full_like(v.array, np.nan)) for v in (c, d)]
     found = bisect("x", CHAIN, [a, b, *nan], {"d": "d"}, 90)
@@ -115,7 +115,7 @@ def test_without_a_divergence_the_largest_drop_is_named():
     assert found.worst == "c"
 
 
-def test_swapped_outputs_depart():
+def test_swapped_outputs_diverge():
     """Each is a value of the reference, but not the one that it stands for."""
     a, b, *_ = CHAIN
     swapped = [value("first", (), b.array), value("second", (), a.array)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import cache
 from pathlib import Path
 
@@ -12,12 +11,14 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from edge_export.bisect.files import BISECT_FILE, BisectFileRequest
+from edge_export.bisect.values import Bisection
 from edge_export.files.arrays import save_arrays
+from edge_export.formats.compile_task import COMPILE
 from edge_export.mothers.protocol import IOSpec
-from edge_export.spec.io_json import io_from_json, io_to_json
-from tests.compiled_members import MEMBERS, ask, compiled, folder, network, program, samples
-
-MIDDLE = "pointwise"  # a 1 x 1 convolution: its weights have the same order in every format
+from edge_export.runtimes.run import CompiledFile
+from tests.bisect.changed_files import MIDDLE, changed
+from tests.compiled_members import MEMBERS, ask, compile_request, compiled, folder, program, samples
 
 
 @cache
@@ -30,34 +31,17 @@ def onnx_model() -> Path:
     return path
 
 
-def look(path: Path, format_name: str, io: IOSpec, snr_db: float, member: str = "classifier") -> dict:
+def look(path: Path, format_name: str, io: IOSpec, snr_db: float, member: str = "classifier") -> Bisection:
     inputs = folder() / f"bisect-{member}.safetensors"
     save_arrays(inputs, samples(member, 4))
-    args = {
-        "what": member,
-        "format": format_name,
-        "path": str(path),
-        "io": io_to_json(io),
-        "member_io": io_to_json(MEMBERS[member][1]),
-        "program": str(program(member)),
-        "samples": str(inputs),
-        "snr_db": snr_db,
-    }
-    return ask("bisect_file", args, "bisect")
-
-
-def changed(path: Path, dtype: type, tmp_path: Path) -> Path:
-    """A copy of a file or a package in which one weight of the middle layer is another."""
-    copy = tmp_path / path.name
-    shutil.copytree(path, copy) if path.is_dir() else shutil.copy(path, copy)
-    weight = network("classifier").get_submodule(MIDDLE).weight.detach().numpy().astype(dtype)
-    other = weight.copy()
-    other[3, 5] += dtype(0.5)
-    files = [copy] if copy.is_file() else copy.rglob("*.bin")
-    held = [file for file in files if file.read_bytes().count(weight.tobytes()) == 1]
-    assert len(held) == 1
-    held[0].write_bytes(held[0].read_bytes().replace(weight.tobytes(), other.tobytes()))
-    return copy
+    request = BisectFileRequest(
+        what=member,
+        file=CompiledFile(format=format_name, path=path, io=io, member_io=MEMBERS[member][1]),
+        program=program(member),
+        samples=inputs,
+        snr_db=snr_db,
+    )
+    return ask(BISECT_FILE, request, "bisect")
 
 
 FILES = [("tflite", "fp32", np.float32, 90), ("coreml", "fp32", np.float32, 90), ("coreml", "fp16", np.float16, 40)]
@@ -67,21 +51,21 @@ FILES = [("tflite", "fp32", np.float32, 90), ("coreml", "fp32", np.float32, 90),
 def test_a_changed_weight(format_name, precision, dtype, snr_db, tmp_path):
     path, io = compiled("classifier", format_name, precision)
     found = look(path, format_name, io, snr_db)
-    assert not found["diverges"]
-    assert found["worst"]
+    assert not found.diverges
+    assert found.worst
     found = look(changed(path, dtype, tmp_path), format_name, io, snr_db)
-    (first,) = [row for row in found["rows"] if row["name"] == found["first"]]
-    assert found["diverges"]
-    assert first["layer"] == MIDDLE
-    assert first["snr_db"] < snr_db
-    before = found["rows"][: found["rows"].index(first)]
-    assert "agrees" in {row["state"] for row in before}
-    assert "diverges" not in {row["state"] for row in before}
+    (first,) = [row for row in found.rows if row.name == found.first]
+    assert found.diverges
+    assert first.layer == MIDDLE
+    assert first.snr_db < snr_db
+    before = found.rows[: found.rows.index(first)]
+    assert "agrees" in {row.state for row in before}
+    assert "diverges" not in {row.state for row in before}
 
 
 def test_a_changed_weight_of_an_onnx_model(tmp_path):
     path, io = onnx_model(), MEMBERS["classifier"][1]
-    assert not look(path, "onnx", io, 90)["diverges"]
+    assert not look(path, "onnx", io, 90).diverges
     model = onnx.load(path)
     (weight,) = [tensor for tensor in model.graph.initializer if tensor.name == f"{MIDDLE}.weight"]
     array = numpy_helper.to_array(weight).copy()
@@ -89,39 +73,29 @@ def test_a_changed_weight_of_an_onnx_model(tmp_path):
     weight.CopyFrom(numpy_helper.from_array(array, weight.name))
     onnx.save(model, tmp_path / "changed.onnx")
     found = look(tmp_path / "changed.onnx", "onnx", io, 90)
-    (first,) = [row for row in found["rows"] if row["name"] == found["first"]]
-    assert (first["operator"], first["layer"]) == ("Conv", MIDDLE)
+    (first,) = [row for row in found.rows if row.name == found.first]
+    assert (first.operator, first.layer) == ("Conv", MIDDLE)
 
 
 def test_the_largest_drop_of_a_file_that_holds(tmp_path):
     """At a tolerance that it keeps, a changed weight is no divergence; it is what adds most to the error."""
     path, io = compiled("classifier", "coreml", "fp16")
     found = look(changed(path, np.float16, tmp_path), "coreml", io, 0.5)
-    assert not found["diverges"]
-    (worst,) = [row for row in found["rows"] if row["name"] == found["worst"]]
-    assert worst["layer"] == MIDDLE
+    assert not found.diverges
+    (worst,) = [row for row in found.rows if row.name == found.worst]
+    assert worst.layer == MIDDLE
 
 
 def test_quantized_activations_are_the_numbers_they_stand_for(tmp_path):
     """And the names that a small file leaves out are not needed."""
     observed = tmp_path / "observed.safetensors"
     save_arrays(observed, samples("streamer", 64))
-    io = MEMBERS["streamer"][1]
-    args = {
-        "format": "tflite",
-        "precision": "int8",
-        "program": str(program("streamer")),
-        "io": io_to_json(io),
-        "workdir": str(tmp_path),
-        "options": {"scheme": "static"},
-        "calibration": str(observed),
-    }
-    done = ask("compile", args, "tflite")
-    found = look(Path(done["path"]), "tflite", io_from_json(done["io"]), 20, "streamer")
-    assert not found["diverges"]
-    fully_connected = [row for row in found["rows"] if row["operator"] == "FULLY_CONNECTED"]
+    done = ask(COMPILE, compile_request("streamer", "tflite", tmp_path, "int8", observed, scheme="static"), "tflite")
+    found = look(tmp_path / done.file, "tflite", done.io, 20, "streamer")
+    assert not found.diverges
+    fully_connected = [row for row in found.rows if row.operator == "FULLY_CONNECTED"]
     assert fully_connected
-    assert all(row["state"] == "agrees" and row["snr_db"] < 60 for row in fully_connected)
+    assert all(row.state == "agrees" and row.snr_db < 60 for row in fully_connected)
 
 
 @pytest.mark.parametrize("format_name", ["tflite", "coreml"])
@@ -130,5 +104,5 @@ def test_state_and_images_of_equal_sides(format_name):
     for member in ("streamer", "segmenter", "planes"):
         path, io = compiled(member, format_name)
         found = look(path, format_name, io, 90, member)
-        assert not found["diverges"], member
-        assert found["rows"]
+        assert not found.diverges, member
+        assert found.rows

@@ -1,4 +1,4 @@
-"""A step is done once for the same inputs, and again when anything that it depends on differs."""
+"""A step runs once for the same inputs, and again if anything that it depends on differs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_export.cache.store import Store
 
 @pytest.fixture
 def step(tmp_path):
-    """Runs a step that writes its count of calls; tells what it gave and how often it has really run."""
+    """A function that runs a step. It returns whether the step was restored, and how often the work ran."""
     store, done = Store(tmp_path / "cache"), []
 
     def run(parts, keep=True, store=store):

@@ -1,4 +1,4 @@
-"""What is stored comes back bit for bit, or not at all."""
+"""Stored files are restored bit for bit, or not at all."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_prune_removes_what_nothing_uses(store, files, tmp_path):
 
 
 def test_many_writers_and_a_pruner_do_not_hurt_each_other(store, files, tmp_path):
-    """Whatever is read while others write and prune is whole, or is not there."""
+    """A file that is read while other processes write and prune is complete, or missing."""
     stop = threading.Event()
     failures: list[BaseException] = []
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from edge_export.mothers.catalog import CATALOG
 
 DIGITS = CATALOG["digits"].checkpoint_path
+AGAINST = ("--against", "a.b:c", "--inputs", "x.safetensors")
 ANDROID = ("build", "--target", "android", "--mother", "digits")
 
 
@@ -68,11 +69,19 @@ REQUESTS = {
     "output below a file": ((*ANDROID, "--out", "evil.pt/out"), "can't be written"),
     "output is a file": ((*ANDROID, "--out", "evil.pt"), "is a file"),
     "no verb": ((), "VERB"),
-    "unknown verb": (("bild",), "bild"),
+    "misspelled verb": (("biuld",), 'there is no verb "biuld": did you mean build? verbs: build, verify, '),
+    "unknown verb": (("frobnicate", "--fast"), 'there is no verb "frobnicate": verbs: build, '),
     "unknown option": ((*ANDROID, "--fast"), "--fast"),
     "no weights": ((*ANDROID, "--mother", "us_mobilenet_v2", "--members", "0.5"), "--checkpoint"),
     "jobs": ((*ANDROID, "--jobs", "0"), "--jobs"),
     "no bundle": (("verify", "nowhere"), "nowhere"),
+    "verify a file": (("verify", "any.tflite"), "use `compare FILE --against module:factory --inputs F`"),
+    "verify some file": (("verify", "evil.pt"), "use `compare FILE --against"),
+    "compare no file": (("compare", "nowhere", *AGAINST), "nowhere", "run verify for a bundle"),
+    "compare with nothing": (("compare", "any.pte"), "--against, --inputs"),
+    "bisect a file": (("bisect", "any.tflite"), "any.tflite", "give a bundle"),
+    "bisect nothing": (("bisect", "nowhere"), "nowhere"),
+    "list what": (("list", "mother"), "'mother'", "mothers"),
     "inspect nothing": (("inspect", "nowhere"), "nowhere"),
     "train what cannot be": (("train", "--mother", "toaster", "--out", "x.safetensors"), "toaster"),
 }

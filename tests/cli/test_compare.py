@@ -1,4 +1,4 @@
-"""`verify FILE --against`: one compiled file of each format, right and wrong."""
+"""`compare`: one compiled file of each format, right and wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from edge_export.errors import RequestError
 from edge_export.spec.tolerance import Tolerance
-from edge_export.verify.compare import verify_alone
+from edge_export.verify.compare import compare_file
 
 TOLERANCE = Tolerance(snr_db=40, max_abs_of_peak=1)
 MODULES = "tests.alone_modules"
@@ -33,7 +33,7 @@ def arguments(member: str, folder: Path) -> list[str]:
 )
 def test_a_file_agrees_with_its_module(member, format_name, edge_export):
     path, _ = members.compiled(member, format_name)
-    done = edge_export("verify", path, *arguments(member, edge_export.folder), "--snr-db", "100", "--json")
+    done = edge_export("compare", path, *arguments(member, edge_export.folder), "--snr-db", "100", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(done.stdout)
     assert (result["verdict"], result["count"]) == ("passed", 3)
@@ -47,14 +47,14 @@ def test_a_file_of_another_network_fails_and_says_by_how_much(edge_export):
     content = bytearray(weights.read_bytes())
     content[64 * 40 : 64 * 60] = np.ones(320, np.float32).tobytes()
     weights.write_bytes(content)
-    done = edge_export("verify", path, *arguments("streamer", edge_export.folder))
+    done = edge_export("compare", path, *arguments("streamer", edge_export.folder))
     assert done.returncode == 1
     assert "failed" in done.stdout
     assert "dB is below 40 dB" in done.stdout
 
 
 REFUSED = {
-    "no module": (f"{MODULES}:no_module", "gives a int, not an nn.Module"),
+    "no module": (f"{MODULES}:no_module", "returns a int, not an nn.Module"),
     "another module": (f"{MODULES}:classifier", "there is no parameter audio"),
     "no factory": (f"{MODULES}:absent", "has no absent"),
     "no name": ("absent", "is unknown"),
@@ -66,10 +66,10 @@ def test_modules_that_do_not_fit_are_refused(kind, tmp_path):
     against, message = REFUSED[kind]
     save_file(members.samples("streamer", 1), tmp_path / "x.safetensors")
     with pytest.raises(RequestError, match=message):
-        verify_alone(tmp_path / "any.pte", against, tmp_path / "x.safetensors", TOLERANCE, tmp_path / "log")
+        compare_file(tmp_path / "any.pte", against, tmp_path / "x.safetensors", TOLERANCE, tmp_path / "log")
 
 
 def test_a_file_needs_something_to_compare_it_with(edge_export):
-    done = edge_export("verify", "any.mlpackage")
+    done = edge_export("compare", "any.mlpackage")
     assert done.returncode == 2
-    assert "say --against module:factory" in done.stderr
+    assert "the following arguments are required: --against, --inputs" in done.stderr

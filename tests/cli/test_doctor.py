@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_export.doctor import PACKAGES
+from edge_export.formats import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,4 +69,4 @@ def test_an_unknown_environment_is_a_wrong_request(edge_export):
 
 def test_remedies_install_what_is_locked():
     locked = (ROOT / "requirements.lock").read_text().splitlines()
-    assert {package for packages in PACKAGES.values() for package in packages} <= set(locked)
+    assert {package for known in FORMATS.values() for package in known.packages} <= set(locked)

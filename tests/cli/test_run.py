@@ -13,7 +13,7 @@ import pytest
 import soundfile as sf
 
 from edge_export.data.excerpts import SAMPLE_RATE, open_excerpts
-from edge_export.spec.agreement import si_sdr
+from edge_export.tasks.separation import si_sdr
 
 TARGET = """
 name = "board"
@@ -136,7 +136,7 @@ def test_wrong_requests_write_nothing(edge_export, separator_bundle):
         (("--member", "d1w1", "nan.wav", "out"), "NaN"),
         (("--member", "d1w1", "text.wav", "out"), "can't be read as sound"),
         (("--member", "d9w9", "song.wav", "out"), "has no member 'd9w9'"),
-        (("--member", "d1w1", "--format", "coreml", "song.wav", "out"), "take one of tflite-builtin-fp32"),
+        (("--member", "d1w1", "--format", "coreml", "song.wav", "out"), "use one of tflite-builtin-fp32"),
         (("--member", "d1w1", "song.wav"), "give OUTPUT"),
         (("--member", "d1w1", "song.wav", "text.wav"), "text.wav is a file"),
     ]

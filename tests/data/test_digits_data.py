@@ -1,4 +1,4 @@
-"""The digits' recordings: real, held apart, the same in each run."""
+"""The recordings of the digits are real, split without overlap, and the same in each run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from edge_export.data import DATA, RECORDINGS, open_data, recordings_for, resolve
+from edge_export.data.digits import open_digits, recordings
 from edge_export.errors import RequestError
-from edge_export.mothers.catalog import CATALOG
-from edge_export.training.train import TRAININGS
 
 
 def write_class_folders(folder: Path, count: int = 8) -> Path:
-    """A few noisy images in each of the folders 0 to 9."""
+    """Writes a few noisy images into each of the folders 0 to 9."""
     rng = np.random.default_rng(0)
     for label in range(10):
         (folder / str(label)).mkdir(parents=True)
@@ -28,7 +26,7 @@ def write_class_folders(folder: Path, count: int = 8) -> Path:
 
 
 def test_digits_are_split_by_class_with_nothing_in_common() -> None:
-    data = open_data("digits")
+    data = open_digits()
     assert data.train_images.shape[1:] == (1, 32, 32)
     assert len(data.train_images) + len(data.held_out_images) == 1797
     assert 0.0 <= data.train_images.min() < data.train_images.max() <= 1.0
@@ -39,18 +37,17 @@ def test_digits_are_split_by_class_with_nothing_in_common() -> None:
 
 
 def test_recordings_calibrate_on_training_images_and_prove_on_held_out_ones() -> None:
-    data, recordings = open_data("digits"), recordings_for("digits")
-    assert recordings is not None
-    assert torch.equal(torch.cat([batch for (batch,) in recordings.batches]), data.train_images)
-    assert torch.equal(recordings.goldens[0], data.held_out_images[:64])
-    assert torch.equal(recordings.held_out[0], data.held_out_images)
-    assert torch.equal(recordings.targets, data.held_out_targets)
-    assert len(set(recordings.targets[:64].tolist())) == 10, "the goldens show every digit"
-    assert recordings.metric == "top1"
+    data, recorded = open_digits(), recordings()
+    assert torch.equal(torch.cat([batch for (batch,) in recorded.batches]), data.train_images)
+    assert torch.equal(recorded.goldens[0], data.held_out_images[:64])
+    assert torch.equal(recorded.held_out[0], data.held_out_images)
+    assert torch.equal(recorded.targets, data.held_out_targets)
+    assert len(set(recorded.targets[:64].tolist())) == 10, "the goldens show every digit"
+    assert recorded.metric == "top1"
 
 
 def test_class_folders_of_images_are_data_too(tmp_path: Path) -> None:
-    data = open_data("digits", str(write_class_folders(tmp_path / "mine")))
+    data = open_digits(str(write_class_folders(tmp_path / "mine")))
     assert data.train_images.shape == (60, 1, 32, 32)
     assert data.held_out_images.shape == (20, 1, 32, 32)
     assert data.train_images.max() == 1.0
@@ -59,21 +56,8 @@ def test_class_folders_of_images_are_data_too(tmp_path: Path) -> None:
 
 def test_folders_that_hold_something_else_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"0 images in .*0; give a folder for each of 0, 1"):
-        open_data("digits", str(tmp_path / "none"))
+        open_digits(str(tmp_path / "none"))
     folder = write_class_folders(tmp_path / "mine")
     (folder / "3" / "broken.png").write_bytes(b"not an image")
     with pytest.raises(RequestError, match=r"broken\.png: not an image"):
-        open_data("digits", str(folder))
-
-
-def test_a_mother_without_data() -> None:
-    assert recordings_for("us_mobilenet_v1") is None
-    with pytest.raises(RequestError, match="us_mobilenet_v1: nothing to train it on"):
-        open_data("us_mobilenet_v1")
-
-
-def test_the_tables_name_mothers_of_the_catalog_and_functions_that_exist() -> None:
-    assert set(RECORDINGS) <= set(CATALOG)
-    assert set(TRAININGS) == set(DATA) <= set(CATALOG)
-    targets = [*RECORDINGS.values(), *DATA.values(), *(training.task for training in TRAININGS.values())]
-    assert all(callable(resolve(target)) for target in targets)
+        open_digits(str(folder))

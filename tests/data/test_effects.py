@@ -23,6 +23,8 @@ from edge_export.data.effects import (
     widen,
 )
 
+pytest.importorskip("pedalboard", reason="recorded songs need pip install edge_export[training]")
+
 RATE = 16000
 SECONDS = 2.0
 

@@ -1,4 +1,4 @@
-"""The music that ships: real mixtures with audible vocals, and the generator still renders the same."""
+"""The shipped music: mixtures with audible vocals, and the generator still renders the same music."""
 
 import shutil
 from pathlib import Path
@@ -35,6 +35,6 @@ def test_excerpts_are_what_the_generator_renders(tmp_path: Path) -> None:
     (track,) = find_tracks(tmp_path, "test")
     rendered = torch.from_numpy(read_source(track, "mixture", SAMPLE_RATE, 1, START, 10 * SAMPLE_RATE))
     shipped = open_excerpts().mixtures[0]
-    # Other versions of the programs or of the soundfont sound a little different.
+    # Other versions of the programs or of the soundfont render slightly different audio.
     correlation = np.corrcoef(rendered.numpy(), shipped.numpy())[0, 1]
     assert correlation > 0.9

@@ -1,4 +1,4 @@
-"""The bytes of a Standard MIDI File, against the format's own words."""
+"""The bytes of a Standard MIDI File match the format's specification."""
 
 from edge_export.data.midi import Note, midi_file
 

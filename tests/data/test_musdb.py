@@ -1,4 +1,4 @@
-"""Reading the layout: any rate, random chunks, remixes, and refusals that name the track."""
+"""Reading MUSDB18-HQ's layout: any sample rate, random chunks, remixes, and errors that name the track."""
 
 from pathlib import Path
 

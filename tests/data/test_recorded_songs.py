@@ -27,6 +27,9 @@ from edge_export.data.sound_chains import CHAINS
 from edge_export.data.sources import PACKAGES, Source
 from edge_export.errors import RequestError
 
+pytest.importorskip("pyworld", reason="recorded songs need pip install edge_export[training]")
+pytest.importorskip("pedalboard", reason="recorded songs need pip install edge_export[training]")
+
 BOOK = RecordedBook(train=2, validation=1, test=1, seconds=(5.0, 6.0))
 
 

@@ -1,4 +1,4 @@
-"""Rendered songs: the same from the same seed, in the layout, audible, unclipped; refusals name Debian packages."""
+"""Rendered songs: equal for equal seeds, in the layout, audible, not clipped; errors name Debian packages."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Sound files that may be anything: read whole or refused in one line."""
+"""Sound files that are not trusted are read completely or refused in one line."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def no_channels(path: Path) -> None:
 
 
 def too_long(path: Path) -> None:
-    """A header of 300 million stereo samples, its data a hole in the file."""
+    """Writes a header of 300 million stereo samples, with a sparse file as data."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)
         file.setsampwidth(2)
@@ -79,8 +79,8 @@ def too_long(path: Path) -> None:
 BAD = {
     "not audio": (lambda path: path.write_text("la la la"), "can't be read as sound"),
     "empty": (lambda path: path.write_bytes(b""), "can't be read as sound"),
-    "a folder": (Path.mkdir, "is no file"),
-    "missing": (lambda path: None, "is no file"),
+    "a folder": (Path.mkdir, "is not a file"),
+    "missing": (lambda path: None, "is not a file"),
     "truncated wav": (truncated_wav, "truncated"),
     "truncated flac": (truncated_flac, r"truncated|can't be read"),
     "a header's half": (head_only, r"truncated|can't be read"),
@@ -88,7 +88,10 @@ BAD = {
     "NaN": (lambda path: sound(path, np.append(TONE, np.float32("nan")), subtype="FLOAT"), "NaN or infinite"),
     "infinite": (lambda path: sound(path, np.append(TONE, np.float32("inf")), subtype="FLOAT"), "NaN or infinite"),
     "0 channels": (no_channels, r"can't be read as sound|0 channels"),
-    "500 channels": (lambda path: sound(path, np.zeros((8, 500), np.float32)), "500 channels: give one with 1 to 32"),
+    "500 channels": (
+        lambda path: sound(path, np.zeros((8, 500), np.float32)),
+        "500 channels: give a file with 1 to 32",
+    ),
     "a rate of 5 Hz": (lambda path: sound(path, TONE, 5), "rate of 5 Hz"),
     "two hours": (too_long, "too long"),
 }

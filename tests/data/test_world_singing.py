@@ -18,6 +18,8 @@ from edge_export.data.world_singing import (
     sing,
 )
 
+pytest.importorskip("pyworld", reason="recorded songs need pip install edge_export[training]")
+
 RATE = made_recordings.RATE
 NOTES = [MelodyNote(0.3 + i, 0.85, pitch) for i, pitch in enumerate((50.0, 53.0, 57.0, 55.5, 62.0, 66.0))]
 SECONDS = 6.5

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from faults_bases import RUN_TIMEOUT_S, Place
 
-from edge_export.runtimes import RUNTIMES
+from edge_export.formats import FORMATS
 from edge_export.verify import artifact
 from edge_export.workers import Pool
 
@@ -29,5 +31,5 @@ def _impatient(monkeypatch):
 @pytest.fixture(autouse=True)
 def _first_runtimes_alone(monkeypatch):
     """A fault must be caught where no other runtime is set up."""
-    for format_name, runtimes in RUNTIMES.items():
-        monkeypatch.setitem(RUNTIMES, format_name, runtimes[:1])
+    for name, known in FORMATS.items():
+        monkeypatch.setitem(FORMATS, name, replace(known, runtimes=known.runtimes[:1]))

@@ -16,16 +16,17 @@ from edge_export.bundle.folder import Bundle, describe_file
 from edge_export.bundle.numerics import ArtifactRun
 from edge_export.files.arrays import Array, load_arrays, save_arrays
 from edge_export.formats.compile import compile_in_worker
+from edge_export.formats.compile_task import CompileRequest
 from edge_export.mothers.catalog import open_mother
 from edge_export.mothers.protocol import IOSpec, Mother, Recordings
 from edge_export.pipeline.calibration_inputs import calibration_inputs
 from edge_export.pipeline.member import PreparedMember, prepare_member
-from edge_export.pipeline.recordings import recordings_of
+from edge_export.pipeline.recordings import metric_of, recordings_of
 from edge_export.pipeline.target import at_precisions, read_target
-from edge_export.spec.io_json import io_to_json
+from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 from edge_export.spec.recorded import TARGETS, named
-from edge_export.verify.artifact import File, Reference, join_inputs, measure_artifact
-from edge_export.verify.extremes import extremes_of
+from edge_export.tasks import task_for
+from edge_export.verify.artifact import Reference, join_inputs, measure_artifact
 from edge_export.verify.verdict import run_everywhere, worst
 from edge_export.workers import Pool
 
@@ -66,13 +67,13 @@ class Base:
     name: str
     place: Place
     artifact: manifest.Artifact
-    file: File
+    file: CompiledFile
     entry: manifest.File
     reference: Reference
     weights: dict[str, Array]
     unseen: dict[str, Path]
 
-    def verdict(self, changed: File) -> ArtifactRun:
+    def verdict(self, changed: CompiledFile) -> ArtifactRun:
         """What the verifier says of `changed` in the place of the healthy file: the worst of all runtimes."""
         workdir, log = self.place.folder / "verdict", self.place.folder / "verdict.log"
         return worst(
@@ -83,13 +84,13 @@ class Base:
             )
         )
 
-    def copy(self, folder: Path) -> File:
+    def copy(self, folder: Path) -> CompiledFile:
         """The healthy file once more, to be changed."""
         path = folder / self.file.path.name
         (shutil.copytree if self.file.path.is_dir() else shutil.copy)(self.file.path, path)
-        return replace(self.file, path=path)
+        return self.file.model_copy(update={"path": path})
 
-    def why_changed(self, changed: File) -> str | None:
+    def why_changed(self, changed: CompiledFile) -> str | None:
         """What a manifest of the healthy file says of `changed`."""
         return Bundle(changed.path.parent, None, None).why_changed(self.entry)
 
@@ -103,20 +104,17 @@ def member_tolerance():
     return read_target("linux").tolerance("member", "fp32")
 
 
-def outputs_of(place: Place, file: File, inputs: Path) -> dict[str, Array]:
+def outputs_of(place: Place, file: CompiledFile, inputs: Path) -> dict[str, Array]:
     """What a file gives on `inputs`; WorkerError when it can't be run."""
-    args = {
-        "format": file.format,
-        "path": str(file.path),
-        "io": io_to_json(file.io),
-        "member_io": io_to_json(file.member_io),
-        "inputs": str(inputs),
-        "outputs": str(place.folder / "outputs.safetensors"),
-        "stream": file.member_io.stream is not None,
-    }
+    request = RunRequest(
+        file=file,
+        inputs=inputs,
+        outputs=place.folder / "outputs.safetensors",
+        stream=file.member_io.stream is not None,
+    )
     log = place.folder / "run.log"
-    place.pool.submit("run", args, kind=file.format, timeout_s=RUN_TIMEOUT_S, log=log).result()
-    return load_arrays(place.folder / "outputs.safetensors")
+    place.pool.submit(RUN, request, kind=file.format, timeout_s=RUN_TIMEOUT_S, log=log).result()
+    return load_arrays(request.outputs)
 
 
 @cache
@@ -160,7 +158,7 @@ def prepared(name: str, config: str) -> PreparedMember:
 def prepare(owner: Mother, name: str, config: str, options: Options | None = None) -> PreparedMember:
     """The member of `owner` at `config`, proven on the recordings of the catalog's mother `name`."""
     recordings = recorded(name).recordings
-    extremes = extremes_of(owner.io, _named(owner.io, recordings.goldens))
+    extremes = task_for(owner.io).extremes(owner.io, _named(owner.io, recordings.goldens))
     return prepare_member(
         owner,
         owner.space.parse(config),
@@ -183,17 +181,17 @@ def base(place: Place, name: str, config: str, format_name: str, precision: str)
     if precision == "int8":
         options["scheme"], calibration = INT8[format_name], folder / "calibration.safetensors"
         save_arrays(calibration, calibration_inputs(member.baked.module, member.io, recorded(name).recordings))
-    compiled = compile_in_worker(
-        place.pool,
-        format_name=format_name,
+    request = CompileRequest(
+        format=format_name,
         precision=precision,
         options=options,
         program=folder / "program.pt2",
         io=member.io,
-        workdir=folder / plan.label,
-        log=place.folder / "compile.log",
         calibration=calibration,
+        workdir=folder / plan.label,
     )
+    compiled = compile_in_worker(place.pool, request, place.folder / "compile.log")
+    path = request.workdir / compiled.file
     program = member.program
     tensors = {**program.state_dict, **program.constants}
     first = owner.io.inputs[0]
@@ -210,8 +208,8 @@ def base(place: Place, name: str, config: str, format_name: str, precision: str)
             status="passed",
             reason="",
         ),
-        file=File(format_name, compiled.path, compiled.io, member.io),
-        entry=describe_file(compiled.path.parent, compiled.path),
+        file=CompiledFile(format=format_name, path=path, io=compiled.io, member_io=member.io),
+        entry=describe_file(path.parent, path),
         reference=reference,
         weights={key: tensor.detach().numpy() for key, tensor in tensors.items() if isinstance(tensor, torch.Tensor)},
         unseen=_write_unseen(folder, first.name, recorded(name).unseen),
@@ -226,8 +224,9 @@ def _write(folder: Path, io: IOSpec, member: PreparedMember, recordings: Recordi
     goldens, held_out = folder / "goldens.safetensors", folder / "held_out.safetensors"
     recorded_inputs = _named(io, recordings.goldens)
     save_arrays(goldens, recorded_inputs)
-    save_arrays(folder / "extremes.safetensors", extremes_of(io, recorded_inputs))
+    save_arrays(folder / "extremes.safetensors", task_for(io).extremes(io, recorded_inputs))
     assert recordings.targets is not None
+    metric = metric_of(recordings)
     save_arrays(held_out, _named(io, recordings.held_out) | {TARGETS: recordings.targets.numpy()})
     save_arrays(folder / "golden.safetensors", member.golden)
     save_arrays(folder / "expected.safetensors", member.extremes)
@@ -236,7 +235,8 @@ def _write(folder: Path, io: IOSpec, member: PreparedMember, recordings: Recordi
         inputs=join_inputs(folder / "inputs.safetensors", goldens, held_out),
         golden=folder / "golden.safetensors",
         held_out=held_out,
-        metric=recordings.metric,
+        metric=metric.name,
+        unit=metric.unit,
         mother_metric=member.metric,
         extremes=(folder / "extremes.safetensors", folder / "expected.safetensors"),
     )

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import faults_in_files
@@ -21,7 +20,7 @@ from faults_bases import TARGET, Base, Place, base
 from faults_excess import SPREAD_DB, excess_of_file
 
 from edge_export.bundle.numerics import ArtifactRun
-from edge_export.verify.artifact import File
+from edge_export.runtimes.run import CompiledFile
 
 Made = tuple[str, str, str, str]
 """An artifact: its mother, its configuration, its format and its precision."""
@@ -94,10 +93,10 @@ def judge(case: Case, place: Place, folder: Path) -> tuple[str, list[str]]:
     return caught_by, list(_problems(kind, healthy, changed, run, caught_by))
 
 
-def planted(kind: str, healthy: Base, rng: np.random.Generator, folder: Path) -> File:
+def planted(kind: str, healthy: Base, rng: np.random.Generator, folder: Path) -> CompiledFile:
     """The healthy file with a fault of this kind."""
     if kind in faults_in_io.FAULTS:
-        return replace(healthy.file, io=faults_in_io.FAULTS[kind](healthy.file.io))
+        return healthy.file.model_copy(update={"io": faults_in_io.FAULTS[kind](healthy.file.io)})
     changed = healthy.copy(folder)
     faults_in_files.FAULTS[kind](healthy, changed.path, rng)
     return changed
@@ -116,7 +115,7 @@ def what_caught(run: ArtifactRun) -> str:
     return "crash" if "the worker process" in run.reason else "load error"
 
 
-def _problems(kind: str, healthy: Base, changed: File, run: ArtifactRun, caught_by: str) -> Iterable[str]:
+def _problems(kind: str, healthy: Base, changed: CompiledFile, run: ArtifactRun, caught_by: str) -> Iterable[str]:
     if caught_by == "NOT CAUGHT":
         yield f"a file passed that is far from the healthy one: {run.reason}"
     if kind not in faults_in_io.FAULTS and healthy.why_changed(changed) is None:

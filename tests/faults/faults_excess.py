@@ -8,15 +8,15 @@ from faults_bases import Base, member_tolerance, outputs_of, prepared, recorded
 
 from edge_export.files.arrays import Array
 from edge_export.pipeline.member import PreparedMember, run_batched
+from edge_export.runtimes.run import CompiledFile
 from edge_export.runtimes.torch_module import stream_module
-from edge_export.verify.artifact import File
 from edge_export.workers import WorkerError
 
 SPREAD_DB = 2.0
 """An error right at the limit is above it on some inputs and below it on others."""
 
 
-def excess_of_file(healthy: Base, changed: File) -> float:
+def excess_of_file(healthy: Base, changed: CompiledFile) -> float:
     """By how many dB the changed file's outputs are farther from the healthy one's than the tolerance allows: that of
     SNR and max abs error on real inputs, that of extremes on noise."""
     tolerance = healthy.artifact.tolerance

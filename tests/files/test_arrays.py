@@ -1,4 +1,4 @@
-"""Recorded tensors on disk and in the order that artifacts are run on."""
+"""Recorded tensors on disk, and in the order of an artifact's inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders change places in one step."""
+"""Folders are exchanged in one step."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ def folder(path, content):
     return path
 
 
-def test_exchange(tmp_path):
+def test_folders_are_exchanged_where_it_says_so_and_untouched_elsewhere(tmp_path):
     one, other = folder(tmp_path / "one", "1"), folder(tmp_path / "other", "2")
-    if swap.exchange(one, other):
-        assert (one / "file").read_text() == "2"
-        assert (other / "file").read_text() == "1"
+    exchanged = swap.exchange(one, other)
+    contents = [(path / "file").read_text() for path in (one, other)]
+    assert contents == (["2", "1"] if exchanged else ["1", "2"])
 
 
 def test_without_an_exchange_two_renames_do(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""A folder of a killed process is removed by the next one, that of a living process is left alone."""
+"""The next process removes the folder of a killed process, but not that of a running process."""
 
 from __future__ import annotations
 

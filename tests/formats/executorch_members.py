@@ -12,8 +12,9 @@ import torch
 from safetensors.numpy import load_file, save_file
 from torch import nn
 
+from edge_export.formats.compile_task import COMPILE, CompileRequest
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.spec.io_json import io_to_json
+from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 
 STEPS = 4
 
@@ -53,22 +54,23 @@ def network() -> nn.Module:
 
 @cache
 def compiled(precision: str, scheme: str = "") -> dict[str, Any]:
-    """The answer of the task "compile"; do not change the file."""
+    """The path of what was made, and the notes; do not change the file."""
     workdir = members.folder() / f"recurrent-{precision}-{scheme}"
     workdir.mkdir()
     inputs = tuple(torch.zeros(spec.shape) for spec in IO.inputs)
     torch.export.save(torch.export.export(network(), inputs), workdir / "program.pt2")
     save_file(calls(seed=2), workdir / "calibration.safetensors")
-    args = {
-        "format": "executorch",
-        "precision": precision,
-        "program": str(workdir / "program.pt2"),
-        "io": io_to_json(IO),
-        "workdir": str(workdir),
-        "options": {"scheme": scheme} if scheme else {},
-        "calibration": str(workdir / "calibration.safetensors"),
-    }
-    return members.ask("compile", args, "executorch")
+    request = CompileRequest(
+        format="executorch",
+        precision=precision,
+        options={"scheme": scheme} if scheme else {},
+        program=workdir / "program.pt2",
+        io=IO,
+        calibration=workdir / "calibration.safetensors",
+        workdir=workdir,
+    )
+    answer = members.ask(COMPILE, request, "executorch")
+    return {"path": str(workdir / answer.file), "notes": list(answer.notes)}
 
 
 def calls(seed: int, count: int = 32) -> dict[str, np.ndarray]:
@@ -83,17 +85,14 @@ def calls(seed: int, count: int = 32) -> dict[str, np.ndarray]:
 def streamed(path: str, folder: Path, images: np.ndarray) -> np.ndarray:
     """The scores of a file called once for each image, its state fed back."""
     save_file({"image": images}, folder / "images.safetensors")
-    args = {
-        "format": "executorch",
-        "path": path,
-        "io": io_to_json(IO),
-        "member_io": io_to_json(IO),
-        "inputs": str(folder / "images.safetensors"),
-        "outputs": str(folder / "scores.safetensors"),
-        "stream": True,
-    }
-    members.ask("run", args, "executorch")
-    return load_file(folder / "scores.safetensors")["scores"]
+    request = RunRequest(
+        file=CompiledFile(format="executorch", path=Path(path), io=IO, member_io=IO),
+        inputs=folder / "images.safetensors",
+        outputs=folder / "scores.safetensors",
+        stream=True,
+    )
+    members.ask(RUN, request, "executorch")
+    return load_file(request.outputs)["scores"]
 
 
 def expected(images: np.ndarray) -> np.ndarray:

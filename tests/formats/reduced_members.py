@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
-from edge_export.formats import FORMATS
+from edge_export.formats import format_of_file
+from edge_export.formats.compile_task import COMPILE, CompileRequest
 from edge_export.mothers.catalog import open_mother
 from edge_export.mothers.protocol import IOSpec, Mother, Recordings
 from edge_export.pipeline.member import PreparedMember, prepare_member
 from edge_export.pipeline.recordings import recordings_of
+from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 from edge_export.spec.agreement import agreement
-from edge_export.spec.io_json import io_from_json, io_to_json
 from edge_export.spec.tolerance import Tolerance
 
 CALIBRATION_SAMPLES = 64
@@ -69,18 +70,20 @@ def calibration(member: str) -> Path:
 def compile_now(
     member: str, format_name: str, workdir: Path, precision: str, scheme: str = "", observed: Path | None = None
 ) -> dict[str, Any]:
-    """The answer of the task "compile"."""
+    """What was made: its path, its own io, the notes, and the paths of the stages."""
     workdir.mkdir(parents=True, exist_ok=True)
-    args = {
-        "format": format_name,
-        "precision": precision,
-        "program": str(program(member)),
-        "io": io_to_json(member_io(member)),
-        "workdir": str(workdir),
-        "options": {"scheme": scheme} if scheme else {},
-        "calibration": None if observed is None else str(observed),
-    }
-    return members.ask("compile", args, format_name)
+    request = CompileRequest(
+        format=format_name,
+        precision=precision,
+        options={"scheme": scheme} if scheme else {},
+        program=program(member),
+        io=member_io(member),
+        calibration=observed,
+        workdir=workdir,
+    )
+    answer = members.ask(COMPILE, request, format_name)
+    stages = {stage: str(workdir / file) for stage, file in answer.stages.items()}
+    return {"path": str(workdir / answer.file), "io": answer.io, "notes": list(answer.notes), "stages": stages}
 
 
 @cache
@@ -105,17 +108,16 @@ def share(member: str, format_name: str, precision: str, scheme: str = "") -> fl
 def run(member: str, done: dict[str, Any], folder: Path, *, stage: str = "") -> dict[str, np.ndarray]:
     """The outputs of an artifact, or of a stage on the way to it, on `inputs`, in the member's layouts."""
     save_file(inputs(member), folder / "inputs.safetensors")
-    format_name = stage or next(name for name, each in FORMATS.items() if done["path"].endswith(each.suffix))
-    args = {
-        "format": format_name,
-        "path": done["stages"][stage] if stage else done["path"],
-        "io": done["io"],
-        "member_io": io_to_json(member_io(member)),
-        "inputs": str(folder / "inputs.safetensors"),
-        "outputs": str(folder / "outputs.safetensors"),
-    }
-    members.ask("run", args, format_name)
-    return load_file(folder / "outputs.safetensors")
+    path = Path(done["stages"][stage] if stage else done["path"])
+    format_name = stage or format_of_file(path.suffix)
+    assert format_name is not None
+    request = RunRequest(
+        file=CompiledFile(format=format_name, path=path, io=done["io"], member_io=member_io(member)),
+        inputs=folder / "inputs.safetensors",
+        outputs=folder / "outputs.safetensors",
+    )
+    members.ask(RUN, request, format_name)
+    return load_file(request.outputs)
 
 
 def inputs(member: str) -> dict[str, np.ndarray]:
@@ -145,4 +147,5 @@ def snr_db(member: str, outputs: dict[str, np.ndarray]) -> float:
 
 
 def own_io(done: dict[str, Any]) -> IOSpec:
-    return io_from_json(done["io"])
+    io: IOSpec = done["io"]
+    return io

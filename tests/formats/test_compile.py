@@ -47,16 +47,16 @@ def test_every_member_compiles_to_its_own_names_and_shapes(member: str, format_n
 @pytest.mark.parametrize(("format_name", "precision"), EVERY)
 def test_two_builds_are_byte_identical(format_name: str, precision: str, tmp_path: Path) -> None:
     first, _ = members.compiled("streamer", format_name, precision)
-    second = Path(members.compile_now("streamer", format_name, tmp_path, precision)["path"])
+    second = tmp_path / members.compile_now("streamer", format_name, tmp_path, precision).file
     assert digests(first) == digests(second)
 
 
 @pytest.mark.slow
 def test_a_reserved_name_is_noted(tmp_path: Path) -> None:
     result = members.compile_now("streamer", "coreml", tmp_path)
-    assert result["notes"] == ["Core ML reserves the name state: it is called state_input here"]
-    assert result["tools"]["coremltools"] == "9.0"
-    assert result["seconds"] > 0
+    assert result.notes == ("Core ML reserves the name state: it is called state_input here",)
+    assert result.tools["coremltools"] == "9.0"
+    assert result.seconds > 0
 
 
 @pytest.mark.slow

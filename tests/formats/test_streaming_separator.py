@@ -16,11 +16,10 @@ from edge_export.baking.bake import bake, example_inputs
 from edge_export.baking.export import export_program
 from edge_export.data.excerpts import open_excerpts
 from edge_export.files.arrays import save_arrays
-from edge_export.formats.contents import Contents
+from edge_export.formats.compile_task import COMPILE, CompileRequest
 from edge_export.mothers.band_split.mother import SEPARATOR, DepthWidth, ElasticBandSplit
-from edge_export.mothers.protocol import IOSpec
+from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 from edge_export.spec.agreement import agreement
-from edge_export.spec.io_json import io_from_json, io_to_json
 from tests.conftest import randomize_statistics
 
 SETTINGS = dataclasses.replace(SEPARATOR, features=16, hidden=16, gate_hidden=8, bands=((2000, 500), (8000, 2000)))
@@ -35,37 +34,29 @@ def network() -> torch.nn.Module:
 
 
 @cache
-def compiled(format_name: str, precision: str = "fp32") -> tuple[Path, IOSpec, IOSpec]:
+def compiled(format_name: str, precision: str = "fp32") -> CompiledFile:
     """The artifact, its io and the member's."""
     baked = bake(network(), (), {"frames_per_call": 2})
     folder = members.folder() / f"separator-{format_name}-{precision}"
     folder.mkdir(exist_ok=True)
     torch.export.save(export_program(baked.module, example_inputs(baked.io)), folder / "program.pt2")
-    args = {
-        "format": format_name,
-        "precision": precision,
-        "program": str(folder / "program.pt2"),
-        "io": io_to_json(baked.io),
-        "workdir": str(folder),
-    }
-    done = members.ask("compile", args, format_name)
-    return Path(done["path"]), io_from_json(done["io"]), baked.io
+    request = CompileRequest(
+        format=format_name, precision=precision, program=folder / "program.pt2", io=baked.io, workdir=folder
+    )
+    done = members.ask(COMPILE, request, format_name)
+    return CompiledFile(format=format_name, path=folder / done.file, io=done.io, member_io=baked.io)
 
 
 def streamed(format_name: str, recordings: np.ndarray, folder: Path, precision: str = "fp32") -> np.ndarray:
-    path, io, member_io = compiled(format_name, precision)
     save_arrays(folder / "inputs.safetensors", {"audio": recordings})
-    args = {
-        "format": format_name,
-        "path": str(path),
-        "io": io_to_json(io),
-        "member_io": io_to_json(member_io),
-        "inputs": str(folder / "inputs.safetensors"),
-        "outputs": str(folder / "outputs.safetensors"),
-        "stream": True,
-    }
-    members.ask("run", args, format_name)
-    return load_file(folder / "outputs.safetensors")["stems"]
+    request = RunRequest(
+        file=compiled(format_name, precision),
+        inputs=folder / "inputs.safetensors",
+        outputs=folder / "outputs.safetensors",
+        stream=True,
+    )
+    members.ask(RUN, request, format_name)
+    return load_file(request.outputs)["stems"]
 
 
 def snr_db(reference: np.ndarray, result: np.ndarray) -> float:
@@ -96,16 +87,13 @@ def test_core_ml(precision: str, limit_db: float, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_everything_is_in_one_delegate() -> None:
-    path, _, _ = compiled("executorch")
-    contents = Contents(**members.ask("inspect", {"path": str(path)}, "inspect"))
+    contents = members.inspect(compiled("executorch").path)
     assert contents.operators == {}, "left out of the delegate"
-    (delegate,) = contents.delegates
-    assert delegate["count"] == 1  # type: ignore[index]
+    assert [delegate.count for delegate in contents.delegates] == [1]
 
 
 @pytest.mark.slow
 def test_the_operators_of_tflite_are_builtin_and_few() -> None:
-    path, _, _ = compiled("tflite")
-    operators = Contents(**members.ask("inspect", {"path": str(path)}, "inspect")).operators
+    operators = members.inspect(compiled("tflite").path).operators
     assert not any(name.startswith("custom") for name in operators)
     assert not {"WHILE", "GATHER", "REVERSE_V2", "PACK", "UNPACK", "TILE", "SUM", "MEAN"} & set(operators)

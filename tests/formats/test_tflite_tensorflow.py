@@ -14,12 +14,12 @@ from safetensors.numpy import load_file, save_file
 from torch import nn
 
 from edge_export.formats.compile import compile_in_worker
-from edge_export.formats.compiled import Compiled
+from edge_export.formats.compile_task import CompileAnswer, CompileRequest
 from edge_export.formats.tflite.inspect import inspect
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.runtimes import RUNTIMES
+from edge_export.runtimes import runtime_of
+from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 from edge_export.spec.agreement import agreement
-from edge_export.spec.io_json import io_to_json
 from edge_export.workers import WorkerError
 
 pytestmark = pytest.mark.slow
@@ -68,36 +68,27 @@ def exported(network: Any, folder: Path) -> Path:
     return folder / "network.pt2"
 
 
-def made(program: Path, io: IOSpec, folder: Path, precision: str = "fp32", **options: object) -> Compiled:
-    return compile_in_worker(
-        members.pool(),
-        format_name="tflite",
-        precision=precision,
-        options=options,
-        program=program,
-        io=io,
-        workdir=folder / "made",
-        log=folder / "made.log",
+def made(program: Path, io: IOSpec, folder: Path, precision: str = "fp32", **options: str) -> CompileAnswer:
+    """The file lies in `folder / "made"`."""
+    request = CompileRequest(
+        format="tflite", precision=precision, options=options, program=program, io=io, workdir=folder / "made"
     )
+    return compile_in_worker(members.pool(), request, folder / "made.log")
 
 
 def outputs_of(
-    runtime: str, compiled: Compiled, io: IOSpec, inputs: dict[str, np.ndarray], folder: Path
+    runtime: str, compiled: CompileAnswer, io: IOSpec, inputs: dict[str, np.ndarray], folder: Path
 ) -> tuple[str, dict[str, np.ndarray]]:
     """The name and version of a runtime of `.tflite` files, and what it gives."""
-    environment = next(each.environment for each in RUNTIMES["tflite"] if each.name == runtime)
     save_file(inputs, folder / "inputs.safetensors")
-    args = {
-        "format": "tflite",
-        "runtime": runtime,
-        "path": str(compiled.path),
-        "io": io_to_json(compiled.io),
-        "member_io": io_to_json(io),
-        "inputs": str(folder / "inputs.safetensors"),
-        "outputs": str(folder / "outputs.safetensors"),
-    }
-    answer = members.ask("run", args, environment or "tflite")
-    return answer["runtime"], load_file(folder / "outputs.safetensors")
+    request = RunRequest(
+        file=CompiledFile(format="tflite", path=folder / "made" / compiled.file, io=compiled.io, member_io=io),
+        inputs=folder / "inputs.safetensors",
+        outputs=folder / "outputs.safetensors",
+        runtime=runtime,
+    )
+    answer = members.ask(RUN, request, runtime_of("tflite", runtime).environment or "tflite")
+    return answer.runtime, load_file(request.outputs)
 
 
 @pytest.mark.parametrize("runtime", ["LiteRT", "TensorFlow"])
@@ -109,11 +100,11 @@ def test_a_file_by_tensorflow_is_the_direct_one_from_outside(
     compiled = made(members.program(member), io, tmp_path, route="tensorflow")
     direct, direct_io = members.compiled(member, "tflite")
     assert compiled.io == direct_io
-    assert compiled.path.name == direct.name
+    assert compiled.file == direct.name
     assert compiled.tools["tensorflow"] == "2.21.0"
-    assert {path.name for path in compiled.path.parent.iterdir()} == {path.name for path in direct.parent.iterdir()}
+    assert {path.name for path in (tmp_path / "made").iterdir()} == {path.name for path in direct.parent.iterdir()}
     if member != "pass_through":  # of which TensorFlow makes one tensor with three names
-        mine, theirs = inspect(compiled.path), inspect(direct)
+        mine, theirs = inspect(tmp_path / "made" / compiled.file), inspect(direct)
         assert (mine.inputs, mine.outputs) == (theirs.inputs, theirs.outputs)
     inputs = members.samples(member, 3)
     _, outputs = outputs_of(runtime, compiled, io, inputs, tmp_path)
@@ -136,7 +127,8 @@ def test_the_same_bytes_whatever_was_converted_before(tensorflow_environment: Pa
     contents = []
     for member in ("classifier", "streamer", "classifier"):
         io = members.MEMBERS[member][1]
-        contents.append(made(members.program(member), io, tmp_path, route="tensorflow").path.read_bytes())
+        compiled = made(members.program(member), io, tmp_path, route="tensorflow")
+        contents.append((tmp_path / "made" / compiled.file).read_bytes())
     assert contents[0] == contents[2]
 
 

@@ -1,4 +1,4 @@
-"""A mother for the made-up task: body measurements to the progress of diabetes, by one hidden layer of any width."""
+"""A mother for the made-up task: one hidden layer of any width predicts diabetes progression from measurements."""
 
 from __future__ import annotations
 

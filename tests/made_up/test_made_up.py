@@ -1,4 +1,4 @@
-"""A format or a task that nobody has thought of is added by its folder or file and one line of a literal table."""
+"""A new format or a new task needs only its folder or file and one line of a literal table."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ metric_drop = {{ top1 = 0.0, r2 = 0.01 }}
 
 
 class Checkout:
-    """A copy of the package that may be changed, and its command line."""
+    """A copy of the package that a test may change, and its command line."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

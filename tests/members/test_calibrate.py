@@ -1,4 +1,4 @@
-"""Calibration: a cumulative average over real batches, touching nothing but the statistics."""
+"""Calibration is a cumulative average over real batches, and changes only the statistics."""
 
 from __future__ import annotations
 

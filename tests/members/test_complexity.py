@@ -1,4 +1,4 @@
-"""Costs that can be counted by hand."""
+"""Costs of small networks equal the numbers counted by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A member stands on its own, or is refused."""
+"""A member is independent of its mother, or is refused."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def test_what_is_no_member_is_refused(mother, message):
 
 
 def test_inputs_that_do_not_fit_are_named():
-    with pytest.raises(RequestError, match=r"Mother can't run on inputs of shape \(1, 7\)"):
+    with pytest.raises(RequestError, match=r"Mother cannot run on inputs of shape \(1, 7\)"):
         forward(strangers.Mother(), (torch.zeros(1, 7),))

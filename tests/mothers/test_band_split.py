@@ -1,4 +1,4 @@
-"""The elastic separator: its space, its members, its causality and what it costs."""
+"""The elastic separator: its space, its members, its causality and its cost."""
 
 import dataclasses
 import random

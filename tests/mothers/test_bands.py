@@ -1,4 +1,4 @@
-"""Band tables: the published numbers of bands, and refusals."""
+"""Band tables have the published number of bands, and wrong tables are refused."""
 
 from itertools import pairwise
 

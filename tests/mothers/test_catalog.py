@@ -1,4 +1,4 @@
-"""Mothers by name and by factory."""
+"""Mothers open by name and by factory."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from edge_export.errors import RequestError
 from edge_export.mothers.catalog import CATALOG, build_untrained, open_mother
 from edge_export.mothers.protocol import Mother
+from edge_export.spec.lazy import resolve
 
 
 @pytest.mark.parametrize("name", CATALOG)
@@ -21,6 +22,15 @@ def test_every_name_makes_a_mother(name: str) -> None:
     assert not mother.training  # type: ignore[attr-defined]
     member = mother.extract(mother.space.smallest)
     assert isinstance(member(*mother.example_inputs(mother.space.smallest)), torch.Tensor | tuple)
+
+
+def test_whatever_the_catalog_names_exists() -> None:
+    targets = [target for entry in CATALOG.values() for target in (entry.builder, entry.recordings) if target]
+    assert len(targets) > len(CATALOG)
+    assert all(callable(resolve(target)) for target in targets)
+    shipped = [entry.checkpoint_path for entry in CATALOG.values() if entry.checkpoint_path is not None]
+    assert shipped
+    assert all(path.is_file() for path in shipped)
 
 
 def test_untrained_mothers_are_the_same_in_each_run_and_leave_the_callers_generator_alone() -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints load wholly or not at all, and never run code."""
+"""Checkpoints load completely or not at all, and never run code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge_export.mothers.us_mobilenet.mother import UsMobileNet, digits, us_mobi
 
 
 class RunsCode:
-    """A pickle that leaves a file behind if anyone unpickles it."""
+    """An object whose unpickling creates the folder `witness`."""
 
     def __init__(self, witness: Path) -> None:
         self.witness = witness

@@ -1,4 +1,4 @@
-"""The transform as constant matrices: equal to the FFT, undone perfectly, with the stated delay."""
+"""The transform as constant matrices equals the FFT, has an exact inverse and the stated delay."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The shipped separator separates, at every configuration, on songs it has never heard."""
+"""The shipped separator separates held-out songs at every configuration."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Sliced layers against torch's own."""
+"""Slimmable layers compute the same as torch's own layers."""
 
 from __future__ import annotations
 

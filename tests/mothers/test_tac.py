@@ -1,4 +1,4 @@
-"""The gate is the published formula, for any number of active sub-modules."""
+"""The gate computes the published formula for any number of active sub-modules."""
 
 import pytest
 import torch

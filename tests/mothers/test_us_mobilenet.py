@@ -1,4 +1,4 @@
-"""The published checkpoints' names and logits, and what the space accepts."""
+"""The names and logits of the published checkpoints, and the configurations that the space accepts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def published_fixture(version: str) -> dict[str, Any]:
 
 
 def published_state(fixture: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """The seeded weights that the fixture's recipe asks for."""
+    """Returns the seeded weights of the fixture's recipe."""
     state = {}
     for name, shape in fixture["state_dict"].items():
         if name.endswith("num_batches_tracked"):
@@ -54,7 +54,7 @@ def published_state(fixture: dict[str, Any]) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module", params=["v1", "v2"])
 def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[UsMobileNet, Any]:
-    """A published network loaded from a file as its authors ship it, and the fixture it must reproduce."""
+    """Returns a published network, loaded from a file in its authors' form, and the fixture that it must reproduce."""
     fixture = published_fixture(request.param)
     state = {f"module.{name}": tensor for name, tensor in published_state(fixture).items()}
     path = tmp_path_factory.mktemp("published") / "checkpoint.pt"
@@ -126,7 +126,7 @@ def test_member_of_layer_widths_computes_what_the_mother_computes() -> None:
 
 
 def layer_widths(mother: UsMobileNet, rng: random.Random) -> LayerWidths:
-    """A random width for each layer, the same for layers that a residual sum ties."""
+    """Returns a random width for each layer; the layers of a residual sum have the same width."""
     widths = [rng.choice([0.25, 0.5, 0.75, 1.0]) for _ in mother.space.layers]
     for a, b in mother.space.residuals:
         widths[b] = widths[a]

@@ -49,7 +49,7 @@ def test_a_file_of_ones_own(tmp_path):
         ("snr_db = 90", "", "Field required"),
         ('name = "board"', 'name = "../x"', "name"),
         ("[[artifacts]]", "[[artifact]]", "artifact"),
-        ('name = "board"', "name = ", "is no TOML"),
+        ('name = "board"', "name = ", "is not TOML"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, old, new, message):
@@ -62,7 +62,7 @@ def test_what_is_wrong_is_named(tmp_path, old, new, message):
 def test_unknown_targets():
     with pytest.raises(RequestError, match="did you mean android"):
         read_target("andriod")
-    with pytest.raises(RequestError, match="take one of android, ios, linux"):
+    with pytest.raises(RequestError, match="use one of android, ios, linux"):
         read_target("toaster")
     with pytest.raises(RequestError, match="can't be read"):
         read_target("nowhere.toml")
@@ -79,11 +79,32 @@ def test_precisions_that_are_asked_for():
         at_precisions(android, ["fp32", "int3"])
 
 
+def test_limits_of_size_hold_from_a_number_of_parameters_on(tmp_path):
+    limited = GOOD.replace("[tolerances.executorch.fp32]", "[tolerances.executorch.fp32]\nmax_size_ratio = 0.5")
+    (tmp_path / "board.toml").write_text(limited)
+    board = read_target(str(tmp_path / "board.toml"))
+    ratios = [board.tolerance("executorch", "fp32", params).max_size_ratio for params in (99_999, 100_000, None)]
+    assert ratios == [None, 0.5, 0.5]
+    (tmp_path / "board.toml").write_text("max_size_ratio_from_params = 7\n" + limited)
+    board = read_target(str(tmp_path / "board.toml"))
+    assert [board.tolerance("executorch", "fp32", params).max_size_ratio for params in (6, 7)] == [None, 0.5]
+
+
+@pytest.mark.parametrize("name", ["android", "ios", "linux"])
+def test_reduced_precisions_of_shipped_targets_have_limits_of_size(name):
+    target = read_target(name)
+    reduced = [(f, p) for f, each in target.tolerances.items() for p in each if p != "fp32"]
+    assert len(reduced) == 4
+    assert all(target.tolerance(*each).max_size_ratio is not None for each in reduced)
+
+
 def test_schemes_are_tried_in_the_order_of_the_target_or_of_the_format(tmp_path):
     ios = at_precisions(read_target("ios"), ["int8"])
     coreml = next(plan for plan in ios.artifacts if plan.format == "coreml")
     assert coreml.every_scheme == ("linear8",)
     assert coreml.model_copy(update={"schemes": ("palette4", "linear8")}).every_scheme == ("palette4", "linear8")
+    executorch = next(plan for plan in ios.artifacts if plan.format == "executorch")
+    assert executorch.every_scheme == ("static", "dynamic", "weight_only")  # one scale a tensor: on request only
     assert next(plan for plan in read_target("ios").artifacts).every_scheme == ("",)
     path = tmp_path / "board.toml"
     path.write_text(GOOD.replace('precision = "fp32"', 'precision = "fp32"\nschemes = ["static"]'))

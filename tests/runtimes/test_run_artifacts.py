@@ -1,4 +1,4 @@
-"""Real artifacts in real runtimes, in a worker: their numbers, their checks, their broken files."""
+"""Real artifacts run in real runtimes in a worker: correct numbers, wrong samples, broken files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from safetensors.numpy import load_file, save_file
 import edge_export
 from edge_export.mothers.protocol import IOSpec, TensorSpec
 from edge_export.runtimes import Unsupported, runtime_of
-from edge_export.spec.io_json import io_to_json
-from edge_export.verify.artifact import File, Reference, measure_artifact
+from edge_export.runtimes.run import RUN, CompiledFile, RunAnswer, RunRequest
+from edge_export.verify.artifact import Reference, measure_artifact
 from edge_export.workers import WorkerError
 
 VERSIONS = {
@@ -29,19 +29,16 @@ RUNNABLE = ("executorch", "tflite", "coreml")
 
 def run(
     member: str, format_name: str, path: Path, io: IOSpec, inputs: dict[str, np.ndarray], folder: Path, **options: Any
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+) -> tuple[RunAnswer, dict[str, np.ndarray]]:
     save_file(inputs, folder / "inputs.safetensors")
-    args = {
-        "format": format_name,
-        "path": str(path),
-        "io": io_to_json(io),
-        "member_io": io_to_json(members.MEMBERS[member][1]),
-        "inputs": str(folder / "inputs.safetensors"),
-        "outputs": str(folder / "outputs.safetensors"),
+    request = RunRequest(
+        file=CompiledFile(format=format_name, path=path, io=io, member_io=members.MEMBERS[member][1]),
+        inputs=folder / "inputs.safetensors",
+        outputs=folder / "outputs.safetensors",
         **options,
-    }
-    facts = members.ask("run", args, format_name, timeout_s=60)
-    return facts, load_file(folder / "outputs.safetensors")
+    )
+    facts = members.ask(RUN, request, format_name, timeout_s=60)
+    return facts, load_file(request.outputs)
 
 
 @pytest.mark.slow
@@ -50,8 +47,8 @@ def run(
 def test_an_artifact_gives_what_the_network_gives(member: str, format_name: str, tmp_path: Path) -> None:
     inputs = members.samples(member, 3)
     facts, outputs = run(member, format_name, *members.compiled(member, format_name), inputs, tmp_path)
-    assert facts["count"] == 3
-    assert facts["runtime"] == f"{runtime_of(format_name).name} {VERSIONS[format_name]}"
+    assert facts.count == 3
+    assert facts.runtime == f"{runtime_of(format_name).name} {VERSIONS[format_name]}"
     expected = members.expected(member, inputs)
     assert outputs.keys() == expected.keys()
     for name, array in expected.items():
@@ -155,22 +152,14 @@ def test_an_operator_that_is_not_known_is_named(tmp_path: Path) -> None:
     file.write_bytes(spec.SerializeToString())
     inputs = members.samples("streamer", 1)
     save_file(inputs, tmp_path / "inputs.safetensors")
-    args = {
-        "format": "coreml",
-        "path": str(package),
-        "io": io_to_json(io),
-        "member_io": io_to_json(members.MEMBERS["streamer"][1]),
-        "inputs": str(tmp_path / "inputs.safetensors"),
-        "outputs": str(tmp_path / "outputs.safetensors"),
-    }
-    answer = members.ask("run", args, "coreml")
-    assert answer == {"runtime": f"MIL evaluator {edge_export.__version__}", "unsupported": ["tanhh"]}
-    with pytest.raises(Unsupported, match="does not know the operators tanhh"):
-        measure_artifact(
-            members.pool(),
-            File("coreml", package, io, members.MEMBERS["streamer"][1]),
-            runtime_of("coreml"),
-            Reference(tmp_path / "inputs.safetensors", tmp_path / "inputs.safetensors", None, "top1", None, None),
-            tmp_path,
-            tmp_path / "log",
-        )
+    request = RunRequest(
+        file=CompiledFile(format="coreml", path=package, io=io, member_io=members.MEMBERS["streamer"][1]),
+        inputs=tmp_path / "inputs.safetensors",
+        outputs=tmp_path / "outputs.safetensors",
+    )
+    answer = members.ask(RUN, request, "coreml")
+    assert answer == RunAnswer(runtime=f"MIL evaluator {edge_export.__version__}", unsupported=("tanhh",))
+    assert not request.outputs.exists()
+    reference = Reference(request.inputs, request.inputs, None, "top1", "points", None, None)
+    with pytest.raises(Unsupported, match="does not support the operators tanhh"):
+        measure_artifact(members.pool(), request.file, runtime_of("coreml"), reference, tmp_path, tmp_path / "log")

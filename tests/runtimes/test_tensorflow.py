@@ -1,4 +1,4 @@
-"""TensorFlow's interpreter in its own environment: files of the direct way give the network's numbers there, too."""
+"""TensorFlow's interpreter in its own environment: files of the direct route reproduce the network's numbers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from edge_export.formats.compile import compile_in_worker
+from edge_export.formats.compile_task import CompileRequest
 from edge_export.formats.tflite import tensorflow
 from edge_export.mothers.catalog import open_mother
 from edge_export.mothers.protocol import IOSpec, TensorSpec
 from edge_export.pipeline.member import prepare_member
 from edge_export.pipeline.recordings import recordings_of
 from edge_export.runtimes import runtime_of, why_unavailable
+from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 from edge_export.spec.agreement import agreement
-from edge_export.spec.io_json import io_to_json
 from edge_export.spec.tolerance import Tolerance
 from edge_export.workers import WorkerError
 
@@ -27,17 +28,14 @@ RUNTIME = runtime_of("tflite", "TensorFlow")
 
 def run(path: Path, io: IOSpec, member_io: IOSpec, inputs: dict[str, np.ndarray], folder: Path) -> tuple[str, dict]:
     save_file(inputs, folder / "inputs.safetensors")
-    args = {
-        "format": "tflite",
-        "runtime": RUNTIME.name,
-        "path": str(path),
-        "io": io_to_json(io),
-        "member_io": io_to_json(member_io),
-        "inputs": str(folder / "inputs.safetensors"),
-        "outputs": str(folder / "outputs.safetensors"),
-    }
-    answer = members.ask("run", args, RUNTIME.environment)
-    return answer["runtime"], load_file(folder / "outputs.safetensors")
+    request = RunRequest(
+        file=CompiledFile(format="tflite", path=path, io=io, member_io=member_io),
+        inputs=folder / "inputs.safetensors",
+        outputs=folder / "outputs.safetensors",
+        runtime=RUNTIME.name,
+    )
+    answer = members.ask(RUN, request, RUNTIME.environment)
+    return answer.runtime, load_file(request.outputs)
 
 
 def test_it_says_how_to_get_it_where_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,17 +70,16 @@ def test_a_real_member_agrees_on_recorded_images_by_either_way(tensorflow_enviro
     torch.export.save(member.program, tmp_path / "digits.pt2")
     inputs = {"image": recordings_of("digits", mother, None).goldens[0].numpy()}
     for route in ("direct", "tensorflow"):
-        compiled = compile_in_worker(
-            members.pool(),
-            format_name="tflite",
+        request = CompileRequest(
+            format="tflite",
             precision="fp32",
             options={"route": route},
             program=tmp_path / "digits.pt2",
             io=member.io,
             workdir=tmp_path / route,
-            log=tmp_path / "log",
         )
-        _, outputs = run(compiled.path, compiled.io, member.io, inputs, tmp_path)
+        compiled = compile_in_worker(members.pool(), request, tmp_path / "log")
+        _, outputs = run(request.workdir / compiled.file, compiled.io, member.io, inputs, tmp_path)
         snr_db = agreement(member.golden["logits"], outputs["logits"], scores=True).snr_db
         assert snr_db is not None
         assert snr_db > 110

@@ -1,4 +1,4 @@
-"""Contestants are called in turn, the first round is thrown away, and one that fails has no times."""
+"""Contestants are called in turn, the first round is discarded, and a contestant that fails has no times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PLAN = TimingPlan(sittings=2, rounds=3, seconds=0.01, core=0, limit=5.0)
 
 
 class Recorded:
-    """Writes down what it is asked for."""
+    """Records its calls."""
 
     def __init__(self, name: str, calls: list[str], fails: bool = False) -> None:
         self.name, self.calls, self.fails, self.timed = name, calls, fails, Timed()

@@ -1,15 +1,11 @@
-"""The door of a runtime: wrong arrays are named, layouts are moved and nothing else."""
+"""The checks of a runtime's arrays name wrong arrays; a layout conversion only transposes."""
 
 from __future__ import annotations
-
-import sys
 
 import numpy as np
 import pytest
 
-from edge_export.formats.coreml import runtime as coreml
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.runtimes import RUNTIMES, runtime_of, why_unavailable
 from edge_export.spec.arrays import check_inputs, check_outputs, to_layout
 
 IO = IOSpec(
@@ -49,11 +45,3 @@ def test_layouts_move_axes_and_back() -> None:
 def test_layouts_that_do_not_fit_are_refused(source: str, target: str) -> None:
     with pytest.raises(ValueError, match="cannot go from layout"):
         to_layout(np.zeros((1, 2, 3, 4)), source, target)
-
-
-def test_every_format_runs_here() -> None:
-    assert set(RUNTIMES) == {"executorch", "coreml", "tflite", "onnx"}
-    assert [why_unavailable(runtime_of(name)) for name in RUNTIMES] == [None] * 4
-    assert runtime_of("coreml").name == ("Core ML" if sys.platform == "darwin" else "MIL evaluator")
-    if sys.platform != "darwin":
-        assert coreml.available() == "Core ML runs on macOS only"

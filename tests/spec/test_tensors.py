@@ -1,4 +1,4 @@
-"""An IOSpec survives JSON, and what is no IOSpec is refused with every problem."""
+"""An IOSpec survives JSON, and anything else is refused with all problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stems are written all or none."""
+"""Either all stems are written or none."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from edge_export.data.stem_files import check_folder, write_stems
 from edge_export.errors import RequestError
-from edge_export.predict.stem_files import check_folder, write_stems
 
 TONE = (0.5 * np.sin(np.arange(8000) * 0.05)).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Which configurations a step trains, and what each of them learns from."""
+"""The configurations that a step trains, and the target of each."""
 
 from __future__ import annotations
 

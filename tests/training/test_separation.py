@@ -1,4 +1,4 @@
-"""Training the separator: rules, loss, learning, and the validation that follows."""
+"""Training of the separator: rules, loss, learning and validation."""
 
 import dataclasses
 import random
@@ -29,7 +29,7 @@ def tiny() -> ElasticBandSplit:
 
 @pytest.fixture
 def music(tmp_path: Path) -> Path:
-    """High tones are the vocals, low ones and noise the rest: easy to tell apart."""
+    """Writes music that is easy to separate: high tones are the vocals, low tones and noise are the rest."""
     rng = np.random.default_rng(0)
     for part in ("train", "test"):
         folder = tmp_path / part / "track"

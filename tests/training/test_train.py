@@ -1,4 +1,4 @@
-"""Training ends with the same bytes for the same seed, killed or not."""
+"""Training ends with the same bytes for the same seed, also after an interruption."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import pytest
 import torch
 from test_digits_data import write_class_folders
 
-from edge_export.data import recordings_for
+from edge_export.data.digits import recordings as digits_recordings
 from edge_export.errors import RequestError
 from edge_export.members.calibrate import calibrate
-from edge_export.mothers.catalog import open_mother
+from edge_export.mothers.catalog import CATALOG, open_mother
+from edge_export.spec.lazy import resolve
 from edge_export.training.classification import jitter
 from edge_export.training.loop import Setup, run_epochs
-from edge_export.training.train import state_file, train
+from edge_export.training.train import RECIPES, state_file, train
 
 TRAIN = "import sys; from edge_export.training.train import train; train(*sys.argv[1:4], epochs=int(sys.argv[4]))"
 
@@ -71,7 +72,7 @@ def test_the_seed_decides_the_bytes(tmp_path: Path) -> None:
 
 
 def tiny_setup(rate: float = 0.1, poison: int | None = None) -> Setup:
-    """One linear layer that learns a constant; `poison` makes that batch's loss infinite."""
+    """Returns one linear layer that learns a constant. The loss of batch `poison` is infinite."""
     torch.manual_seed(0)
     network = torch.nn.Linear(2, 1)
     seen: list[int] = []
@@ -134,6 +135,12 @@ def test_wrong_requests_are_refused_before_anything_is_loaded(tmp_path: Path) ->
         train("us_mobilenet_v1", out=tmp_path / "mother.safetensors")
 
 
+def test_the_table_names_mothers_of_the_catalog_and_functions_that_exist() -> None:
+    assert set(RECIPES) <= set(CATALOG)
+    targets = [(each.data, each.setup, each.validation) for each in RECIPES.values()]
+    assert all(callable(resolve(target)) for each in targets for target in each if target)
+
+
 def test_jitter_keeps_the_image_in_range_and_moves_it() -> None:
     images = torch.rand(4, 1, 32, 32)
     moved = jitter(images, torch.Generator().manual_seed(0))
@@ -150,8 +157,7 @@ def test_training_from_nothing_learns_the_digits(tmp_path: Path) -> None:
 
 
 def held_out_accuracy(mother: object, width: str, recalibrated: bool = True) -> float:
-    recordings = recordings_for("digits")
-    assert recordings is not None
+    recordings = digits_recordings()
     assert recordings.targets is not None
     member = mother.extract(mother.space.parse(width))  # type: ignore[attr-defined]
     if recalibrated:
@@ -180,8 +186,7 @@ def test_the_shipped_mother_holds_the_statistics_of_its_largest_width() -> None:
 
 
 def test_calibrating_the_mother_and_calibrating_the_member_agree() -> None:
-    mother, recordings = open_mother("digits"), recordings_for("digits")
-    assert recordings is not None
+    mother, recordings = open_mother("digits"), digits_recordings()
     config = mother.space.parse("0.5")
     member = mother.extract(config)
     calibrate(member, recordings.batches)

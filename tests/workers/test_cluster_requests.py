@@ -80,7 +80,7 @@ def test_a_scheduler_without_workers(tmp_path: Path, cluster: DaskCluster) -> No
 def test_a_worker_of_another_version(tmp_path: Path, cluster: DaskCluster) -> None:
     other = tmp_path / "other" / "edge_export"
     shutil.copytree(ROOT / "edge_export", other, ignore=shutil.ignore_patterns("__pycache__"))
-    with (other / "formats" / "tflite.py").open("a") as file:
+    with (other / "formats" / "tflite" / "compile.py").open("a") as file:
         file.write("# another version\n")
     cluster.start_worker()
     cluster.start_worker(path=other.parent)

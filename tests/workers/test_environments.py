@@ -10,7 +10,9 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pydantic
 import pytest
+from crash_tasks import FACTS, Nothing
 
 from edge_export.errors import RequestError
 from edge_export.workers import Pool
@@ -57,17 +59,27 @@ def quiet(what: str) -> None:
     pass
 
 
+def checks_alone(folder: Path) -> Path:
+    """A folder of what every worker needs of our packages, to check requests; a real environment's pins have them."""
+    alone = folder / "pydantic"
+    alone.mkdir()
+    for name in ("pydantic", "pydantic_core", "annotated_types", "typing_inspection", "typing_extensions.py"):
+        (alone / name).symlink_to(Path(pydantic.__file__).parents[1] / name)
+    return alone
+
+
 def setup_process(pins: Path, **variables: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", SET_UP_TINY, str(pins)]
     return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_pins_are_exact_and_agree_with_ours_where_files_and_arrays_pass(name: str) -> None:
+def test_pins_are_exact_and_agree_with_ours_where_files_arrays_and_requests_pass(name: str) -> None:
     lines = ENVIRONMENTS[name].pins_path.read_text().splitlines()
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9.]+", line) for line in lines)
     ours = (ROOT / "requirements.lock").read_text().splitlines()
-    shared = [line for line in lines if line.partition("==")[0] in ("numpy", "safetensors", "onnx", "onnx2tf")]
+    passing = ("numpy", "safetensors", "pydantic", "pydantic_core", "onnx", "onnx2tf")
+    shared = [line for line in lines if line.partition("==")[0] in passing]
     assert shared
     assert set(shared) <= set(ours)
 
@@ -112,13 +124,13 @@ def test_what_is_set_up_serves_workers_and_is_found_again(
     told: list[str] = []
     assert set_up("tiny", told.append) == python
     assert told == []
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), str(checks_alone(tmp_path))]))
     with Pool(1, tasks="crash_tasks:TABLE") as pool:
         facts = {
-            kind: pool.submit("facts", {}, kind=kind, timeout_s=30, log=tmp_path / "log") for kind in ("tiny", "a")
+            kind: pool.submit(FACTS, Nothing(), kind=kind, timeout_s=30, log=tmp_path / "log") for kind in ("tiny", "a")
         }
-        assert facts["tiny"].result()["python"] == str(python)
-        assert facts["a"].result()["python"] == sys.executable
+        assert facts["tiny"].result().python == str(python)
+        assert facts["a"].result().python == sys.executable
 
     (python.parents[1] / "ready.json").unlink()
     assert interpreter("tiny") is None
@@ -138,7 +150,7 @@ def test_what_pip_or_python_refuse_is_one_line_and_leaves_nothing(
     tiny: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(ENVIRONMENTS, "tiny", Environment(str(tiny), ("not_in_the_wheel",), ""))
-    with pytest.raises(RequestError, match=r"can't be imported on this machine .*No module named 'not_in_the_wheel'"):
+    with pytest.raises(RequestError, match=r"cannot be imported on this machine .*No module named 'not_in_the_wheel'"):
         set_up("tiny", quiet)
     tiny.write_text("tiny==2.0\n")
     monkeypatch.setenv("PIP_NO_INDEX", "1")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 from dask_cluster import DaskCluster, living, until
 from distributed import Client
 
 from edge_export.mothers.catalog import CATALOG
+from edge_export.pipeline.mother_source import MotherSource
+from edge_export.pipeline.open_mother import OPEN, OpenAnswer, OpenRequest
 from edge_export.workers import WorkerError
 from edge_export.workers.cluster import pool as cluster
 from edge_export.workers.cluster.pool import ClusterLost, ClusterPool
@@ -18,18 +19,12 @@ from edge_export.workers.cluster.pool import ClusterLost, ClusterPool
 pytestmark = pytest.mark.slow
 
 
-def open_digits(pool: ClusterPool, workdir: Path) -> Future[dict[str, Any]]:
+def open_digits(pool: ClusterPool, workdir: Path) -> Future[OpenAnswer]:
     """A task that reads a file and writes several; it takes some seconds, because PyTorch is imported."""
     workdir.mkdir()
-    args = {
-        "mother": "digits",
-        "checkpoint": str(CATALOG["digits"].checkpoint_path),
-        "goldens": None,
-        "folder": str(workdir),
-        "members": "0.25",
-        "workdir": str(workdir),
-    }
-    return pool.submit("open", args, kind="mother", timeout_s=300, log=workdir / "log")
+    source = MotherSource(spec="digits", checkpoint=CATALOG["digits"].checkpoint_path, folder=workdir)
+    request = OpenRequest(source=source, members="0.25", workdir=workdir)
+    return pool.submit(OPEN, request, kind="mother", timeout_s=300, log=workdir / "log")
 
 
 def test_a_task_goes_to_another_worker_and_so_do_its_files(tmp_path: Path) -> None:
@@ -44,7 +39,7 @@ def test_a_task_goes_to_another_worker_and_so_do_its_files(tmp_path: Path) -> No
             converters = first.converters()
             dask.start_worker()
             first.kill()
-            assert list(future.result()["members"]) == ["0.25"]
+            assert list(future.result().members) == ["0.25"]
             assert (tmp_path / "opened" / "inputs.safetensors").stat().st_size > 0
         until(lambda: not living(converters), "the end of what the dead worker had started")
 
@@ -60,7 +55,7 @@ def test_a_task_that_takes_its_worker_down_each_time_fails_alone(tmp_path: Path)
                 killing.result()
             assert raised.value.reason == "crash"
             dask.start_worker()
-            assert open_digits(pool, tmp_path / "next").result()["metric"] == "top1"
+            assert open_digits(pool, tmp_path / "next").result().metric == "top1"
 
 
 def test_without_any_worker_left_it_waits_a_while_and_no_longer(

@@ -1,1 +1,1 @@
-"""Bake a band-split separator into one step of a stream: per file one piece of it and the rule that makes it."""
+"""Bakes a band-split separator into one step of a stream. Each file holds one part of the step and its rule."""

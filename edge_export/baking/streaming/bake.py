@@ -1,4 +1,4 @@
-"""Bake a calibrated band-split member: every rule of this folder in float64, each weight rounded once."""
+"""Bakes a calibrated band-split member: applies every rule of this folder in float64 and rounds each weight once."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ MAX_FRAMES = 64
 
 @dataclass(frozen=True)
 class StreamOptions:
-    """How a separator is baked.
+    """The options of a separator's baker.
 
     Attributes:
-        frames_per_call: Hops of audio in each call; more of them cost less each and wait longer.
-        gates: "exact", or "static": constants, their mean over the calibration batches.
+        frames_per_call: Hops of audio in each call. More hops cost less per hop, but increase the latency.
+        gates: "exact", or "static": constants, the mean of each gate over the calibration batches.
     """
 
     frames_per_call: int = 1
@@ -49,11 +49,11 @@ class StreamOptions:
 
 
 def check(member: nn.Module, options: Mapping[str, object]) -> None:
-    """RequestError unless `member` can stream and `options` are valid."""
+    """Raises RequestError unless `member` can stream and `options` are valid."""
     assert isinstance(member, BandSplitNetwork)
     s = member.settings
     reasons = [] if s.causal else ["its recurrence over time also runs backwards, from the end of the file"]
-    reasons += [] if s.norm == "batch" else ["group norm takes its statistics from the whole file"]
+    reasons += [] if s.norm == "batch" else ["group norm computes its statistics over the whole file"]
     if reasons:
         raise RequestError(
             f"this separator can't stream: {' and '.join(reasons)}; build one with causal=True and norm='batch'"
@@ -62,7 +62,7 @@ def check(member: nn.Module, options: Mapping[str, object]) -> None:
 
 
 def read_options(options: Mapping[str, object]) -> StreamOptions:
-    """The options of a target's table [member]; RequestError names all that are wrong."""
+    """Reads the options of a target's table [member]. Raises RequestError that names all wrong options."""
     known = StreamOptions()
     frames, gates = options.get("frames_per_call", known.frames_per_call), options.get("gates", known.gates)
     problems = [f"{name} is unknown" for name in options if name not in vars(known)]
@@ -83,7 +83,10 @@ def approximate(
     max_batches: int | None,
     config: Config | None = None,
 ) -> tuple[str, nn.Module] | None:
-    """`network` with constant gates if the options ask for them, and that variant's name; None where it is exact."""
+    """Returns the name of the variant and `network` with constant gates, or None if the options request exact gates.
+
+    Also returns None if the network has no gates.
+    """
     has_gates = any(isinstance(m, TACGate) for m in network.modules())
     if read_options(options).gates == "exact" or not has_gates:
         return None
@@ -93,7 +96,7 @@ def approximate(
 def bake(
     member: nn.Module, _inputs: tuple[Tensor, ...], options: Mapping[str, object], on_rule: OnRule | None = None
 ) -> Baked:
-    """The streaming step of `member`, which is left as it was."""
+    """Returns the streaming step of `member` and does not change `member`."""
     check(member, options)
     network = copy.deepcopy(member).eval()
     assert isinstance(network, BandSplitNetwork)

@@ -1,11 +1,12 @@
-"""A linear layer for each band → a block-diagonal matrix for each run of neighbouring bands.
+"""A linear layer for each band → a block-diagonal matrix for each run of neighboring bands.
 
     y_k = W_k x_k + b_k for each band k       →      [y_i … y_j] = diag(W_i … W_j) [x_i … x_j] + [b_i … b_j]
 
-Bands are narrow below and wide above. One operator a band costs more than its few products; one matrix for all of them
-is mostly zeros. Runs that minimise products + OPERATOR per run are found by dynamic programming. As matrices, they also
-write and read bins in any order: here, that of `transform.py`. A run ends where its bins stand together: at a column's
-end, or in its first half, where bins are in the order of frequency.
+Low bands are narrow and high bands are wide. One operator per band costs more than the band's few products. One matrix
+for all bands is mostly zeros. Dynamic programming finds the runs that minimize products + OPERATOR per run. The
+matrices can read and write bins in any order; here it is the order of `transform.py`. The bins of a run must be
+contiguous in that order. A run therefore ends at the end of a column or in the column's first half, where bins are in
+the order of frequency.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ from edge_export.baking.streaming.transform import bin_order, radix
 
 NAME = "band_runs"
 OPERATOR = 6144
-"""What the operators of one run (a slice, a matrix, a view) cost, in multiply-accumulates."""
+"""The cost of the operators of one run (a slice, a matrix, a view), in multiply-accumulates."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Neighbouring bands.
+    """A run of neighboring bands.
 
     Attributes:
-        bands: (first bin, last bin + 1) of each.
-        first: The number of its first band.
-        bins: The bins that it has, in the order of a spectrum.
-        start, stop: Its places in a spectrum.
+        bands: (first bin, last bin + 1) of each band.
+        first: The index of the first band.
+        bins: The bins of the run, in the order of `transform.py`.
+        start, stop: The slice of the run in a spectrum of that order.
     """
 
     bands: tuple[tuple[int, int], ...]
@@ -41,18 +42,19 @@ class Run:
         return self.start + len(self.bins)
 
     def places(self, band: tuple[int, int]) -> list[int]:
-        """Where each bin of one of its bands is, within the run."""
+        """Returns the position in the run of each bin of `band`, one of the run's bands."""
         where = {frequency_bin: place for place, frequency_bin in enumerate(self.bins)}
         return [where[k] for k in range(*band)]
 
 
 def runs(edges: tuple[int, ...], n_fft: int, per_bin: int, per_band: int, frames: int) -> tuple[Run, ...]:
-    """The cheapest runs of the bands between `edges`.
+    """Returns the cheapest runs of the bands between `edges`.
 
     Args:
-        edges: First bin of each band, and the number of bins.
-        per_bin, per_band: Numbers of a matrix's rows (or columns) for each bin and for each band.
-        frames: How many rows each matrix is multiplied with.
+        edges: The first bin of each band, followed by the number of bins.
+        n_fft: Length of the transform in samples.
+        per_bin, per_band: The rows (or columns) of a matrix for each bin and for each band.
+        frames: The number of rows by which each matrix is multiplied.
     """
     count, products = len(edges) - 1, frames * per_bin * per_band
     column = radix(n_fft)

@@ -1,10 +1,10 @@
 """Compression, BatchNorm and a linear layer for each band → elementwise operators and one matrix for each run of bands.
 
-For a run of bands, reading values (rows, channels × parts, bins) in the order of `transform.py`:
+The matrix of a run reads values (rows, channels × parts, bins) in the order of `transform.py`:
 
     row (k, n), column (channel, part, bin):   W_k[n, (channel, part, bin)], or 0 outside of band k
 
-The BatchNorm before is folded by `fold_batchnorm.py` first.
+`fold_batchnorm.py` first folds the preceding BatchNorm.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAME = "band_split"
 
 
 class StreamedBandSplit(nn.Module):
-    """Spectra to features; made from a mother's `BandSplit` with batch norm, for calls of so many frames."""
+    """Maps spectra to features. Built from a mother's `BandSplit` with batch norm, for calls of `frames` frames."""
 
     def __init__(self, split: BandSplit, settings: BandSplitSettings, frames: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class StreamedBandSplit(nn.Module):
         self.linears = nn.ModuleList(_run_linear(run, folded, s.channels, self.parts) for run in found)
 
     def forward(self, spectrum: Tensor, frames: int) -> Tensor:
-        """`(frames × channels, 2, bins)` to `(frames, bands × features)`."""
+        """Maps `(frames × channels, 2, bins)` to `(frames, bands × features)`."""
         values = compress(spectrum) if self.compressed else spectrum
         values = values.view(frames, -1, values.shape[-1])
         features = [
@@ -49,7 +49,10 @@ class StreamedBandSplit(nn.Module):
 
 
 def compress(spectrum: Tensor) -> Tensor:
-    """`(rows, 2, bins)` to `(rows, 3, bins)`: real, imaginary and magnitude over the magnitude's root."""
+    """Maps `(rows, 2, bins)` to `(rows, 3, bins)`.
+
+    The three values are the real part, the imaginary part and the magnitude, each divided by the root of the magnitude.
+    """
     real, imaginary = spectrum[:, :1], spectrum[:, 1:]
     root = torch.sqrt(torch.sqrt(real * real + imaginary * imaginary + COMPRESSION_FLOOR))
     return torch.cat([spectrum / root, root], dim=1)

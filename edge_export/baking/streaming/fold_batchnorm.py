@@ -4,8 +4,8 @@
     y  = W x' + b                      each matrix that reads x'
     W' = W·a (on columns),  b' = b + W c
 
-Every matrix behind the norm is folded with the same a and c. Recurrence over time reads the norm inside each step, so
-that nothing else sees x'; nothing is padded between norm and matrix.
+The same a and c are folded into every matrix that follows the norm. Only these matrices read x', also in the recurrence
+over time, which reads x' inside each step. There is no padding between norm and matrix.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Affine(NamedTuple):
 
 
 def fold(norm: nn.BatchNorm1d, affine: Affine, first: int = 0) -> Affine:
-    """`affine` behind `norm`, of whose features it reads those from `first` on."""
+    """Folds `norm` into `affine`, which reads the norm's features from index `first` on."""
     scale, shift = (t[first : first + affine.weight.shape[1]].double() for t in scale_and_shift(norm))
     return Affine(affine.weight * scale, affine.bias + affine.weight @ shift)
 
 
 def affine(layer: nn.Linear) -> Affine:
-    """A linear layer's weights in float64."""
+    """Returns a linear layer's weight and bias in float64."""
     return Affine(layer.weight.detach().double(), layer.bias.detach().double())

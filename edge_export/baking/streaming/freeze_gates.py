@@ -1,8 +1,9 @@
-"""TAC gates → constants, their mean over real audio: the variant `gates = "static"`, an approximation that is measured.
+"""TAC gates → constants, the mean of each gate over real audio: the option `gates = "static"`.
 
     a_g(t, k)  →  ā_g = mean over calibration batches, frames t and bands k
 
-Each sub-module has one constant in each recurrence; `gated_sum.py` folds it into the output projection.
+Each sub-module has one constant in each recurrence. `gated_sum.py` folds it into the output projection. This is an
+approximation; its error is measured.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ NAME = "freeze_gates"
 
 
 class ConstantGates(nn.Module):
-    """Takes a `TACGate`'s place."""
+    """Constant gates that replace a `TACGate`."""
 
     means: Tensor
 
@@ -34,7 +35,7 @@ class ConstantGates(nn.Module):
         self.register_buffer("means", means)
 
     def forward(self, outputs: Tensor) -> Tensor:
-        """`(sub-modules, …, features)` to `(sub-modules, 1, …, 1)`."""
+        """Returns gates `(sub-modules, 1, …, 1)` for outputs `(sub-modules, …, features)`."""
         return self.means.to(outputs.dtype).view(-1, *(1,) * (outputs.dim() - 1))
 
 
@@ -44,10 +45,13 @@ def freeze_gates(
     max_batches: int | None = None,
     config: Config | None = None,
 ) -> nn.Module:
-    """A copy of `network` whose gates are their mean over `batches`.
+    """Returns a copy of `network` whose gates are constants: their mean over `batches`.
 
     Args:
-        network: A member, or a mother when `config` is given: the copy then holds at that configuration alone.
+        network: A member, or a mother if `config` is given. A mother's copy is valid at that configuration only.
+        batches: Calibration batches, each a tuple of input tensors.
+        max_batches: The number of batches to use; None: all.
+        config: The configuration at which a mother runs.
     """
     frozen = copy.deepcopy(network).eval()
     sums: dict[nn.Module, Tensor] = {}

@@ -7,8 +7,8 @@ With h_g the hidden features of sub-module g, its projection z_g = P_g h_g + p_g
     a_g = σ(W3 [v_g ; r] + b3)         = σ([diag(W3a) | W3b] [v_1 … v_w ; r] + b3)    r's part is computed once
     y   = 1/w Σ_g a_g z_g              = [P_1/w … P_w/w | p_1/w … p_w/w] [a_1 h_1 … a_w h_w ; a_1 … a_w]
 
-so that z_g itself is never computed. One sub-module alone is y = a (P h + p). Without gates, or with constant ones
-(`freeze_gates.py`), all is one matrix:
+so that z_g itself is never computed. With one sub-module, y = a (P h + p). Without gates, or with constant gates
+(`freeze_gates.py`), one matrix is enough:
 
     y = [a_1 P_1/w … a_w P_w/w] [h_1 … h_w] + Σ_g a_g p_g/w
 """
@@ -29,7 +29,7 @@ NAME = "fold_gates"
 
 
 class GatedSum(nn.Module):
-    """The hidden features of all sub-modules to the gated mean of their outputs."""
+    """Maps the hidden features of all sub-modules to the gated mean of their outputs."""
 
     def __init__(self, projections: list[Affine], gate: TACGate) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class GatedSum(nn.Module):
             self.output = linear(joined, joined.new_zeros(len(joined)))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """`(rows, width × H)` to `(rows, N)`."""
+        """Maps `(rows, width × H)` to `(rows, N)`."""
         size = hidden.shape[1] // self.width
         each = [layer(part(hidden, 1, g * size, (g + 1) * size)) for g, layer in enumerate(self.own)]
         own = F.leaky_relu(join(each, 1), self.slopes[0])
@@ -63,7 +63,7 @@ class GatedSum(nn.Module):
 
 
 def fold_gates(parallel: ParallelRecurrence) -> nn.Module:
-    """What follows the LSTMs of `parallel`, as one module from `(rows, width × H)` to `(rows, N)`."""
+    """Returns one module for all that follows the LSTMs of `parallel`. It maps `(rows, width × H)` to `(rows, N)`."""
     projections = []
     for branch in parallel.branches:
         assert isinstance(branch, Recurrence)
@@ -80,5 +80,5 @@ def fold_gates(parallel: ParallelRecurrence) -> nn.Module:
 
 
 def _through(outer: Affine, inner: Affine) -> Affine:
-    """outer(inner(x))."""
+    """Returns outer(inner(x)) as one affine map."""
     return Affine(outer.weight @ inner.weight, outer.weight @ inner.bias + outer.bias)

@@ -21,7 +21,10 @@ NAME = "masks"
 
 
 class StreamedMasks(nn.Module):
-    """Features to complex masks; made from a mother's `MaskEstimation` with batch norm, for calls of so many frames."""
+    """Maps features to complex masks.
+
+    Built from a mother's `MaskEstimation` with batch norm, for calls of `frames` frames.
+    """
 
     weight: Tensor
     bias: Tensor
@@ -44,7 +47,7 @@ class StreamedMasks(nn.Module):
         self.linears = nn.ModuleList(_run_linear(run, second, s.masks * s.channels) for run in found)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        """`(frames × bands, features)` to `(frames, masks × channels × re|im, bins)`."""
+        """Maps `(frames × bands, features)` to `(frames, masks × channels × re|im, bins)`."""
         hidden = torch.tanh(torch.bmm(swap(x.view(frames, self.bands, -1)), self.weight) + self.bias)
         flat = swap(hidden).reshape(frames, self.bands * self.hidden)
         parts = [
@@ -67,10 +70,10 @@ def _run_linear(run: Run, second: list[Affine], planes: int) -> nn.Linear:
 
 
 def quarter_turn(spectrum: Tensor) -> Tensor:
-    """i X, of `(rows, 2, bins)`: what the imaginary part of a mask is multiplied with."""
+    """Returns i X for a spectrum X `(rows, 2, bins)`: the factor of a mask's imaginary part."""
     return torch.cat([-spectrum[:, 1:], spectrum[:, :1]], dim=1)
 
 
 def apply_mask(mask: Tensor, spectrum: Tensor, turned: Tensor) -> Tensor:
-    """Complex product of two `(rows, 2, bins)`; `turned` is the spectrum's `quarter_turn`."""
+    """Returns the complex product of mask and spectrum, `(rows, 2, bins)`; `turned` is `quarter_turn(spectrum)`."""
     return mask[:, :1] * spectrum + mask[:, 1:] * turned

@@ -4,16 +4,16 @@ For sub-module g (and direction d) PyTorch computes, with x' = BatchNorm(x),
     [i f g o] = Wx x' + bx + Wh h + bh,   c' = σ(f) c + σ(i) tanh(g),   h' = σ(o) tanh(c')
 Here
 - BatchNorm is folded into Wx and bx (`fold_batchnorm.py`), bx and bh are one bias;
-- the rows stand in the order i f o g: one sigmoid and one tanh serve all sub-modules and directions of a step;
-- matrices of all sub-modules and directions are stacked: one `bmm` a step;
-- where a step has more than one row, i f o and g come from a `bmm` each, so that neither is cut out of the other's;
-  with one row, a second operator costs more than the cut, and a cut more than the sigmoid of g, which nobody reads;
-- Wx x + b is computed for all steps at once, before the first; over bands as [Wx b/2] [x ; 2], with no sum of its own;
+- the rows are in the order i f o g, so one sigmoid and one tanh serve all sub-modules and directions of a step;
+- matrices of all sub-modules and directions are stacked: one `bmm` per step;
+- if a step has more than one row, i f o and g come from one `bmm` each, so that no slice is needed;
+  with one row, a second operator costs more than a slice, and a slice costs more than the unused sigmoid of g;
+- Wx x + b is computed for all steps at once, before the first step; over bands as [Wx b/2] [x ; 2], without a sum;
 - in the recurrence over bands, h and c are zero before the first step, which needs neither Wh nor f.
 
-The sweep backwards over bands is a sweep forwards over bands in reversed order. Order is changed by products with
-0/1 matrices, which are exact: [I ; J] x gives both orders at once, diag(I, J) restores them. With many rows, where such
-a product costs more than to cut each step in two, steps are joined in both orders instead.
+The backward sweep over bands is a forward sweep over bands in reversed order. Products with 0/1 matrices change the
+order, and they are exact: [I ; J] x gives both orders at once, diag(I, J) restores them. With many rows, such a product
+costs more than splitting each step in two. The steps are then concatenated in both orders instead.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from edge_export.mothers.band_split.recurrence import ParallelRecurrence, Recurr
 
 NAME = "merge_recurrences"
 _BESIDE_X = 2.0
-"""With 1, biases would be the largest numbers of many columns, and set the step of int8 weights."""
+"""With 1, biases would be the largest values of many columns and would set the scale of int8 weights."""
 
 
 class TimeRecurrence(nn.Module):
-    """One or more steps over time for all bands; the state of all sub-modules comes in and goes out."""
+    """One or more steps over time for all bands. The state of all sub-modules is an input and an output."""
 
     def __init__(self, parallel: ParallelRecurrence, bands: int) -> None:
         super().__init__()
@@ -46,7 +46,10 @@ class TimeRecurrence(nn.Module):
         self.from_h = nn.ModuleList(Stacked(torch.stack([w[cut].T for w in from_h])) for cut in cuts)
 
     def forward(self, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`(frames × bands, N)`, twice `(width, bands, H)` to `(frames × bands, width × H)` and the new state."""
+        """Maps `(frames × bands, N)` and the state, twice `(width, bands, H)`, to the outputs and the new state.
+
+        The outputs are `(frames × bands, width × H)`.
+        """
         rows, bands = x.shape[0], hidden.shape[1]
         projected = [swap(layer(x).view(rows, self.width, -1)) for layer in self.from_x]
         steps, cell = _recur(projected, self.from_h, bands, (hidden, cell))
@@ -54,7 +57,7 @@ class TimeRecurrence(nn.Module):
 
 
 class BandRecurrence(nn.Module):
-    """Both sweeps over the bands of each frame; made for calls of so many frames."""
+    """Both sweeps over the bands of each frame, built for calls of `frames` frames."""
 
     beside_x: Tensor
     orders: Tensor
@@ -75,7 +78,7 @@ class BandRecurrence(nn.Module):
         constant(self, "restore", torch.stack(orders))
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(frames × bands, N)` to `(frames × bands, width × 2H)`."""
+        """Maps `(frames × bands, N)` to `(frames × bands, width × 2H)`."""
         width, bands, frames = self.width, self.bands, x.shape[0] // self.bands
         with_bias = torch.cat([x, rows_of(self.beside_x, len(x))], dim=1)
         by_band = swap(with_bias.view(frames, bands, -1)).reshape(1, bands, -1)
@@ -91,7 +94,7 @@ class BandRecurrence(nn.Module):
 
 
 class Stacked(nn.Module):
-    """x W of all sub-modules and directions at once: `(stack, rows, in)` to `(stack, rows, out)`."""
+    """x W for all sub-modules and directions at once: maps `(stack, rows, in)` to `(stack, rows, out)`."""
 
     weight: Tensor
 
@@ -100,18 +103,20 @@ class Stacked(nn.Module):
         fixed(self, "weight", weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """One product of matrices."""
+        """Returns the batched product x W."""
         return torch.bmm(x, self.weight)
 
 
 def _recur(
     projected: Sequence[Tensor], from_h: Iterable[nn.Module], rows: int, state: tuple[Tensor, Tensor] | None
 ) -> tuple[list[Tensor], Tensor]:
-    """The hidden features `(stack, rows, H)` after each step, and the cells after the last.
+    """Returns the hidden features `(stack, rows, H)` after each step, and the cells after the last step.
 
     Args:
         projected: Wx x + b of all steps, `(stack, steps × rows, …)`.
-        state: Hidden and cell before; None for zeros.
+        from_h: The products with Wh, one per tensor of `projected`.
+        rows: The rows of one step.
+        state: Hidden and cell before the first step; None: zeros.
     """
     hidden, cell = state or (None, None)
     steps = []
@@ -126,11 +131,11 @@ def _recur(
 
 
 def lstm_step(z: Sequence[Tensor], cell: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Hidden and cell `(…, H)` after a step.
+    """Returns hidden and cell `(…, H)` after a step.
 
     Args:
-        z: What the gates are made of, in the order i f o g: `(…, 4H)`, or `(…, 3H)` and `(…, H)`.
-        cell: What they were before; None for zeros.
+        z: The gates before their activations, in the order i f o g: `(…, 4H)`, or `(…, 3H)` and `(…, H)`.
+        cell: The cell before the step; None: zeros.
     """
     size = sum(each.shape[-1] for each in z) // 4
     gates, candidate = z if len(z) == 2 else (z[0], z[0][..., 3 * size :])
@@ -141,12 +146,12 @@ def lstm_step(z: Sequence[Tensor], cell: Tensor | None) -> tuple[Tensor, Tensor]
 
 
 def _cuts(rows: int, size: int) -> tuple[slice, ...]:
-    """Which of a matrix's rows i f o g are a matrix of their own, for steps of so many rows."""
+    """Returns the slices that split a matrix's rows i f o g into separate matrices, for steps of `rows` rows."""
     return (slice(4 * size),) if rows == 1 else (slice(3 * size), slice(3 * size, 4 * size))
 
 
 def _folded(parallel: ParallelRecurrence, suffixes: tuple[str, ...]) -> tuple[list[Affine], list[Tensor]]:
-    """The matrices on x and on h of all sub-modules, one direction after the other."""
+    """Returns the matrices on x, with the norm folded, and on h of all sub-modules, one direction after the other."""
     assert isinstance(parallel.norm, nn.BatchNorm1d)
     inputs, hidden = [], []
     for suffix in suffixes:
@@ -159,7 +164,7 @@ def _folded(parallel: ParallelRecurrence, suffixes: tuple[str, ...]) -> tuple[li
 
 
 def _matrices(lstm: nn.LSTM, suffix: str) -> tuple[Affine, Tensor]:
-    """Wx with both biases, and Wh, in the order i f o g."""
+    """Returns Wx with both biases, and Wh, in the order i f o g."""
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     tensors = [getattr(lstm, f"{name}_l0{suffix}").detach().double() for name in names]
     i, f, g, o = torch.arange(4 * lstm.hidden_size).chunk(4)

@@ -1,14 +1,14 @@
-"""The networks between a separator and its streaming step: in each, one rule more has done its work.
+"""The networks between a separator and its streaming step. Each network has one more rule applied.
 
-All take and give what the separator does, whole recordings, by its own forward. A rule's work is taken over from the
-step as it is, the very modules that are exported, with views around it where the step keeps another order of axes:
+All networks map whole recordings, as the separator does, and use its forward. After a rule, a network uses the modules
+of the step that the rule built: the modules that are exported. Views adapt them if the step orders its axes otherwise:
 
-    fold_batchnorm     every BatchNorm is gone, folded into the LSTMs and linear layers behind it
-    merge_recurrences  the LSTMs of each axis are the step's one batched recurrence
+    fold_batchnorm     every BatchNorm is folded into the LSTMs and linear layers that follow it
+    merge_recurrences  the LSTMs of each axis are the step's batched recurrence
     fold_gates         projections, gates and mean are the step's matrices
-    streamed_transform frames go through the step's DFT and inverse DFT
-    band_split         all bands are split by the step's matrix for each run of bands
-    masks              and the masks made by them
+    streamed_transform the step's DFT and inverse DFT transform the frames
+    band_split         the step's matrix for each run of bands splits the bands
+    masks              the step's matrices estimate the masks
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from edge_export.mothers.band_split.recurrence import ParallelRecurrence, Recurr
 
 
 def rule_by_rule(network: BandSplitNetwork, step: StreamingSeparator) -> Iterator[tuple[str, nn.Module]]:
-    """The name of each rule and the network after it; one network that changes as the next one is asked for.
+    """Yields the name of each rule and the network after it. It is one network, which the next iteration changes.
 
     Args:
-        network: A calibrated member with batch norm and causal recurrence; it is left as it was.
-        step: What it was baked to.
+        network: A calibrated member with batch norm and causal recurrence. It is not changed.
+        step: The baked member.
     """
     working = copy.deepcopy(network).eval()
     for rule, apply in RULES:

@@ -1,10 +1,10 @@
-"""A separator as one step of a stream: `(audio, state)` to `(stems, next_state)`, waveform in and waveform out.
+"""A separator as one step of a stream: maps `(audio, state)` to `(stems, next_state)`. Audio and stems are waveforms.
 
 State is one flat vector, zero at the start:
-    context    the last n_fft − hop samples of the audio, each channel
-    overlap    what earlier frames still add to samples that are not out yet, each mask and channel
+    context    the last n_fft − hop samples of the audio, for each channel
+    overlap    the sum of earlier frames at samples that are not yet output, for each mask and channel
     h, c       of every recurrence over time: (width, bands, H) each, layer after layer
-Outputs lag n_fft − hop samples behind the input: that long a sample waits for the last frame that it is part of.
+Outputs lag n_fft − hop samples behind the input: a sample is complete after the last frame that holds it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edge_export.mothers.band_split.recurrence import ResidualLayer
 from edge_export.spec.tensors import IOSpec, Stream, TensorSpec
 
 FEEDBACK = ("state", "next_state")
-"""The names of the state, in and out."""
+"""The names of the state, as input and as output."""
 
 
 class StreamingLayer(nn.Module):
@@ -35,14 +35,14 @@ class StreamingLayer(nn.Module):
         self.band, self.band_sum = BandRecurrence(layer.band, bands, frames), fold_gates(layer.band)
 
     def forward(self, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`(frames × bands, N)` and the state of the recurrence over time to the same."""
+        """Maps `(frames × bands, N)` and the state of the recurrence over time to the same shapes."""
         output, hidden, cell = self.time(x, hidden, cell)
         x = x + self.time_sum(output)
         return x + self.band_sum(self.band(x)), hidden, cell
 
 
 class StreamingSeparator(nn.Module):
-    """The step.
+    """A separator as one step of a stream.
 
     Args:
         network: A calibrated member with batch norm and causal recurrence.
@@ -65,7 +65,7 @@ class StreamingSeparator(nn.Module):
 
     @property
     def state_size(self) -> int:
-        """How many numbers the state has."""
+        """The number of elements of the state."""
         return sum(self.sizes)
 
     @property
@@ -80,7 +80,7 @@ class StreamingSeparator(nn.Module):
         return IOSpec((audio, state), (stems, following), (FEEDBACK[::-1],), stream=stream)
 
     def forward(self, audio: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """`(1, channels, frames × hop)`, `(1, state)` to `(1, stems, channels, frames × hop)`, `(1, state)`."""
+        """Maps `(1, channels, frames × hop)`, `(1, state)` to `(1, stems, channels, frames × hop)`, `(1, state)`."""
         s = self.settings
         context, overlap, *cells = self._parts(state)
         samples = torch.cat([context.view(s.channels, -1), audio.view(s.channels, -1)], dim=1)
@@ -109,12 +109,12 @@ class StreamingSeparator(nn.Module):
         return parts
 
     def _frames(self, samples: Tensor) -> Tensor:
-        """`(channels, delay + frames × hop)` to `(frames × channels, n_fft)`."""
+        """Splits `(channels, delay + frames × hop)` into `(frames × channels, n_fft)`."""
         s = self.settings
         return join([part(samples, 1, f * s.hop, f * s.hop + s.n_fft) for f in range(self.frames)], 0)
 
     def _waveforms(self, masks: Tensor, spectrum: Tensor, overlap: Tensor) -> tuple[list[Tensor], Tensor]:
-        """The stems that have a mask, `(channels, frames × hop)` each, and the next overlap."""
+        """Returns the stems that have a mask, `(channels, frames × hop)` each, and the next overlap."""
         s = self.settings
         rows = 2 * s.channels
         masked, turned = [], quarter_turn(spectrum)
@@ -132,7 +132,7 @@ class StreamingSeparator(nn.Module):
         return each, overlap
 
     def _shifted(self, total: Tensor, overlap: Tensor) -> Tensor:
-        """The overlap after a frame `(rows, n_fft)`: one hop further."""
+        """Returns the overlap after a frame `(rows, n_fft)`, shifted by one hop."""
         s = self.settings
         if s.delay == s.hop:
             return total[:, s.hop :]

@@ -1,12 +1,11 @@
 """A member as a Core ML program (`.mlpackage`, a folder) for iOS 17, macOS 14 and later.
 
-Inputs and outputs stay float32 at every precision: fp16 is what the program computes in and stores its weights as.
-int8 computes in float16, too; its weights are stored in 8 bits or less.
+Inputs and outputs are float32 at every precision. With fp16 the program computes and stores its weights in float16.
+With int8 it also computes in float16, and stores its weights in 8 bits or less.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
-from edge_export.formats.coreml.compact import compact
+from edge_export.formats.coreml.average_pooling import decompositions
+from edge_export.formats.coreml.equal_constants import merge
 from edge_export.formats.coreml.normalize import normalize
-from edge_export.formats.coreml.weights import candidates, most_bytes, stayed_float
+from edge_export.formats.coreml.weights import compressed, stayed_float
 from edge_export.formats.garbage import set_aside
 from edge_export.formats.program import load_program
 from edge_export.spec.tensors import IOSpec, TensorSpec
@@ -24,7 +24,7 @@ from edge_export.spec.tensors import IOSpec, TensorSpec
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-# Words of Core ML's program language, which no input or output may be called (coremltools' NameSanitizer).
+# Reserved words of Core ML's program language: no input or output may have such a name (coremltools' NameSanitizer).
 _RESERVED = frozenset(
     {
         *("any", "bool", "program", "func", "tensor", "list", "dict", "tuple", "true", "false", "string", "state"),
@@ -41,25 +41,27 @@ def compile(
     workdir: Path,
     calibration: Path | None = None,
 ) -> Compiled:
-    """Convert `program` and save it as a normalized `.mlpackage` in `workdir`.
+    """Converts `program` and saves it as a normalized `.mlpackage` in `workdir`.
 
-    A name that Core ML reserves gets a suffix, such as "state" -> "state_input"; the artifact's io and a note say so.
+    A name that Core ML reserves gets a suffix, such as "state" -> "state_input". The artifact's io has the new name,
+    and a note reports it.
 
     Raises:
-        ValueError: The options are unknown, or the package does not have the inputs and outputs it should.
+        ValueError: The options are unknown, or the package does not have the expected inputs and outputs.
     """
     schemes = FORMATS["coreml"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     reject_options(options, {"backend": ("mlprogram",), "scheme": schemes or (scheme,)})
     own_io = _allowed_names(io)
-    exported = _own_boundary(load_program(program, io).run_decompositions({}), [spec.name for spec in own_io.inputs])
+    exported = _own_boundary(
+        load_program(program, io).run_decompositions(decompositions()), [spec.name for spec in own_io.inputs]
+    )
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
     with set_aside():
         model = _convert(exported, own_io, "FLOAT32" if precision == "fp32" else "FLOAT16")
-        if scheme:
-            _save_compressed(model, scheme, path)
-        else:
-            model.save(str(path))
+        (compressed(model, scheme) if scheme else model).save(str(path))
+    if scheme:
+        merge(path)
     normalize(path)
     spec = reopen(path)
     require_io(own_io, *tensor_specs(spec))
@@ -82,20 +84,8 @@ def _convert(exported: ExportedProgram, own_io: IOSpec, compute_precision: str) 
         convert_to="mlprogram",
         minimum_deployment_target=ct.target.iOS17,
         compute_precision=ct.precision[compute_precision],
-        skip_model_load=True,  # loading compiles it, which needs macOS
+        skip_model_load=True,  # loading compiles the model, which needs macOS
     )
-
-
-def _save_compressed(model: Any, scheme: str, path: Path) -> None:
-    """Save the first way to compress `model` that is small enough, or else the smallest."""
-    limit = most_bytes(model)
-    for compressed in candidates(model, scheme):
-        for short_names in (False, True):
-            shutil.rmtree(path, ignore_errors=True)
-            compressed.save(str(path))
-            compact(path, short_names=short_names)
-            if sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) <= limit:
-                return
 
 
 def _allowed_names(io: IOSpec) -> IOSpec:
@@ -118,10 +108,10 @@ def _allowed_names(io: IOSpec) -> IOSpec:
 
 
 def _own_boundary(exported: ExportedProgram, input_names: list[str]) -> ExportedProgram:
-    """Give the inputs their names, and every output an operator of its own.
+    """Renames the inputs to `input_names`, and gives every output its own operator.
 
-    coremltools takes an input's name from its placeholder, and fails when an output is an input or stands twice.
-    Changes `exported`, whose graph must be decomposed already: decomposing renames the placeholders.
+    coremltools takes an input's name from its placeholder, and fails if an output is an input or occurs twice. Changes
+    `exported` in place. Its graph must already be decomposed, because decomposing renames the placeholders.
     """
     import torch
 
@@ -145,7 +135,7 @@ def _own_boundary(exported: ExportedProgram, input_names: list[str]) -> Exported
         assert isinstance(node, torch.fx.Node)
         if node.op == "placeholder" or node in own:
             with graph.inserting_before(output):
-                # A view of the same shape: coremltools drops a clone before it looks at what it is for.
+                # A view of the same shape, because coremltools removes a clone before it handles outputs.
                 view = graph.call_function(torch.ops.aten.view.default, (node, list(node.meta["val"].shape)))
             view.meta = dict(node.meta)
             spec.arg = torch.export.graph_signature.TensorArgument(name=view.name)
@@ -157,7 +147,7 @@ def _own_boundary(exported: ExportedProgram, input_names: list[str]) -> Exported
 
 
 def reopen(path: Path) -> Any:
-    """The package's spec, after its program and weights were read back as a whole."""
+    """Returns the package's spec, after reading back its whole program and weights."""
     import coremltools as ct
     from coremltools.converters.mil.frontend.milproto import load as milproto
 
@@ -168,7 +158,7 @@ def reopen(path: Path) -> Any:
 
 
 def tensor_specs(spec: Any) -> tuple[list[TensorSpec], list[TensorSpec]]:
-    """The inputs and outputs that a Core ML spec describes."""
+    """Returns the inputs and outputs that a Core ML spec describes."""
     from coremltools.proto import FeatureTypes_pb2
 
     types = FeatureTypes_pb2.ArrayFeatureType

@@ -1,4 +1,4 @@
-"""The contents of a Core ML program (`.mlpackage`)."""
+"""Read the contents of a Core ML program (`.mlpackage`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_export.formats.coreml.compile import reopen, tensor_specs
 
 
 def inspect(path: Path) -> Contents:
-    """Read the package in `path`; operators of all blocks of `main`, constants apart."""
+    """Reads the package in `path`. Counts the operators of all blocks of `main`, without constants."""
     spec = reopen(path)
     inputs, outputs = tensor_specs(spec)
     (block,) = spec.mlProgram.functions["main"].block_specializations.values()

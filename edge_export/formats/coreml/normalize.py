@@ -1,10 +1,10 @@
-"""Two builds of the same program give the same `.mlpackage`, byte for byte.
+"""Normalize a `.mlpackage`, so that two builds of the same program are equal byte for byte.
 
-coremltools writes what differs from run to run:
+coremltools writes some values that differ from run to run. They are replaced or removed:
 - the items' identifiers in Manifest.json, random UUIDs -> UUIDs made from each item's path and content;
 - the order inside model.mlmodel's maps -> protobuf's deterministic serialization;
 - the date of the conversion in its metadata -> removed;
-- a mapping for a debugger beside the manifest, which Core ML never reads -> removed.
+- a mapping for a debugger next to the manifest, which Core ML does not read -> removed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DEBUG_MAPPING = "executorch_debug_handle_mapping.json"
 
 
 def normalize(package: Path) -> None:
-    """Rewrite `package`, as coremltools saved it, in place."""
+    """Rewrites `package`, as coremltools saved it, in place."""
     from coremltools.proto import Model_pb2
 
     (package / _DEBUG_MAPPING).unlink(missing_ok=True)
@@ -45,7 +45,10 @@ def _rename_items(package: Path) -> None:
 
 
 def _digest(item: Path) -> str:
-    """SHA-256 of a file, or of the names and contents in a folder."""
+    """Returns the SHA-256 of a file, or of the names and contents in a folder.
+
+    It does not use `files.hashing.sha256_of`, so that packages stay bit-identical to those of older bundles.
+    """
     digest = hashlib.sha256()
     for file in sorted(item.rglob("*")) if item.is_dir() else [item]:
         if file.is_file():

@@ -1,4 +1,4 @@
-"""Core ML itself, for `.mlpackage` folders: it is a part of macOS."""
+"""Apple's Core ML runtime for `.mlpackage` folders. It is a part of macOS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge_export.spec.tensors import IOSpec
 
 
 def available() -> str | None:
-    """None when it can run here, or why not."""
+    """Returns None if it can run on this machine, otherwise the reason why not."""
     if sys.platform != "darwin":
         return "Core ML runs on macOS only"
     return None if find_spec("coremltools") else "coremltools is not installed"
@@ -26,13 +26,13 @@ def version() -> str:
 
 
 UNITS: dict[str, str] = {"cpu": "CPU_ONLY", "gpu": "CPU_AND_GPU", "neural engine": "CPU_AND_NE", "all": "ALL"}
-"""Compute units, and coremltools' names of them; what a unit cannot run, Core ML runs on the CPU."""
+"""Compute units and their names in coremltools. Core ML runs operators that a unit does not support on the CPU."""
 
 
 def load(path: Path, io: IOSpec, threads: int = 1, unit: str = "cpu") -> Run:
-    """Compile and load the package in `path` for one of `UNITS`: the CPU's numbers do not depend on the machine.
+    """Compiles and loads the package in `path` for one of `UNITS`. The CPU's results do not depend on the machine.
 
-    Core ML takes as many threads as it likes; `threads` has no effect.
+    Core ML chooses its number of threads itself; `threads` has no effect.
 
     Raises:
         ValueError: Its inputs and outputs are not those of `io`, or the unit is unknown.
@@ -41,7 +41,7 @@ def load(path: Path, io: IOSpec, threads: int = 1, unit: str = "cpu") -> Run:
     import coremltools as ct
 
     if unit not in UNITS:
-        raise ValueError(f"compute unit {unit!r} is none of {', '.join(UNITS)}")
+        raise ValueError(f"compute unit {unit!r} is not one of {', '.join(UNITS)}")
     if reason := available():
         raise RuntimeError(reason)
     model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit[UNITS[unit]])

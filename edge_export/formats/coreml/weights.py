@@ -1,4 +1,4 @@
-"""Compressed weights of a Core ML program. It computes in float16, as with precision fp16; weights are widened to that.
+"""Compress the weights of a Core ML program. It computes in float16, as with precision fp16, and widens the weights.
 
 linear8   8-bit integers, symmetric, a scale per channel
 palette6  6-bit indices into 64 values, found by k-means for each weight
@@ -7,46 +7,30 @@ palette4  4-bit indices into 16 values
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from edge_export.formats import MAX_OF_FLOAT32
-
 _SMALLEST = 200
-"""Weights of up to so many values stay float16: what describes a compressed one takes as much."""
+"""Weights of up to this many values stay float16, because the data that describes a compressed one is as large."""
 _PALETTE_BITS = {"palette6": 6, "palette4": 4}
 
 
-def candidates(model: Any, scheme: str) -> Iterator[Any]:
-    """`model`, an `MLModel` in float16, with its weights compressed: the best first, then what takes fewer bytes."""
+def compressed(model: Any, scheme: str) -> Any:
+    """Returns `model`, an `MLModel` in float16, with its weights compressed by `scheme`."""
     import coremltools.optimize.coreml as cto
     from threadpoolctl import threadpool_limits
 
     if scheme in _PALETTE_BITS:
         palette = cto.OpPalettizerConfig(mode="kmeans", nbits=_PALETTE_BITS[scheme], weight_threshold=_SMALLEST)
-        with threadpool_limits(1):  # scikit-learn's threads add up in any order, and another sum is another palette
-            yield cto.palettize_weights(model, cto.OptimizationConfig(global_config=palette))
-        return
-    for granularity in ("per_channel", "per_tensor"):
-        linear = cto.OpLinearQuantizerConfig(
-            mode="linear_symmetric", dtype="int8", granularity=granularity, weight_threshold=_SMALLEST
-        )
-        yield cto.linear_quantize_weights(model, cto.OptimizationConfig(global_config=linear))
-
-
-def most_bytes(model: Any) -> int:
-    """What a compressed package of `model`, an `MLModel` in float16, may take.
-
-    The float32 package is not there to be measured. It has the same program but for casts and twice the weights; blobs
-    are padded, which makes this up to 7 % too much for the smallest networks.
-    """
-    weights = sum(file.stat().st_size for file in Path(model.weights_dir).iterdir()) if model.weights_dir else 0
-    return int(0.93 * MAX_OF_FLOAT32["int8"] * (model.get_spec().ByteSize() + 2 * weights))
+        with threadpool_limits(1):  # several threads sum in any order, which changes the palette
+            return cto.palettize_weights(model, cto.OptimizationConfig(global_config=palette))
+    linear = cto.OpLinearQuantizerConfig(
+        mode="linear_symmetric", dtype="int8", granularity="per_channel", weight_threshold=_SMALLEST
+    )
+    return cto.linear_quantize_weights(model, cto.OptimizationConfig(global_config=linear))
 
 
 def stayed_float(spec: Any) -> tuple[str, ...]:
-    """What is still a float in a compressed program, a sentence each."""
+    """Returns notes for the user on what stays float in a compressed program, one sentence each."""
     from coremltools.proto import MIL_pb2
 
     count = size = 0

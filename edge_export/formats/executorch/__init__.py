@@ -9,7 +9,9 @@ FORMAT = Format(
     inspect="edge_export.formats.executorch.inspect:inspect",
     backends=("xnnpack",),
     precisions={"fp32": (), "fp16": (), "int8": ("static_per_tensor", "static", "dynamic", "weight_only")},
+    on_request=("static_per_tensor",),
     runtimes=(Runtime("edge_export.formats.executorch.runtime", "ExecuTorch"),),
+    imports=("executorch", "flatbuffers", "torchao"),
     packages=("executorch==1.4.1", "torch==2.13.0"),
     extra="executorch",
 )

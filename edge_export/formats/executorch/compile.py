@@ -1,8 +1,7 @@
 """A member as an ExecuTorch program (`.pte`), lowered to XNNPACK.
 
-Inputs and outputs have no names in the file: they are the member's, in its order, with its shapes, float32 in every
-precision. What the precisions do to the network stands in `executorch_half.py` and `executorch_int8.py`, which lists
-the schemes of int8.
+Inputs and outputs have no names in the file. They are the member's, in its order, with its shapes, float32 in every
+precision. `half.py` describes fp16; `int8.py` describes int8 and its schemes.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from edge_export.formats.compiled import Compiled, reject_options, require_io, v
 from edge_export.formats.program import load_program
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
-# ExecuTorch's numbers of scalar types (its schema's ScalarType).
+# The numbers of ExecuTorch's scalar types (ScalarType in its schema).
 DTYPES = {0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16", 6: "float32", 11: "bool"}
 
 
@@ -28,7 +27,7 @@ def compile(
     workdir: Path,
     calibration: Path | None = None,
 ) -> Compiled:
-    """Lower `program` to XNNPACK and save it as `.pte` in `workdir`.
+    """Lowers `program` to XNNPACK and saves it as `.pte` in `workdir`.
 
     Raises:
         ValueError: The options are unknown, the scheme lacks its calibration inputs, or the file does not have the
@@ -48,13 +47,8 @@ def compile(
         from edge_export.formats.executorch.int8 import quantize
 
         exported, notes = quantize(exported, io, scheme, calibration)
-    content = lower(exported)
-    if precision != "fp32":
-        from edge_export.formats.executorch.compact import compact
-
-        content = compact(content)
     path = workdir / f"executorch-xnnpack-{precision}.pte"
-    path.write_bytes(content)
+    path.write_bytes(lower(exported))
     _reopen(path, io)
     return Compiled(path, io, versions("executorch", "torch", *(["torchao"] if scheme else [])), notes)
 
@@ -69,7 +63,7 @@ def _reopen(path: Path, io: IOSpec) -> None:
 
 
 def tensor_specs(meta: Any) -> tuple[list[TensorSpec], list[TensorSpec]]:
-    """The inputs and outputs of a method, from its ExecuTorch `MethodMeta`; nameless."""
+    """Returns the inputs and outputs of a method from its ExecuTorch `MethodMeta`. Their names are empty."""
 
     def spec(info: Any) -> TensorSpec:
         return TensorSpec("", tuple(info.sizes()), DTYPES.get(int(info.dtype()), f"type {info.dtype()}"))

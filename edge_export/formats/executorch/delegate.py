@@ -1,4 +1,4 @@
-"""Lowering to XNNPACK: as much as possible in one delegate, constants included."""
+"""Lower a program to XNNPACK, as much as possible in one delegate, constants included."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 _SEGMENT_ALIGNMENT = 64
-"""Bytes; XNNPACK asks for 16. ExecuTorch's own choice, 128, is mostly padding where constants are many and small."""
+"""Bytes. XNNPACK requires 16. ExecuTorch's default, 128, is mostly padding if there are many small constants."""
 
 
 def lower(exported: ExportedProgram) -> bytes:
-    """The bytes of a `.pte` file of `exported`."""
+    """Lowers `exported` and returns the bytes of its `.pte` file."""
     edge = to_edge_transform_and_lower(exported, partitioner=[_Partitioner()])
     return bytes(edge.to_executorch(ExecutorchBackendConfig(segment_alignment=_SEGMENT_ALIGNMENT)).buffer)
 
 
 class _Partitioner(XnnpackPartitioner):  # type: ignore[misc]
-    """ExecuTorch's own, which leaves the constants of all but linear layers and convolutions outside.
+    """ExecuTorch's XNNPACK partitioner, which also puts all constants into the delegate.
 
-    There they are inputs of the delegate: XNNPACK, which can't know that they stay the same, packs a matrix that a
-    batched product multiplies with again on each call.
+    By default only the constants of linear layers and convolutions are inside. The others are inputs of the delegate,
+    so XNNPACK does not know that they are constant. It then packs the matrix of a batched product again on each call.
     """
 
     def __init__(self) -> None:
@@ -43,9 +43,10 @@ class _Partitioner(XnnpackPartitioner):  # type: ignore[misc]
 
 
 class _LinearConfig(LinearConfig):  # type: ignore[misc]
-    """ExecuTorch's own, and a linear layer without a bias that computes in float32 with int8 weights.
+    """ExecuTorch's config for linear layers, which also delegates float32 layers with int8 weights and no bias.
 
-    XNNPACK has it (f32-qc8w). With a bias, it scales the bias as if it were quantized like the weights, and is wrong.
+    XNNPACK has this layer (f32-qc8w). With a bias, its result is wrong: it scales the bias as if it were quantized like
+    the weights.
     """
 
     def get_deps(self, node: Node, ep: ExportedProgram) -> tuple[bool, list[Node]]:

@@ -1,7 +1,7 @@
-"""A member in half precision, for XNNPACK: float16 weights and arithmetic between float32 inputs and outputs.
+"""Convert a member to half precision for XNNPACK: float16 weights and arithmetic, float32 inputs and outputs.
 
-The XNNPACK of ExecuTorch 1.4.1 refuses convolutions whose weights are float16 in the file. It rounds them when it loads
-them: a network of convolutions computes in float16, and its file is no smaller.
+The XNNPACK of ExecuTorch 1.4.1 rejects convolutions whose weights are float16 in the file. They stay float32 there, and
+XNNPACK rounds them when it loads the file. A network of convolutions computes in float16, but its file is not smaller.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CONVOLUTIONS = "weights of convolutions are float32 in the file, and rounded to
 
 
 class _Float32Boundary(nn.Module):
-    """`network`, which takes and gives float16, with float32 inputs and outputs."""
+    """Wraps `network`, whose inputs and outputs are float16, so that they are float32."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class _Float32Boundary(nn.Module):
 
 
 def halve(exported: ExportedProgram, io: IOSpec) -> tuple[ExportedProgram, tuple[str, ...]]:
-    """`exported` in half precision, and what a user should know about it."""
+    """Returns `exported` in half precision, and notes for the user."""
     network = exported.module(check_guards=False).half()
     for node in network.graph.nodes:
         node.args = tuple(_halved(argument) for argument in node.args)
@@ -50,7 +50,7 @@ def halve(exported: ExportedProgram, io: IOSpec) -> tuple[ExportedProgram, tuple
 
 
 def _halved(argument: Any) -> Any:
-    """Of an operator's arguments, the type that it is told to compute in or to convert to."""
+    """Replaces float32 by float16 where an argument is the dtype that an operator computes in or converts to."""
     return torch.float16 if argument is torch.float32 else argument
 
 

@@ -1,7 +1,7 @@
-"""The contents of an ExecuTorch program (`.pte`), the payload of its XNNPACK delegates included.
+"""Read the contents of an ExecuTorch program (`.pte`), including the payloads of its XNNPACK delegates.
 
 A program is a flatbuffer, followed by segments: the delegates' payloads and the constants. An XNNPACK payload is a
-header, a flatbuffer of the subgraph and perhaps constants; those that are shared stand in named segments.
+header, a flatbuffer of the subgraph and optional constants. Shared constants are in named segments.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from edge_export.formats.executorch.compile import DTYPES
 from edge_export.spec.tensors import TensorSpec
 
 _XNNPACK = "XnnpackBackend"
-# flatc writes the bounds of a ReLU as a bare `inf`, which is no JSON; each value has a line of its own.
+# flatc writes the bounds of a ReLU as a bare `inf`, which is not valid JSON. Each value has its own line.
 _NOT_FINITE = re.compile(rb'^( *(?:"\w+": )?)-?(?:inf|nan)(?=,?$)', re.MULTILINE)
 
 
 def inspect(path: Path) -> Contents:
-    """Read the method `forward` of the program in `path`."""
+    """Reads the method `forward` of the program in `path`."""
     from executorch.exir._serialize._program import deserialize_pte_binary
     from executorch.exir.schema import KernelCall
 
@@ -37,7 +37,7 @@ def inspect(path: Path) -> Contents:
         payloads.setdefault(delegate.id, []).append(payload)
     named = sum(len(buffer) for buffer in file.named_data.buffers) if file.named_data else 0
     constants = sum(len(buffer.storage) for buffer in file.program.constant_buffer)
-    graphs = [_xnnpack_graph(payload) for payload in payloads.get(_XNNPACK, [])]
+    graphs = [xnnpack_graph(payload) for payload in payloads.get(_XNNPACK, [])]
     return Contents(
         format="executorch",
         bytes=len(data),
@@ -65,8 +65,8 @@ def _spec(value: Any) -> TensorSpec:
     return TensorSpec("", tuple(value.sizes), DTYPES.get(int(value.scalar_type), f"type {value.scalar_type}"))
 
 
-def _xnnpack_graph(payload: bytes) -> dict[str, Any]:
-    """The subgraph in an XNNPACK payload, as the JSON of its schema."""
+def xnnpack_graph(payload: bytes) -> dict[str, Any]:
+    """Returns the subgraph of an XNNPACK payload, as the JSON of its schema."""
     from importlib.resources import files
 
     from executorch.backends.xnnpack.serialization.xnnpack_graph_serialize import XNNHeader
@@ -86,7 +86,7 @@ def _xnnpack_graph(payload: bytes) -> dict[str, Any]:
 
 
 def _own_constant_bytes(graph: dict[str, Any]) -> int:
-    """The bytes of the constants that stand in the payload itself, not in a named segment."""
+    """Returns the bytes of the constants in the payload itself, without those in named segments."""
     return sum(constant["size"] for constant in graph.get("constant_data", []) if not constant.get("named_key"))
 
 

@@ -1,14 +1,16 @@
-"""A member in int8, for XNNPACK: by ExecuTorch's XNNPACKQuantizer in torchao's PT2E flow, on the exported graph.
+"""Quantize a member to int8 for XNNPACK: ExecuTorch's XNNPACKQuantizer in torchao's PT2E flow, on the exported graph.
 
-What a scheme quantizes:
-    static_per_tensor   weights, one scale a tensor; activations, their ranges observed on the calibration inputs
-    static              the same, with one scale for each output channel of a weight
-    dynamic             linear layers and convolutions (but depthwise ones, and those with ReLU behind): weights per
-                        channel, activations by the range that they have in each call
+What each scheme quantizes:
+    static              weights with one scale for each output channel; activations with ranges observed on the
+                        calibration inputs
+    static_per_tensor   the same, with one scale per tensor: fewer bytes, coarser; on request only
+    dynamic             linear layers and convolutions, except depthwise ones and those followed by ReLU: weights per
+                        channel, activations with the range that they have in each call
     weight_only         weights of linear layers, per channel; all arithmetic is float32
-Of a member that feeds state back, the static schemes quantize convolutions, and linear layers dynamically: an error in
-the state would add up over calls. Constant matrices of batched products, the steps of stacked recurrences, become int8
-in every scheme and compute in float32 (`executorch_weights.py`). Inputs and outputs stay float32.
+If a member feeds state back, the static schemes quantize only its convolutions statically, and its linear layers
+dynamically, because an error in the state would accumulate over calls. Every scheme stores the constant matrices of
+batched products (the steps of stacked recurrences) in int8; they compute in float32 (`weights.py`). Inputs and outputs
+stay float32.
 """
 
 from __future__ import annotations
@@ -38,13 +40,16 @@ _STATIC = ("static_per_tensor", "static")
 def quantize(
     exported: ExportedProgram, io: IOSpec, scheme: str, calibration: Path | None
 ) -> tuple[ExportedProgram, tuple[str, ...]]:
-    """`exported` in int8, and what a user should know about it.
+    """Returns `exported` in int8, and notes for the user.
 
     Args:
-        calibration: Real inputs, which the static schemes need.
+        exported: The member's program.
+        io: Its inputs and outputs.
+        scheme: One of the schemes above.
+        calibration: A safetensors file of real inputs, which the static schemes need.
 
     Raises:
-        ValueError: They are missing or do not fit.
+        ValueError: The calibration inputs are missing or do not match `io`.
     """
     samples = read_samples(calibration, io, io) if scheme in _STATIC else []
     model = exported.module(check_guards=False)
@@ -55,7 +60,7 @@ def quantize(
             quantize_linear_weights(model)
         else:
             model = prepare_pt2e(model, _quantizer(scheme, io))
-            for call in calls or [blank]:  # even without samples, weights are observed in a call
+            for call in calls or [blank]:  # without samples, one call is still needed to observe the weights
                 model(*call)
             model = convert_pt2e(model)
         quantize_stacked_matrices(model)
@@ -72,7 +77,7 @@ def _quantizer(scheme: str, io: IOSpec) -> Quantizer:
 
 
 def _drop_unused(model: GraphModule) -> None:
-    """Remove what is not read any more: a file would hold float32 buffers even so."""
+    """Removes unused nodes, parameters and buffers. Otherwise the file would hold the unused float32 buffers."""
     model.graph.eliminate_dead_code()
     model.recompile()
     used = {node.target for node in model.graph.find_nodes(op="get_attr")}

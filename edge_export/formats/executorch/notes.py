@@ -1,4 +1,4 @@
-"""What a quantized graph leaves in float32 and why, in words."""
+"""Notes for the user: which operators of a quantized graph compute in float32, and why."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LAYOUT = {
     *("view", "reshape", "flatten", "permute", "transpose", "squeeze", "unsqueeze", "expand", "slice", "select"),
     *("split", "split_with_sizes", "cat", "clone", "contiguous", "t", "alias", "to", "_assert_tensor_metadata"),
 }
-"""They move numbers and compute nothing."""
+"""Operators that move numbers and compute nothing."""
 
 
 def describe(model: GraphModule, scheme: str) -> tuple[str, ...]:
-    """One sentence each: the boundary, how many operators compute in float32, and which of them for which reason."""
+    """Returns the notes: the dtype of inputs and outputs, the number of float32 operators, and the reason for each."""
     operators = [node for node in model.graph.nodes if _computes(node)]
     in_float = [node for node in operators if not _in_int8(node)]
     if not in_float:
@@ -51,7 +51,7 @@ def _why(model: GraphModule, node: Node, scheme: str) -> str:
 
 
 def _name(node: Node) -> str:
-    """The operator's name, such as "bmm"; empty for what is none."""
+    """Returns the operator's name, such as "bmm"; empty if the node is not an operator."""
     return node.target._schema.name.split("::")[1] if isinstance(node.target, OpOverload) else ""
 
 
@@ -64,7 +64,7 @@ def _quantizes(node: Node) -> bool:
 
 
 def _is_weight(node: Node) -> bool:
-    """Whether `node` is a constant that is stored in int8, widened."""
+    """Whether `node` is the dequantized value of a constant that is stored in int8."""
     if _name(node) == "mul":  # by its scale
         node = node.all_input_nodes[0]
     return _name(node).startswith("dequantize") and node.all_input_nodes[0].op == "get_attr"
@@ -76,7 +76,7 @@ def _in_int8(node: Node) -> bool:
         return _in_int8(source)
     if not _name(source).startswith("dequantize") or _is_weight(source):
         return False
-    dynamic = len(source.all_input_nodes) > 1  # the scale is computed
+    dynamic = len(source.all_input_nodes) > 1  # the scale is an input, computed at each call
     return dynamic or _is_quantized(node)
 
 

@@ -1,4 +1,4 @@
-"""What ExecuTorch's XNNPACKQuantizer does not do by itself."""
+"""Extensions of ExecuTorch's XNNPACKQuantizer."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
 _SMALLEST_SCALE = 2.0**-20
-"""XNNPACKQuantizer's own is 2^-12: the matrix of an inverse Fourier transform would keep four bits of its eight."""
+"""XNNPACKQuantizer's limit is 2^-12. With it, an inverse Fourier transform's matrix would use four of eight bits."""
 _CONVOLUTIONS = (torch.ops.aten.conv1d.default, torch.ops.aten.conv2d.default)
 _CLAMPS = (torch.ops.aten.hardtanh.default, torch.ops.aten.relu6.default)
 _ANNOTATION = "quantization_annotation"
 
 
 def static_config(*, per_channel: bool) -> Any:
-    """Weights and activations in int8, ranges from calibration."""
+    """Returns the config for weights and activations in int8, with ranges from calibration."""
     observer = PerChannelMinMaxObserver if per_channel else MinMaxObserver
     return _with_small_scales(get_symmetric_quantization_config(is_per_channel=per_channel), observer)
 
 
 def dynamic_config() -> Any:
-    """Weights in int8 per channel; activations in int8, ranges found at each call."""
+    """Returns the config for weights in int8 per channel and activations in int8, with ranges found at each call."""
     config = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=True)
     return _with_small_scales(config, PerChannelMinMaxObserver)
 
@@ -41,15 +41,15 @@ def _with_small_scales(config: Any, observer: Any) -> Any:
 
 
 class Quantizer(XNNPACKQuantizer):  # type: ignore[misc]
-    """XNNPACKQuantizer, which also
+    """XNNPACKQuantizer with two changes.
 
-    - takes a convolution and the clamp behind it (ReLU6) as one operator, as it does with ReLU: XNNPACK clamps as part
-      of a convolution, and the values before are never quantized;
-    - leaves linear layers alone that only reorder.
+    - It quantizes a convolution and the clamp after it (ReLU6) as one operator, as it does with ReLU. XNNPACK clamps as
+      part of a convolution, so the values before the clamp are not quantized.
+    - It does not quantize linear layers that only reorder values.
 
     Args:
-        convolutions: How they are quantized.
-        rest: How all else is.
+        convolutions: The config of convolutions.
+        rest: The config of all other operators.
     """
 
     def __init__(self, convolutions: Any, rest: Any) -> None:
@@ -80,7 +80,7 @@ class Quantizer(XNNPACKQuantizer):  # type: ignore[misc]
 
 
 def constant_operand(model: GraphModule, node: Node) -> torch.Tensor | None:
-    """The constant that `node` multiplies its first input with; None where it is computed."""
+    """Returns the constant that `node` multiplies its first input with, None if that operand is computed."""
     weight = node.args[1]
     if getattr(weight, "op", "") != "get_attr":
         return None
@@ -89,7 +89,7 @@ def constant_operand(model: GraphModule, node: Node) -> torch.Tensor | None:
 
 
 def only_reorders(model: GraphModule, node: Node) -> bool:
-    """Whether `node` is a product with a matrix of zeros and ones: in float32 it is exact."""
+    """Whether `node` is a product with a constant matrix of zeros and ones, which is exact in float32."""
     if node.target not in (torch.ops.aten.linear.default, torch.ops.aten.bmm.default):
         return False
     weight = constant_operand(model, node)

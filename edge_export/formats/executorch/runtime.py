@@ -1,6 +1,6 @@
 """ExecuTorch's own Python runtime, for `.pte` files.
 
-A program has no names: its inputs and outputs are those of the artifact's io, in order.
+A program stores no names. Its inputs and outputs are those of the artifact's io, in order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edge_export.spec.tensors import IOSpec
 
 
 def available() -> str | None:
-    """None when it can run here, or why not."""
+    """Returns None if it can run on this machine, otherwise the reason why not."""
     return None if find_spec("executorch") else "executorch is not installed"
 
 
@@ -26,11 +26,11 @@ def version() -> str:
 
 
 def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
-    """Load the program in `path`, its flatbuffer verified, to run on `threads` threads.
+    """Loads the program in `path`, after verifying its flatbuffer, to run on `threads` threads.
 
     Raises:
         ValueError: Its inputs and outputs are not those of `io`.
-        RuntimeError: ExecuTorch refuses the file. A broken one may also crash this process: load it in a worker.
+        RuntimeError: ExecuTorch rejects the file. A damaged one may also crash this process, so load it in a worker.
     """
     import torch
     from executorch.extension.pybindings import portable_lib
@@ -42,7 +42,7 @@ def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
         check_inputs(io, inputs)
-        # torch.tensor copies: a slice of a larger array has strides that ExecuTorch reads as another order of axes.
+        # torch.tensor copies. A slice of a larger array has strides that ExecuTorch reads as another order of axes.
         tensors = [torch.tensor(inputs[spec.name]) for spec in io.inputs]
         values = method(tensors)
         outputs = {spec.name: value.numpy() for spec, value in zip(io.outputs, values, strict=True)}

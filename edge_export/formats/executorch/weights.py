@@ -1,12 +1,11 @@
-"""Weights in int8 under operators that compute in float32.
+"""Store weights in int8 for operators that compute in float32.
 
     bmm(x, W)        →  bmm(x, Q · s)          Q int8, s one scale for each matrix and column
     linear(x, W, b)  →  linear(x, Q · s) + b   s one scale for each row of W; the product is XNNPACK's own (f32-qc8w)
 
 XNNPACKQuantizer has no pattern for a batched product with constant matrices, the step of a stacked recurrence. XNNPACK
-has such a product of dynamically quantized inputs and int8 matrices, but the version that ExecuTorch 1.4.1 brings asks
-for more memory on each call, without end, on CPUs where it packs those inputs. So Q is widened, once a call, however
-many steps read it.
+has such a product of dynamically quantized inputs and int8 matrices. But the version in ExecuTorch 1.4.1 leaks memory
+on each call, on CPUs where it packs those inputs. So Q is widened to float32 once per call, for all steps that read it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _QDQ = torch.ops.quantized_decomposed
 
 
 def quantize_stacked_matrices(model: GraphModule) -> None:
-    """Change every batched product of `model` with constant matrices `(batch, in, out)`."""
+    """Stores the constant matrices `(batch, in, out)` of every batched product of `model` in int8."""
     widened: dict[Node, Node] = {}
     for node in model.graph.find_nodes(op="call_function", target=torch.ops.aten.bmm.default):
         weight = constant_operand(model, node)
@@ -46,7 +45,7 @@ def quantize_stacked_matrices(model: GraphModule) -> None:
 
 
 def quantize_linear_weights(model: GraphModule) -> None:
-    """Change every linear layer of `model` with constant weights `(out, in)`."""
+    """Stores the constant weights `(out, in)` of every linear layer of `model` in int8."""
     for node in model.graph.find_nodes(op="call_function", target=torch.ops.aten.linear.default):
         weight = constant_operand(model, node)
         if weight is None or only_reorders(model, node):
@@ -68,7 +67,7 @@ def quantize_linear_weights(model: GraphModule) -> None:
 
 
 def _scale(weight: Tensor, dim: int) -> Tensor:
-    """What one step of int8 means, along `dim`; 1 where all weights are 0."""
+    """Returns the scale of int8 values, one for all values along `dim`; 1 where all weights are 0."""
     scale = weight.abs().amax(dim, keepdim=True) / _LARGEST
     return torch.where(scale > 0, scale, 1.0)
 

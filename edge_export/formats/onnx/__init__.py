@@ -1,4 +1,4 @@
-"""ONNX models, which the way to a `.tflite` file passes through."""
+"""ONNX models, the intermediate format of the route to a `.tflite` file."""
 
 from edge_export.formats.descriptor import Format, Runtime
 

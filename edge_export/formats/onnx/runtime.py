@@ -1,4 +1,4 @@
-"""ONNX Runtime, for the `.onnx` files that the way to an artifact passes through."""
+"""ONNX Runtime, for the intermediate `.onnx` files of a route to an artifact."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DTYPES = {"float": "float32", "float16": "float16", "double": "float64"}
 
 
 def available() -> str | None:
-    """None when it can run here, or why not."""
+    """Returns None if it can run on this machine, otherwise the reason why not."""
     return None if find_spec("onnxruntime") else "onnxruntime is not installed"
 
 
@@ -25,11 +25,11 @@ def version() -> str:
 
 
 def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
-    """Load the model in `path` to run on `threads` threads of the CPU.
+    """Loads the model in `path` to run on `threads` threads of the CPU.
 
     Raises:
         ValueError: Its inputs and outputs are not those of `io`.
-        RuntimeError: ONNX Runtime refuses the file.
+        RuntimeError: ONNX Runtime rejects the file.
     """
     import onnxruntime
 

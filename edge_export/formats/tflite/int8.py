@@ -1,10 +1,10 @@
-"""A float32 `.tflite` file in 8-bit integers, by AI Edge Quantizer, the vendor's own.
+"""Quantize a float32 `.tflite` file to int8, by Google's AI Edge Quantizer. What each scheme quantizes:
 
     static       weights and activations, in ranges that were observed on real inputs
-    dynamic      weights; fully connected and convolution layers round their inputs to 8 bits anew at each call
-    weight_only  weights; everything computes in float32
+    dynamic      weights; fully connected and convolution layers quantize their inputs to 8 bits at each call
+    weight_only  weights; all arithmetic is float32
 
-The file's inputs and outputs stay float32 in all of them, state that is fed back included.
+In every scheme the file's inputs and outputs stay float32, including state that is fed back.
 """
 
 from __future__ import annotations
@@ -12,64 +12,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from edge_export.formats import MAX_OF_FLOAT32
-from edge_export.formats.tflite.compact import compact
+from edge_export.formats.tflite.flatbuffer_sharing import write
 
 if TYPE_CHECKING:
     from ai_edge_quantizer.quantizer import Quantizer
 
-# Operators that stay float32 in a static file: what is below half a step of its scale becomes a zero to divide by.
+# Operators that stay float32 in a static file. A value below half a step of its scale would become a divisor of zero.
 _NEVER_STATIC = ("DIV", "SQRT", "RSQRT")
-# Operators that round their inputs at each call in a dynamic file. Not among them, as LiteRT 2.1.2 gets them wrong:
-# depthwise convolutions read as many scales as there are channels, and BATCH_MATMUL gives NaN for a row of zeros.
+# Operators that quantize their inputs at each call in a dynamic file. LiteRT 2.1.2 computes two others wrong:
+# depthwise convolutions read as many scales as there are channels, and BATCH_MATMUL returns NaN for a row of zeros.
 _DYNAMIC = ("FULLY_CONNECTED", "CONV_2D")
-_GRANULARITIES = ("CHANNELWISE", "TENSORWISE")
 _EVERYWHERE = ".*"
 
 Sample = dict[str, Any]
-"""One call's inputs by name, in the file's own layouts."""
+"""The inputs of one call by name, in the file's own layouts."""
 
 
 def quantize(float32: bytes, signature: str, scheme: str, samples: Sequence[Sample]) -> bytes:
-    """The file `float32`, quantized by `scheme`.
-
-    Weights have a scale per channel, and tensors their names. Where the file would take more than MAX_OF_FLOAT32, it
-    loses the names first; then weights have one scale each.
+    """Returns the file `float32`, quantized by `scheme`. Weights have a scale for each channel.
 
     Args:
+        float32: The bytes of the file.
         signature: The key of the file's signature.
-        samples: What a static file's ranges are observed on; others take none.
-
-    Raises:
-        ValueError: A static file would take more than that either way. Others are handed back: they are
-            as small as it gets.
+        scheme: One of the schemes above.
+        samples: The samples on which the scheme `static` observes its ranges. Other schemes do not use them.
     """
-    content, most = b"", MAX_OF_FLOAT32["int8"]
-    for granularity in _GRANULARITIES:
-        model = _quantized(float32, signature, scheme, samples, granularity)
-        for names in (True, False):
-            content = compact(model, names=names)
-            if len(content) <= most * len(float32):
-                return content
-    if scheme == "static":
-        raise ValueError(
-            f"scheme static would take {len(content)} bytes, {len(content) / len(float32):.2f} of float32, not at most "
-            f"{most}: the ranges of its activations outweigh so few weights; take dynamic or weight_only"
-        )
-    return content
-
-
-def _quantized(float32: bytes, signature: str, scheme: str, samples: Sequence[Sample], granularity: str) -> Any:
-    """The quantized file's `ModelT`."""
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_quantizer import qtyping
     from ai_edge_quantizer.quantizer import Quantizer
 
     quantizer = Quantizer(bytearray(float32))
-    _RECIPES[scheme](quantizer, qtyping.QuantGranularity[granularity])
+    _RECIPES[scheme](quantizer, qtyping.QuantGranularity.CHANNELWISE)
     ranges = _ranges(float32, quantizer, signature, samples) if quantizer.need_calibration else None
     content = quantizer.quantize(ranges).quantized_model
-    return schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    return write(schema.ModelT.InitFromPackedBuf(bytearray(content), 0))
 
 
 def _static(quantizer: Quantizer, granularity: Any) -> None:
@@ -100,10 +76,10 @@ _RECIPES = {"static": _static, "dynamic": _dynamic, "weight_only": _weight_only}
 
 
 def _ranges(float32: bytes, quantizer: Quantizer, signature: str, samples: Sequence[Sample]) -> Any:
-    """The smallest and the largest value of each tensor over all samples.
+    """Returns the smallest and the largest value of each tensor over all samples.
 
-    The quantizer's own way of observing averages the ranges of the samples, which cuts off what only some of them
-    reach: 15 dB instead of 36 for a classifier.
+    By default the quantizer averages the ranges of the samples, which clips values that only some samples reach. For a
+    classifier that gives 15 dB instead of 36 dB.
     """
     from ai_edge_quantizer.calibrator import Calibrator
     from ai_edge_quantizer.recipe_manager import RecipeManager

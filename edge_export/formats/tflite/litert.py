@@ -16,7 +16,7 @@ from edge_export.spec.tensors import IOSpec
 
 
 def available() -> str | None:
-    """None when it can run here, or why not."""
+    """Returns None if it can run on this machine, otherwise the reason why not."""
     return None if find_spec("ai_edge_litert") else "ai-edge-litert is not installed"
 
 
@@ -25,11 +25,11 @@ def version() -> str:
 
 
 def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
-    """Load the file in `path` to run on `threads` threads.
+    """Loads the file in `path` to run on `threads` threads.
 
     Raises:
-        ValueError: The file is truncated or damaged, LiteRT refuses it, or its inputs and outputs are not those of
-            `io`. A broken file may also crash this process: load it in a worker.
+        ValueError: The file is truncated or damaged, LiteRT rejects it, or its inputs and outputs are not those of
+            `io`. A damaged file may also crash this process, so load it in a worker.
         RuntimeError: An operator cannot be prepared.
     """
     from ai_edge_litert.interpreter import Interpreter
@@ -40,7 +40,7 @@ def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
 
 
 def _check_offsets(path: Path) -> None:
-    """ValueError where an offset in the file leads out of it: LiteRT follows it, and gives whatever stands there."""
+    """Raises ValueError if an offset points out of the file. LiteRT would follow it and read arbitrary memory."""
     from ai_edge_litert.schema_py_generated import ModelT
 
     try:
@@ -50,7 +50,7 @@ def _check_offsets(path: Path) -> None:
 
 
 def run_signature(interpreter: Any, io: IOSpec) -> Run:
-    """The signature of a TensorFlow Lite interpreter, LiteRT's or TensorFlow's own; raises as `load`."""
+    """Returns a function that runs the signature of an interpreter, LiteRT's or TensorFlow's. Raises as `load` does."""
     interpreter.allocate_tensors()
     require_io(io, *tensor_specs(interpreter, io))
     runner = interpreter.get_signature_runner(SIGNATURE)

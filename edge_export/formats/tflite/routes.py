@@ -1,4 +1,4 @@
-"""The routes to a `.tflite` file: direct, or by TensorFlow where the direct one fails and the options allow it."""
+"""The routes to a `.tflite` file: direct, or by TensorFlow if the direct one fails and the options allow it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TENSORFLOW_TIMEOUT_S = 2700.0  # it takes ten times as long as the direct route
 
 
 def compile_by_routes(workers: Workers, request: CompileRequest, log: Path) -> CompileAnswer:
-    """Compile by the route that the options name; else directly, and by TensorFlow where that fails.
+    """Compiles by the route that the options name. Without that option, directly, and by TensorFlow if that fails.
 
-    A file that TensorFlow made because the direct route failed has a note that says so.
+    If TensorFlow made the file because the direct route failed, a note reports it.
 
     Raises:
-        WorkerError: No route made a file, or TensorFlow is asked for and its environment is not set up.
+        WorkerError: No route made a file, or the options name TensorFlow and its environment is not set up.
     """
     if request.options.get("route") == BY_TENSORFLOW:
         return _by_tensorflow(workers, request, log)
@@ -41,7 +41,7 @@ def compile_by_routes(workers: Workers, request: CompileRequest, log: Path) -> C
 
 
 def _by_tensorflow(workers: Workers, request: CompileRequest, log: Path) -> CompileAnswer:
-    """The three steps of `tensorflow_route.py`."""
+    """Compiles by the three tasks of `tensorflow_route.py`."""
     if reason := why_missing(ENVIRONMENT):
         raise WorkerError(f"route={BY_TENSORFLOW}: the environment {ENVIRONMENT} is {reason}", "environment")
     try:

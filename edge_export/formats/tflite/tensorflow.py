@@ -12,21 +12,21 @@ from edge_export.workers.environments import why_missing
 
 
 def available() -> str | None:
-    """None when its environment is set up, or the command that does it."""
+    """Returns None if its environment is set up, otherwise a line with the command that sets it up."""
     return why_missing("tensorflow")
 
 
 def version() -> str:
-    """The version in the environment; only its own processes know."""
+    """Returns the version in the environment. Works only in a process of that environment."""
     return installed_version("tensorflow")
 
 
 def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
-    """Load the file in `path` to run on `threads` threads; only in the environment.
+    """Loads the file in `path` to run on `threads` threads. Works only in a process of the environment.
 
     Raises:
-        ValueError: TensorFlow refuses the file, or its inputs and outputs are not those of `io`. A broken file may also
-            crash this process: load it in a worker.
+        ValueError: TensorFlow rejects the file, or its inputs and outputs are not those of `io`. A damaged file may
+            also crash this process, so load it in a worker.
         RuntimeError: An operator cannot be prepared.
     """
     import tensorflow as tf

@@ -1,12 +1,12 @@
 """A member as a TensorFlow Lite file by TensorFlow: onnx2tf's TensorFlow backend, then TensorFlow's own converter.
 
-Slower and larger than the direct route, but it knows layers that that one doesn't. TensorFlow lives in an environment
-of its own, so that the way has three steps, one worker task each. All take what "compile" takes; `routes.py` submits
-them in turn:
+This route is slower and its files are larger than with the direct route, but it supports more layers. TensorFlow is
+installed in its own environment, so the route has three steps, one worker task each. All take the request of "compile".
+`routes.py` submits them in order:
 
     program ─ write_onnx ─> workdir/ONNX ─ convert_onnx, in the environment ─> workdir/CONVERTED ─ compile ─> artifact
 
-The last one is the format's own: it goes on with CONVERTED where the direct route would have made such a file itself.
+The last one is the format's own. It reads CONVERTED, where the direct route would make such a file itself.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ CONVERTED = "by_tensorflow.tflite"
 
 
 class NotConverted(ValueError):
-    """The direct route made no file of this network, or a wrong one: TensorFlow may make a right one."""
+    """The direct route made no file of this network, or a wrong one. TensorFlow may make a correct one."""
 
 
 class WriteOnnxAnswer(Message):
-    """How long it took."""
+    """The time that the task took, in seconds."""
 
     seconds: float
 
 
 class ConvertOnnxAnswer(Message):
-    """The versions of what made the file, and how long it took."""
+    """The versions of the packages that made the file, and the time that the task took, in seconds."""
 
     tools: dict[str, str]
     seconds: float
 
 
 def write_onnx(request: CompileRequest) -> WriteOnnxAnswer:
-    """The task "write_onnx": the member as ONNX, in its own names and layouts."""
+    """The task "write_onnx": writes the member as ONNX, with its own names and layouts."""
     from edge_export.formats.program import load_program
     from edge_export.formats.tflite.compile import to_onnx
 
@@ -57,7 +57,7 @@ def write_onnx(request: CompileRequest) -> WriteOnnxAnswer:
 
 
 def convert_onnx(request: CompileRequest) -> ConvertOnnxAnswer:
-    """The task "convert_onnx", for TensorFlow's environment: from the ONNX model to a float32 file with its io."""
+    """The task "convert_onnx", for TensorFlow's environment: converts the ONNX model to a float32 file."""
     import onnx
 
     from edge_export.formats.tflite.compile import artifact_io
@@ -74,33 +74,33 @@ CONVERT_ONNX = WorkerTask("convert_onnx", CompileRequest, ConvertOnnxAnswer, con
 
 
 def read_converted(workdir: Path) -> bytes:
-    """What `convert_onnx` has left in `workdir`; ValueError when nothing."""
+    """Returns the file that `convert_onnx` wrote to `workdir`. Raises ValueError if there is none."""
     path = workdir / CONVERTED
     if not path.is_file():
-        raise ValueError(f"{path} is missing: this route begins in `compile_in_worker`")
+        raise ValueError(f"{path} is missing: start this route with `compile_in_worker`")
     return path.read_bytes()
 
 
 def _convert(model: ModelProto, io: IOSpec, own_io: IOSpec) -> bytes:
-    """A file whose signature calls inputs and outputs `input_0`, `output_0` and so on, in the layouts of `own_io`."""
+    """Converts to a file whose signature names are `input_0`, `output_0` and so on, in the layouts of `own_io`."""
     import onnx2tf
     import tensorflow as tf
     import tf_keras
 
-    tf_keras.backend.clear_session()  # layers are numbered in their names: the same bytes, whatever came before
+    tf_keras.backend.clear_session()  # layers get numbered names: restart at 0, so that the bytes are the same
     with tempfile.TemporaryDirectory(prefix="onnx2tf-") as folder:
         network = onnx2tf.convert(
             onnx_graph=model,
             output_folder_path=folder,
             tflite_backend="tf_converter",
-            # It makes images NHWC by itself, and would do the same to anything else of three axes or more.
+            # onnx2tf makes images NHWC itself, and would do the same to all other inputs of three axes or more.
             keep_shape_absolutely_input_names=[spec.name for spec in io.inputs if spec.layout != "NCHW"],
-            not_use_onnxsim=True,  # a program that it looks for on the PATH, and does without when it isn't there
+            not_use_onnxsim=True,  # a program that it uses if it is on the PATH: results would depend on that
             disable_model_save=True,
             non_verbose=True,
             verbosity="error",
         )
-    channels_last = network.onnx_output_layouts  # its guess, by the last operator
+    channels_last = network.onnx_output_layouts  # onnx2tf's guess, by the last operator
 
     def call(*inputs: Any) -> list[Any]:
         given = zip(inputs, own_io.inputs, io.inputs, strict=True)
@@ -116,12 +116,15 @@ def _convert(model: ModelProto, io: IOSpec, own_io: IOSpec) -> bytes:
 
 
 def _to_inner(tf: Any, value: Any, own: TensorSpec, spec: TensorSpec) -> Any:
-    """From the artifact's layout to what onnx2tf's network takes: images as NHWC, everything else as in the member."""
+    """Transposes from the artifact's layout to that of onnx2tf's network: images NHWC, all else as in the member."""
     return tf.transpose(value, (0, 2, 3, 1)) if spec.layout == own.layout == "NCHW" else value
 
 
 def _from_inner(tf: Any, value: Any, spec: TensorSpec, own: TensorSpec, channels_last: bool) -> Any:
-    """To the artifact's layout; from the member's, or one with axis 1 last: `channels_last` where no shape says it."""
+    """Transposes to the artifact's layout, from the member's or from one with axis 1 last.
+
+    `channels_last` decides between the two if they have the same shape.
+    """
     axes = range(len(spec.shape))
     last = [*axes[:1], *axes[2:], *axes[1:2]]
     shape = tuple(spec.shape[axis] for axis in last)
@@ -133,14 +136,14 @@ def _from_inner(tf: Any, value: Any, spec: TensorSpec, own: TensorSpec, channels
 
 
 def _name_boundary(content: bytes, io: IOSpec) -> bytes:
-    """Name tensors and signature as `io` does, and put them in its order: TensorFlow has an order of its own."""
+    """Gives tensors and signature the names and the order of `io`, because TensorFlow uses its own order."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     (signature,) = model.signatureDefs
     graph = model.subgraphs[signature.subgraphIndex]
-    # Inputs last: one that is an output as well keeps its name as an input.
+    # Inputs last, so that an input that is also an output keeps its name as an input.
     signature.outputs = _named(signature.outputs, io.outputs, graph.tensors)
     signature.inputs = _named(signature.inputs, io.inputs, graph.tensors)
     graph.outputs = [each.tensorIndex for each in signature.outputs]

@@ -1,4 +1,7 @@
-"""What a band-split separator computes, counted from its layers (LSTMs are opaque to PyTorch's own counter)."""
+"""The multiply-accumulates of a band-split separator, counted from its layers.
+
+PyTorch's own counter does not see inside LSTMs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from edge_export.mothers.band_split.recurrence import ParallelRecurrence
 
 
 def macs_per_frame(network: BandSplitNetwork) -> int:
-    """Multiply-accumulates of one frame's matrix products: transforms, band split, recurrences, gates, masks."""
+    """Returns the multiply-accumulates of one frame: transforms, band split, recurrences, gates and masks."""
     s = network.settings
     bands = len(s.edges) - 1
     analysis, synthesis = network.analysis, network.synthesis
@@ -20,12 +23,12 @@ def macs_per_frame(network: BandSplitNetwork) -> int:
 
 
 def macs_per_second(network: BandSplitNetwork) -> float:
-    """Multiply-accumulates for one second of audio."""
+    """Returns the multiply-accumulates for one second of audio."""
     return macs_per_frame(network) * network.settings.sample_rate / network.settings.hop
 
 
 def _macs_per_band(parallel: ParallelRecurrence) -> int:
-    """Of all sub-modules and the gate, for one frame of one band; the shared half of the gate counts once."""
+    """Counts all sub-modules and the gate, for one frame of one band. The shared half of the gate counts once."""
     count, gate = len(parallel.branches), parallel.gate
     total = _matrices(parallel.branches)
     if gate is not None:

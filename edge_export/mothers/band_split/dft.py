@@ -1,12 +1,12 @@
-"""The short-time Fourier transform and its inverse as constant matrices, so that every converter can take them.
+"""The short-time Fourier transform and its inverse as constant matrices, which every converter supports.
 
-Frame t holds the n_fft samples that end with hop t. A stream that is fed one hop a call can compute it at once, and
-gets the `hop` samples back that lie `n_fft - hop` samples in the past: that is the delay.
+Frame t holds the n_fft samples that end with hop t. A stream receives one hop a call and can compute frame t at once.
+It returns the `hop` samples that lie `n_fft - hop` samples in the past; that is the delay.
 
 The real transform is split once by radix 2, which halves the matrices. With a, b the two halves of a windowed frame,
     even bins  X[2j]   = sum_n (a + b)[n] exp(-2 pi i j n / (n_fft/2))
     odd bins   X[2j+1] = sum_n (a - b)[n] exp(-2 pi i (2j+1) n / n_fft)
-and back, with E and O the inverse sums over even and odd bins: a = E + O, b = E - O.
+The inverse, with E and O the inverse sums over even and odd bins: a = E + O, b = E - O.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edge_export.errors import RequestError
 
 
 def analysis_window(name: str, n_fft: int) -> NDArray[np.float64]:
-    """A periodic window `(n_fft,)`: "hann" or "sqrt_hann"."""
+    """Returns the periodic window `(n_fft,)` called `name`: "hann" or "sqrt_hann"."""
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(n_fft) / n_fft)
     windows = {"hann": hann, "sqrt_hann": np.sqrt(hann)}
     if name not in windows:
@@ -32,26 +32,26 @@ def analysis_window(name: str, n_fft: int) -> NDArray[np.float64]:
 
 
 def synthesis_window(window: NDArray[np.float64], hop: int) -> NDArray[np.float64]:
-    """The dual window: overlapped products of the two sum to one at every sample (perfect reconstruction)."""
+    """Returns the dual window: the overlapped products of both windows sum to one (perfect reconstruction)."""
     energy = (window**2).reshape(-1, hop).sum(axis=0)
     if energy.min() < 1e-6:
-        raise RequestError(f"a window of {len(window)} samples can't be undone at hop {hop}: use a shorter hop")
+        raise RequestError(f"a window of {len(window)} samples cannot be inverted at hop {hop}: use a shorter hop")
     return np.asarray(window / np.tile(energy, len(window) // hop))
 
 
 def check_transform(n_fft: int, hop: int) -> None:
-    """`RequestError` unless n_fft is a multiple of 4 and of hop, and hop at most half of it."""
+    """Raises `RequestError` unless n_fft is a multiple of 4 and of hop, and hop is at most half of n_fft."""
     if n_fft % 4 or hop < 1 or n_fft % hop or hop > n_fft // 2:
         raise RequestError(
-            f"n_fft {n_fft}, hop {hop}: hop must divide n_fft and be at most half of it, and 4 divide n_fft"
+            f"n_fft {n_fft}, hop {hop}: n_fft must be a multiple of 4 and of hop, and hop at most half of n_fft"
         )
 
 
 def radix_2_matrices(n_fft: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Transforms of a + b into even bins and a - b into odd ones, scaled by n_fft ** -0.5.
+    """Returns the matrices that transform a + b into even bins and a - b into odd bins, scaled by n_fft ** -0.5.
 
     Returns:
-        `(n_fft/2, 2, n_fft/4 + 1)` and `(n_fft/2, 2, n_fft/4)`; the middle axis is real, imaginary.
+        Arrays `(n_fft/2, 2, n_fft/4 + 1)` and `(n_fft/2, 2, n_fft/4)`. The middle axis is (real, imaginary).
     """
     time = np.arange(n_fft // 2)[:, None]
     out = []
@@ -62,7 +62,7 @@ def radix_2_matrices(n_fft: int) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 class Analysis(nn.Module):
-    """Waveform to spectrum.
+    """Transforms a waveform into a spectrum.
 
     Args:
         n_fft: Samples in a frame.
@@ -87,14 +87,14 @@ class Analysis(nn.Module):
         self.register_buffer("order", torch.from_numpy(natural), persistent=False)
 
     def frames(self, audio: Tensor) -> Tensor:
-        """`(…, samples)` to `(…, frames, n_fft)`, zeros around; as many frames as the inverse needs."""
+        """Splits `(…, samples)`, padded with zeros, into `(…, frames, n_fft)`: all frames that the inverse needs."""
         samples = audio.shape[-1]
         hops = -(-samples // self.hop) + self.n_fft // self.hop - 1
         padded = F.pad(audio, (self.n_fft - self.hop, hops * self.hop - samples))
         return padded.unfold(-1, self.n_fft, self.hop)
 
     def transform(self, frames: Tensor) -> Tensor:
-        """`(…, frames, n_fft)` to `(…, 2, frames, bins)`: real and imaginary."""
+        """Transforms `(…, frames, n_fft)` into `(…, 2, frames, bins)`: real and imaginary parts."""
         windowed = frames * self.window
         half = self.n_fft // 2
         a, b = windowed[..., :half], windowed[..., half:]
@@ -104,12 +104,12 @@ class Analysis(nn.Module):
         return spectrum.transpose(-2, -3)
 
     def forward(self, audio: Tensor) -> Tensor:
-        """`(batch, channels, samples)` to `(batch, channels, 2, frames, bins)`."""
+        """Transforms `(batch, channels, samples)` into `(batch, channels, 2, frames, bins)`."""
         return self.transform(self.frames(audio))
 
 
 class Synthesis(nn.Module):
-    """Spectrum to waveform; the inverse of `Analysis` with the same arguments."""
+    """Transforms a spectrum into a waveform: the inverse of `Analysis` with the same arguments."""
 
     window: Tensor
     even: Tensor
@@ -120,7 +120,7 @@ class Synthesis(nn.Module):
         check_transform(n_fft, hop)
         self.n_fft, self.hop = n_fft, hop
         even, odd = radix_2_matrices(n_fft)
-        # Bins but the first and the last stand for themselves and their conjugates.
+        # All bins but the first and the last count twice: once more for their conjugates.
         even, odd = 2.0 * even, 2.0 * odd
         even[:, :, [0, -1]] /= 2.0
         _constant(self, "window", synthesis_window(analysis_window(window, n_fft), hop))
@@ -128,14 +128,14 @@ class Synthesis(nn.Module):
         _constant(self, "odd", odd.reshape(n_fft // 2, -1).T)
 
     def transform(self, spectrum: Tensor) -> Tensor:
-        """`(…, 2, frames, bins)` to windowed `(…, frames, n_fft)`."""
+        """Transforms `(…, 2, frames, bins)` into windowed frames `(…, frames, n_fft)`."""
         spectrum = spectrum.transpose(-2, -3)
         even = spectrum[..., 0::2].flatten(-2) @ self.even
         odd = spectrum[..., 1::2].flatten(-2) @ self.odd
         return torch.cat([even + odd, even - odd], dim=-1) * self.window
 
     def overlap_add(self, frames: Tensor, samples: int) -> Tensor:
-        """`(…, frames, n_fft)` to `(…, samples)`, aligned with what `Analysis.frames` was given."""
+        """Adds frames `(…, frames, n_fft)` up to `(…, samples)`, aligned with the input of `Analysis.frames`."""
         parts = self.n_fft // self.hop
         blocks = frames.unflatten(-1, (parts, self.hop))
         total = F.pad(blocks[..., 0, :], (0, 0, 0, parts - 1))
@@ -144,10 +144,10 @@ class Synthesis(nn.Module):
         return total[..., parts - 1 :, :].flatten(-2)[..., :samples]
 
     def forward(self, spectrum: Tensor, samples: int) -> Tensor:
-        """`(…, 2, frames, bins)` to `(…, samples)`."""
+        """Transforms `(…, 2, frames, bins)` into `(…, samples)`."""
         return self.overlap_add(self.transform(spectrum), samples)
 
 
 def _constant(module: nn.Module, name: str, value: NDArray[np.float64]) -> None:
-    # Not in checkpoints: they follow from the settings.
+    # Not persistent: the settings determine the constants, so checkpoints need not hold them.
     module.register_buffer(name, torch.from_numpy(value.astype(np.float32)).contiguous(), persistent=False)

@@ -1,6 +1,7 @@
-"""The elastic band-split separator: one set of weights, depth and width chosen afterwards (arXiv 2312.03464).
+"""The elastic band-split separator: depth and width are chosen after training (arXiv 2312.03464).
 
-Depth d: the first d residual layers. Width w: the first w parallel sub-modules of each layer, gated and averaged.
+Depth d uses the first d residual layers. Width w uses the first w parallel sub-modules of each layer; their outputs are
+gated and averaged.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class DepthWidth:
 
 @dataclass(frozen=True)
 class DepthWidthSpace:
-    """Every depth from 1 to `max_depth` with every width from 1 to `max_width`, named like "d3w2"."""
+    """The space of depths 1 to `max_depth` and widths 1 to `max_width`. Names look like "d3w2"."""
 
     max_depth: int
     max_width: int
@@ -42,15 +43,15 @@ class DepthWidthSpace:
         return DepthWidth(self.max_depth, self.max_width)
 
     def sample(self, rng: random.Random) -> DepthWidth:
-        """A configuration; all are equally likely."""
+        """Draws a configuration; all are equally likely."""
         return DepthWidth(rng.randint(1, self.max_depth), rng.randint(1, self.max_width))
 
     def all(self) -> list[DepthWidth]:
-        """Every configuration, by depth and then by width."""
+        """Returns every configuration, ordered by depth, then by width."""
         return [DepthWidth(d, w) for d in range(1, self.max_depth + 1) for w in range(1, self.max_width + 1)]
 
     def parse(self, text: str) -> DepthWidth:
-        """The configuration called `text`; `RequestError` when it is malformed or outside of the space."""
+        """Returns the configuration called `text`. Raises `RequestError` if it is malformed or outside of the space."""
         match = re.fullmatch(r"d([1-9][0-9]{0,3})w([1-9][0-9]{0,3})", text.strip(), re.ASCII)
         config = DepthWidth(int(match[1]), int(match[2])) if match else None
         if config is None:
@@ -61,7 +62,7 @@ class DepthWidthSpace:
         return f"d{config.depth}w{config.width}"
 
     def check(self, config: DepthWidth) -> DepthWidth:
-        """`config` itself; `RequestError` when it is outside of the space."""
+        """Returns `config` itself. Raises `RequestError` if it is outside of the space."""
         if not (1 <= config.depth <= self.max_depth and 1 <= config.width <= self.max_width):
             raise RequestError(
                 f"{self.name(config)} is outside of the space: depth 1 to {self.max_depth}, width 1 to {self.max_width}"
@@ -70,10 +71,10 @@ class DepthWidthSpace:
 
 
 class ElasticBandSplit(nn.Module):
-    """The mother.
+    """The elastic separator.
 
     Args:
-        settings: The separator's fixed properties.
+        settings: The fixed properties of the separator.
         max_depth, max_width: The largest configuration.
     """
 
@@ -91,15 +92,15 @@ class ElasticBandSplit(nn.Module):
         )
 
     def forward(self, audio: Tensor, config: DepthWidth | None = None) -> Tensor:
-        """`(batch, channels, samples)` to `(batch, stems, channels, samples)`, aligned with the audio.
+        """Separates `(batch, channels, samples)` into `(batch, stems, channels, samples)`, aligned with the audio.
 
-        In a stream, the output comes `settings.delay` samples late.
+        In a stream, the output is `settings.delay` samples late.
         """
         config = self.space.largest if config is None else self.space.check(config)
         return self.network(audio, config.depth, config.width)  # type: ignore[no-any-return]
 
     def extract(self, config: DepthWidth) -> nn.Module:
-        """A plain separator of `config`'s depth and width, in eval mode, with its own copy of the weights it uses."""
+        """Returns a plain separator of `config`'s depth and width, in eval mode, with copied weights."""
         self.space.check(config)
         member = BandSplitNetwork(self.settings, config.depth, config.width)
         weights = self.network.state_dict()
@@ -107,7 +108,7 @@ class ElasticBandSplit(nn.Module):
         return member.eval()
 
     def example_inputs(self, config: DepthWidth) -> tuple[Tensor, ...]:
-        """One second of quiet noise, `(1, channels, samples)`; the same for every configuration."""
+        """Returns one second of quiet noise, `(1, channels, samples)`, the same for every configuration."""
         noise = torch.Generator().manual_seed(0)
         return (torch.randn(self.io.inputs[0].shape, generator=noise) * 0.1,)
 
@@ -129,7 +130,7 @@ SEPARATOR = BandSplitSettings(
     norm="batch",
     causal=True,
 )
-"""Streams: 16 ms a hop, 32 ms of latency."""
+"""The default separator. It can stream, with a hop of 16 ms and a latency of 32 ms."""
 
 BSRNN = BandSplitSettings(
     sample_rate=44100,
@@ -148,14 +149,17 @@ BSRNN = BandSplitSettings(
     norm="group",
     causal=False,
 )
-"""The paper's separator: one network for each stem, whole files only."""
+"""The paper's separator. It needs one network per stem and whole files; it cannot stream."""
 
 
 def separator() -> ElasticBandSplit:
-    """The default mother: 16 kHz mono, streaming, depth and width 1 to 4."""
+    """Builds the default mother: 16 kHz mono, streaming, depth and width 1 to 4."""
     return ElasticBandSplit(SEPARATOR, max_depth=4, max_width=4)
 
 
 def bsrnn() -> ElasticBandSplit:
-    """The paper's mother: 44.1 kHz stereo, 41 bands, 12 layers, group norm, bidirectional; bring a checkpoint."""
+    """Builds the paper's mother: 44.1 kHz stereo, 41 bands, 12 layers, group norm, bidirectional.
+
+    No checkpoint ships with it.
+    """
     return ElasticBandSplit(BSRNN, max_depth=12, max_width=4)

@@ -1,4 +1,4 @@
-"""The band-split separator at one fixed depth and width: what a member is, and what the mother holds at its largest.
+"""The band-split separator at one depth and width: a member, or the mother's network at the largest configuration.
 
 waveform -> STFT -> band split -> residual layers -> mask estimation -> inverse STFT -> waveform
 (band-split RNN, arXiv 2209.15174, section 3).
@@ -18,28 +18,28 @@ from edge_export.mothers.band_split.dft import Analysis, Synthesis
 from edge_export.mothers.band_split.recurrence import Norm, ResidualLayer, normalize
 
 COMPRESSION_FLOOR = 1e-5
-"""Added to the power of a bin before its roots are taken: about -70 dB of full scale."""
+"""Added to the power of a bin before the square roots: about -70 dB of full scale."""
 
 
 @dataclass(frozen=True)
 class BandSplitSettings:
-    """What does not change between members of one separator.
+    """The properties that all members of one separator share.
 
     Attributes:
         sample_rate: Hz.
         channels: Audio channels.
         stems: Names of the outputs, in order.
-        remainder: The last stem is what the others leave of the mixture, and costs nothing.
+        remainder: Whether the last stem is the mixture minus the other stems. It then needs no mask.
         n_fft, hop: Frame and hop in samples.
         window: Analysis window, "hann" or "sqrt_hann".
         bands: The band table.
-        compressed: Give the network each bin's real part, imaginary part and magnitude, all divided by the root of
-            the magnitude, instead of the plain real and imaginary part.
+        compressed: Whether the network's input is each bin's real part, imaginary part and magnitude, all divided by
+            the root of the magnitude. Otherwise it is the plain real and imaginary part.
         features, hidden: N features of a band, H of each LSTM.
         gate_hidden: Hidden features of the TAC gates; None: no gates.
         mask_hidden: Hidden features of each band's mask estimation.
         norm: "batch" or "group".
-        causal: Recurrence over time runs forwards only.
+        causal: Whether the recurrence over time runs forwards only.
     """
 
     sample_rate: int
@@ -60,13 +60,16 @@ class BandSplitSettings:
 
     def __post_init__(self) -> None:
         if self.channels < 1 or not self.stems or len(set(self.stems)) != len(self.stems):
-            raise RequestError(f"a separator needs channels and different stems, not {self.channels}, {self.stems}")
+            raise RequestError(
+                f"a separator needs a channel and stems with different names, not {self.channels} channels and stems "
+                f"{self.stems}"
+            )
         if self.remainder and len(self.stems) < 2:
-            raise RequestError("a remainder needs at least two stems")
+            raise RequestError(f"a remainder needs at least two stems, not {self.stems}")
 
     @property
     def edges(self) -> tuple[int, ...]:
-        """Bins at which the bands begin, and last the number of bins."""
+        """The first bin of each band, followed by the number of bins."""
         return band_edges(self.bands, self.sample_rate, self.n_fft)
 
     @property
@@ -76,22 +79,22 @@ class BandSplitSettings:
 
     @property
     def delay(self) -> int:
-        """Samples by which a streamed output lags behind its input, beside the hop that has to be filled first."""
+        """The samples by which a streamed output lags behind its input, not counting the hop that is filled first."""
         return self.n_fft - self.hop
 
     @property
     def latency_ms(self) -> float:
-        """Algorithmic latency: a sample of a stem depends on the mixture up to this much later."""
+        """The algorithmic latency in ms: a sample of a stem depends on the mixture up to this much later."""
         return 1000.0 * self.n_fft / self.sample_rate
 
     @property
     def streams(self) -> bool:
-        """Whether the future is never needed: causal recurrence, and no statistics over the whole file."""
+        """Whether the separator can stream: the recurrence is causal, and no statistics cover the whole file."""
         return self.causal and self.norm == "batch"
 
 
 class BandSplit(nn.Module):
-    """Each band's bins to N features, by its own norm and linear layer."""
+    """Maps each band's bins to N features, with a norm and a linear layer for each band."""
 
     def __init__(self, settings: BandSplitSettings) -> None:
         super().__init__()
@@ -103,7 +106,7 @@ class BandSplit(nn.Module):
         self.linears = nn.ModuleList(nn.Linear(size, settings.features) for size in self.sizes)
 
     def forward(self, spectrum: Tensor) -> Tensor:
-        """`(batch, channels, 2, frames, bins)` to `(batch, frames, bands, features)`."""
+        """Maps `(batch, channels, 2, frames, bins)` to `(batch, frames, bands, features)`."""
         values = compress(spectrum) if self.compressed else spectrum
         values = values.permute(0, 3, 1, 2, 4)
         bands = [values[..., low:high].flatten(2) for low, high in pairwise(self.edges)]
@@ -115,7 +118,7 @@ class BandSplit(nn.Module):
 
 
 class MaskEstimation(nn.Module):
-    """Each band's features to its complex masks, by a norm and a small gated network of its own."""
+    """Maps each band's features to its complex masks, with a norm and a small gated network for each band."""
 
     def __init__(self, settings: BandSplitSettings) -> None:
         super().__init__()
@@ -135,7 +138,7 @@ class MaskEstimation(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(batch, frames, bands, features)` to `(batch, masks, channels, 2, frames, bins)`."""
+        """Maps `(batch, frames, bands, features)` to `(batch, masks, channels, 2, frames, bins)`."""
         if self.norm is not None:
             x = normalize(self.norm, x.flatten(2)).view_as(x)
         bands = list(x.unbind(2))
@@ -150,9 +153,9 @@ class BandSplitNetwork(nn.Module):
     """The separator.
 
     Args:
-        settings: Everything but depth and width.
-        depth: Residual layers.
-        width: Parallel sub-modules in each.
+        settings: All properties but depth and width.
+        depth: The number of residual layers.
+        width: The number of parallel sub-modules in each layer.
     """
 
     def __init__(self, settings: BandSplitSettings, depth: int, width: int) -> None:
@@ -167,34 +170,40 @@ class BandSplitNetwork(nn.Module):
         self.synthesis = Synthesis(s.n_fft, s.hop, s.window)
 
     def masks(self, spectrum: Tensor, depth: int | None = None, width: int | None = None) -> Tensor:
-        """`(batch, channels, 2, frames, bins)` to `(batch, masks, channels, 2, frames, bins)`, complex masks."""
+        """Maps `(batch, channels, 2, frames, bins)` to complex masks `(batch, masks, channels, 2, frames, bins)`."""
         x = self.split(spectrum)
         for layer in islice(self.layers, depth):
             x = layer(x, width)
         return self.mask(x)  # type: ignore[no-any-return]
 
     def stems(self, spectra: Tensor, audio: Tensor) -> Tensor:
-        """Masked spectra `(batch, masks, channels, 2, frames, bins)` to `(batch, stems, channels, samples)`."""
+        """Maps masked spectra `(batch, masks, channels, 2, frames, bins)` to `(batch, stems, channels, samples)`."""
         stems: Tensor = self.synthesis(spectra, audio.shape[-1])
         if self.settings.remainder:
             stems = torch.cat([stems, audio[:, None] - stems.sum(dim=1, keepdim=True)], dim=1)
         return stems
 
     def forward(self, audio: Tensor, depth: int | None = None, width: int | None = None) -> Tensor:
-        """`(batch, channels, samples)` in -1..1 to `(batch, stems, channels, samples)`, aligned with the audio."""
+        """Maps `(batch, channels, samples)` in -1..1 to `(batch, stems, channels, samples)`, aligned with the audio."""
         spectrum = self.analysis(audio)
         return self.stems(apply_masks(self.masks(spectrum, depth, width), spectrum), audio)
 
 
 def compress(spectrum: Tensor) -> Tensor:
-    """`(batch, channels, 2, frames, bins)` to `(batch, channels, 3, frames, bins)`, all over the root of magnitude."""
+    """Maps `(batch, channels, 2, frames, bins)` to `(batch, channels, 3, frames, bins)`.
+
+    The three values are the real part, the imaginary part and the magnitude, each divided by the root of the magnitude.
+    """
     real, imaginary = spectrum[:, :, 0], spectrum[:, :, 1]
     root = torch.sqrt(torch.sqrt(real * real + imaginary * imaginary + COMPRESSION_FLOOR))
     return torch.stack([real / root, imaginary / root, root], dim=2)
 
 
 def apply_masks(masks: Tensor, spectrum: Tensor) -> Tensor:
-    """Complex products `(batch, masks, channels, 2, frames, bins)` of masks and a spectrum without the masks axis."""
+    """Returns the complex products `(batch, masks, channels, 2, frames, bins)` of the masks and the spectrum.
+
+    The spectrum has no masks axis.
+    """
     real, imaginary = spectrum[:, None, :, 0], spectrum[:, None, :, 1]
     mask_real, mask_imaginary = masks[:, :, :, 0], masks[:, :, :, 1]
     return torch.stack(

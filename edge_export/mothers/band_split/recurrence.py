@@ -1,6 +1,6 @@
 """The separator's residual layer: parallel recurrent sub-modules over time, then over bands, gated and averaged.
 
-A layer takes and gives features `(batch, frames, bands, features)`. With w sub-modules f_g and their gates a_g,
+A layer maps features `(batch, frames, bands, features)` to the same shape. With w sub-modules f_g and their gates a_g,
     y = x + 1/w sum_g a_g f_g(norm(x)),   f_g = Linear(LSTM(.)) along one axis
 (band-split RNN, arXiv 2209.15174, section 3; parallel sub-modules, arXiv 2312.03464, section 2.2).
 """
@@ -23,9 +23,9 @@ class Recurrence(nn.Module):
     """One sub-module: an LSTM and a projection back to the features.
 
     Args:
-        features: N, in and out.
+        features: N, the input and output features.
         hidden: H of the LSTM, per direction.
-        bidirectional: Both directions.
+        bidirectional: Whether the LSTM runs in both directions.
     """
 
     def __init__(self, features: int, hidden: int, bidirectional: bool) -> None:
@@ -34,7 +34,7 @@ class Recurrence(nn.Module):
         self.projection = nn.Linear(hidden * (2 if bidirectional else 1), features)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(sequences, steps, features)` to the same shape."""
+        """Maps `(sequences, steps, features)` to the same shape."""
         return self.projection(self.lstm(x)[0])  # type: ignore[no-any-return]
 
 
@@ -43,11 +43,11 @@ class ParallelRecurrence(nn.Module):
 
     Args:
         features, hidden: N and H of each sub-module.
-        width: How many.
-        axis: "time" (each band's frames are a sequence) or "band" (each frame's bands are one).
-        bidirectional: Of the recurrence.
-        norm: "batch" has one statistic per feature for all frames and bands; "group" takes it from each sequence.
-        gate_hidden: Hidden features of the TAC gate; None leaves gates out.
+        width: The number of sub-modules.
+        axis: "time" (each band's frames are a sequence) or "band" (each frame's bands are a sequence).
+        bidirectional: Whether the recurrence runs in both directions.
+        norm: "batch" has one statistic per feature for all frames and bands. "group" computes it from each sequence.
+        gate_hidden: Hidden features of the TAC gate; None: no gates.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ParallelRecurrence(nn.Module):
         self.gate = None if gate_hidden is None else TACGate(features, gate_hidden)
 
     def forward(self, x: Tensor, width: int | None = None) -> Tensor:
-        """`(batch, frames, bands, features)` to the same shape, by the first `width` sub-modules (None: all)."""
+        """Maps `(batch, frames, bands, features)` to the same shape with the first `width` sub-modules (None: all)."""
         batch, frames, bands, features = x.shape
         sequences = (x.transpose(1, 2) if self.axis == "time" else x).flatten(0, 1)
         normed = normalize(self.norm, sequences)
@@ -79,7 +79,7 @@ class ParallelRecurrence(nn.Module):
 
 
 class ResidualLayer(nn.Module):
-    """Recurrence over time, then over bands: one step of depth. `causal` makes the first one run forwards only."""
+    """Recurrence over time, then over bands: one step of depth. If `causal`, the one over time runs forwards only."""
 
     def __init__(
         self, features: int, hidden: int, width: int, causal: bool, norm: Norm, gate_hidden: int | None
@@ -89,12 +89,12 @@ class ResidualLayer(nn.Module):
         self.band = ParallelRecurrence(features, hidden, width, "band", True, norm, gate_hidden)
 
     def forward(self, x: Tensor, width: int | None = None) -> Tensor:
-        """`(batch, frames, bands, features)` to the same shape."""
+        """Maps `(batch, frames, bands, features)` to the same shape."""
         return self.band(self.time(x, width), width)  # type: ignore[no-any-return]
 
 
 def normalize(norm: nn.Module, sequences: Tensor) -> Tensor:
-    """Normalize `(sequences, steps, features)`: over all rows with BatchNorm, within each sequence with GroupNorm."""
+    """Normalizes `(sequences, steps, features)`: BatchNorm over all rows, GroupNorm within each sequence."""
     if isinstance(norm, nn.BatchNorm1d):
         return norm(sequences.flatten(0, 1)).view_as(sequences)  # type: ignore[no-any-return]
     return norm(sequences.transpose(1, 2)).transpose(1, 2)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""MobileNet v1 and v2 as data: which layers follow the width, and how blocks connect them."""
+"""MobileNet v1 and v2 as data: the layers whose channels follow the width, and the blocks that connect them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Step:
     """One convolution with its BatchNorm.
 
     Attributes:
-        source: The index of the elastic layer whose channels come in; None: the image.
-        layer: The index of the elastic layer whose channels go out; None: a fixed number of them, `fixed_out`.
+        source: The index of the elastic layer that sets the input channels; None: the input is the image.
+        layer: The index of the elastic layer that sets the output channels; None: they are fixed, see `fixed_out`.
         kernel_size: 1 or 3.
         stride: 1 or 2.
         activated: Whether an activation follows.
-        fixed_out: The output channels where they do not follow the width.
+        fixed_out: The output channels if they do not follow the width.
     """
 
     source: int | None
@@ -32,7 +32,7 @@ class Step:
 
     @property
     def depthwise(self) -> bool:
-        """Whether the convolution keeps its channels apart: the same elastic layer comes in and goes out."""
+        """Whether the convolution is depthwise: the same elastic layer sets its input and output channels."""
         return self.layer is not None and self.layer == self.source
 
 
@@ -46,7 +46,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A MobileNet as data: its elastic layers, and a stem, blocks and perhaps a head that use them."""
+    """A MobileNet as data: its elastic layers, a stem, blocks and an optional head."""
 
     space: WidthSpace
     stem: Step
@@ -73,9 +73,9 @@ def mobilenet_v1(
     widest: float = 1.0,
     divisor: int = 8,
 ) -> Architecture:
-    """MobileNet v1 (arXiv 1704.04861): depthwise and pointwise convolutions; `blocks` lists (channels, stride).
+    """Returns MobileNet v1 (arXiv 1704.04861): depthwise and pointwise convolutions.
 
-    The activation is ReLU6, as in the published US-MobileNet v1.
+    `blocks` lists (channels, stride). The activation is ReLU6, as in the published US-MobileNet v1.
     """
     layers = [ElasticLayer("features.0.0", stem)]
     built = []
@@ -104,9 +104,9 @@ def mobilenet_v2(
     widest: float = 1.0,
     divisor: int = 8,
 ) -> Architecture:
-    """MobileNet v2 (arXiv 1801.04381): inverted residuals; `stages` lists (expansion, channels, blocks, stride).
+    """Returns MobileNet v2 (arXiv 1801.04381): inverted residuals.
 
-    The head's channels do not follow the width.
+    `stages` lists (expansion, channels, blocks, stride). The head's channels do not follow the width.
     """
     layers = [ElasticLayer("features.0.0", stem)]
     residuals: list[tuple[int, int]] = []

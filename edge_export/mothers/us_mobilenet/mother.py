@@ -24,7 +24,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class SlimmableBody(nn.Sequential):
-    """Convolution, BatchNorm and activation, once or several times, at any width."""
+    """One or more steps of convolution, BatchNorm and activation, at any width."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class SlimmableBody(nn.Sequential):
         self.steps = tuple(steps)
 
     def forward(self, input: Tensor, active: tuple[int, ...] = (), listed: int | None = None) -> Tensor:
-        """`(batch, channels, height, width)` through every layer; `active` holds each elastic layer's channels."""
+        """Runs `(batch, channels, height, width)` through all layers. `active` holds each elastic layer's channels."""
         out_channels = self._out_channels(active)
         x: Tensor = input
         for layer in self:
@@ -71,7 +71,7 @@ class SlimmableBody(nn.Sequential):
         return x
 
     def extract(self, in_channels: int, active: tuple[int, ...], listed: int | None) -> nn.Sequential:
-        """The same layers, plain, for `in_channels` inputs; an `AverageScale` follows each averaged convolution."""
+        """Returns plain layers for `in_channels` inputs. An `AverageScale` follows each averaged convolution."""
         out_channels = self._out_channels(active)
         channels = in_channels
         plain: list[nn.Module] = []
@@ -91,7 +91,7 @@ class SlimmableBody(nn.Sequential):
 
 
 class SlimmableBlock(nn.Module):
-    """A body, added to its own input where the block is a residual one."""
+    """An elastic block: a body, whose input is added to its output if the block is residual."""
 
     def __init__(self, body: SlimmableBody, residual: bool) -> None:
         super().__init__()
@@ -99,17 +99,17 @@ class SlimmableBlock(nn.Module):
         self.residual = residual
 
     def forward(self, x: Tensor, active: tuple[int, ...], listed: int | None) -> Tensor:
-        """`(batch, channels, height, width)` at the elastic layers' `active` channels."""
+        """Maps `(batch, channels, height, width)` at the elastic layers' `active` channels."""
         y: Tensor = self.body(x, active, listed)
         return x + y if self.residual else y
 
     def extract(self, in_channels: int, active: tuple[int, ...], listed: int | None) -> nn.Module:
-        """The plain block."""
+        """Returns the plain block."""
         return PlainBlock(self.body.extract(in_channels, active, listed), self.residual)
 
 
 class PlainBlock(nn.Module):
-    """A member's block: a fixed body, added to its input where the block is a residual one."""
+    """A member's block: a fixed body, whose input is added to its output if the block is residual."""
 
     def __init__(self, body: nn.Sequential, residual: bool) -> None:
         super().__init__()
@@ -117,13 +117,13 @@ class PlainBlock(nn.Module):
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(batch, channels, height, width)`."""
+        """Maps `(batch, channels, height, width)` to the same rank."""
         y: Tensor = self.body(x)
         return x + y if self.residual else y
 
 
 class MobileNet(nn.Module):
-    """A member: a fixed MobileNet of torch's own layers."""
+    """A member: a fixed MobileNet that consists of torch's own layers."""
 
     def __init__(self, features: nn.Sequential, classifier: nn.Sequential) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class MobileNet(nn.Module):
         self.classifier = classifier
 
     def forward(self, image: Tensor) -> Tensor:
-        """`(batch, channels, height, width)` to logits `(batch, classes)`."""
+        """Maps `(batch, channels, height, width)` to logits `(batch, classes)`."""
         return self.classifier(self.pool(self.features(image)).flatten(1))  # type: ignore[no-any-return]
 
 
@@ -140,13 +140,14 @@ class UsMobileNet(nn.Module):
     """A MobileNet that runs at any width of its space (arXiv 1903.05134).
 
     Args:
-        architecture: Its layers and widths: `mobilenet_v1()`, `mobilenet_v2()`.
-        resolution: Height and width of the image, in pixels.
+        architecture: The layers and widths, from `mobilenet_v1()` or `mobilenet_v2()`.
+        resolution: The height and width of the image, in pixels.
         image_channels: 3 for RGB, 1 for gray.
         classes: The number of logits.
-        labels: The class names, if they are known.
-        mean, std: What each channel of the image, in 0..1, is normalized by; empty: by nothing.
-        listed_widths: Widths with BatchNorm statistics of their own in the state dict, as published.
+        labels: The class names, if known.
+        mean, std: The mean and standard deviation that normalize each channel of an image in 0..1; empty: no
+            normalization.
+        listed_widths: The widths that have their own BatchNorm statistics in the state dict, as published.
         averaged: Whether convolutions and the classifier are averaged over their inputs, see `SlimmableConv2d`.
     """
 
@@ -185,7 +186,10 @@ class UsMobileNet(nn.Module):
         self.io = IOSpec((image,), (TensorSpec("logits", (1, classes), unit="logits"),), labels=labels)
 
     def forward(self, image: Tensor, config: WidthConfig | None = None) -> Tensor:
-        """Image `(batch, channels, height, width)` to logits `(batch, classes)`; RequestError: illegal `config`."""
+        """Maps an image `(batch, channels, height, width)` to logits `(batch, classes)`.
+
+        Raises RequestError if `config` is illegal.
+        """
         active, listed = self._resolve(config)
         x = image
         for part in self.features:
@@ -193,7 +197,10 @@ class UsMobileNet(nn.Module):
         return self.classifier(x.mean((2, 3)))  # type: ignore[no-any-return]
 
     def extract(self, config: WidthConfig) -> MobileNet:
-        """The plain MobileNet at `config`, in eval mode, with copied weights; RequestError: illegal `config`."""
+        """Returns the plain MobileNet at `config`, in eval mode, with copied weights.
+
+        Raises RequestError if `config` is illegal.
+        """
         active, listed = self._resolve(config)
         channels = self.io.inputs[0].shape[1]
         features: list[nn.Module] = []
@@ -208,14 +215,14 @@ class UsMobileNet(nn.Module):
         return MobileNet(nn.Sequential(*features), classifier).eval()
 
     def example_inputs(self, config: WidthConfig) -> tuple[Tensor, ...]:
-        """One black image, `(1, channels, height, width)`."""
+        """Returns one black image, `(1, channels, height, width)`."""
         return (zeros(self.io.inputs[0].shape),)
 
     def has_statistics(self, config: WidthConfig) -> bool:
-        """Whether the BatchNorm statistics of `config` came with the checkpoint, so that it needs no calibration.
+        """Returns whether the checkpoint holds BatchNorm statistics for `config`, so that it needs no calibration.
 
-        Calibrating the mother itself at another width also changes what v2's last BatchNorm, which all widths share,
-        was published with: calibrate a copy.
+        All widths share v2's last BatchNorm. Calibrating the mother itself at another width would change its published
+        statistics, so calibrate a copy.
         """
         listed = self._resolve(config)[1]
         return listed is not None and all(
@@ -225,7 +232,7 @@ class UsMobileNet(nn.Module):
         )
 
     def _resolve(self, config: WidthConfig | None) -> tuple[tuple[int, ...], int | None]:
-        """Each elastic layer's channels, and the index of the listed width if `config` is one."""
+        """Returns each elastic layer's channels, and the index of the listed width if `config` is one."""
         config = self.space.largest if config is None else config
         active = self.space.active_channels(config)
         widths = set(config.width_mults) if isinstance(config, LayerWidths) else {config.width_mult}
@@ -240,19 +247,19 @@ def _average_scale(layer: SlimmableConv2d | SlimmableLinear, active_in: int) -> 
 
 
 def us_mobilenet_v1(resolution: int = 224, classes: int = 1000) -> UsMobileNet:
-    """US-MobileNet v1 as published: widths 0.25 to 1, statistics for each 0.025."""
+    """Builds US-MobileNet v1 as published: widths 0.25 to 1, with statistics at every 0.025."""
     architecture = mobilenet_v1()
     return UsMobileNet(architecture, resolution=resolution, classes=classes, listed_widths=_grid(architecture))
 
 
 def us_mobilenet_v2(resolution: int = 224, classes: int = 1000) -> UsMobileNet:
-    """US-MobileNet v2 as published: widths 0.35 to 1, statistics for each 0.025."""
+    """Builds US-MobileNet v2 as published: widths 0.35 to 1, with statistics at every 0.025."""
     architecture = mobilenet_v2()
     return UsMobileNet(architecture, resolution=resolution, classes=classes, listed_widths=_grid(architecture))
 
 
 def digits() -> UsMobileNet:
-    """A small US-MobileNet v2 for handwritten digits: gray images of 32 × 32 pixels, widths 0.25 to 1."""
+    """Builds a small US-MobileNet v2 for handwritten digits: gray images of 32 × 32 pixels, widths 0.25 to 1."""
     stages = ((1, 16, 1, 1), (4, 32, 2, 2), (4, 64, 2, 2))
     architecture = mobilenet_v2(stem=32, stages=stages, head=128, narrowest=0.25)
     return UsMobileNet(

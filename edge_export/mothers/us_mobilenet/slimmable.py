@@ -1,8 +1,8 @@
-"""Layers that run at any width: with the first n of their channels (arXiv 1903.05134).
+"""Layers that run at any width, with the first n of their channels (arXiv 1903.05134).
 
-A narrower layer is a slice of the full one: `weight[:active_out, :active_in]`. The active inputs are read off the input
-tensor, the active outputs are given by the caller, so that no layer carries a width as hidden state. Each layer's
-`extract` gives torch's own layer with a copy of the slice.
+A narrower layer is a slice of the full one: `weight[:active_out, :active_in]`. The shape of the input tensor gives the
+active inputs, and the caller gives the active outputs, so no layer holds a width as hidden state. The `extract` method
+of each layer returns torch's own layer with a copy of the slice.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from torch.nn import functional
 
 
 def make_divisible(value: float, divisor: int = 8, min_value: int = 1) -> int:
-    """`value` channels rounded to a multiple of `divisor`, never below 90 % of `value`.
+    """Rounds `value` channels to a multiple of `divisor`, never below 90 % of `value`.
 
-    The rule of the published US-MobileNets: the nearest multiple, at least `min_value`, one `divisor` more where the
-    result lost more than a tenth.
+    This is the rule of the published US-MobileNets: the nearest multiple, at least `min_value`. If that is less than
+    90 % of `value`, one `divisor` more.
     """
     rounded = max(min_value, int(value + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * value else rounded
 
 
 class AverageScale(nn.Module):
-    """`y = x · factor`: what an extracted member keeps of a layer averaged over its inputs, until it is baked away."""
+    """`y = x · factor`: the scale of an averaged layer in an extracted member. Baking folds it into weights."""
 
     def __init__(self, factor: float) -> None:
         super().__init__()
         self.factor = factor
 
     def forward(self, x: Tensor) -> Tensor:
-        """`x` of any shape, times the factor."""
+        """Multiplies `x`, of any shape, by the factor."""
         return x * self.factor
 
     def extra_repr(self) -> str:
@@ -42,8 +42,8 @@ class AverageScale(nn.Module):
 class SlimmableConv2d(nn.Conv2d):
     """A 2-D convolution of the first n input and output channels; dense or depthwise.
 
-    With `averaged`, the whole output (the bias, if any, included) is multiplied by `full_in / active_in`: the sum over
-    the inputs becomes a mean over the active ones, scaled so that nothing changes at full width (arXiv 1903.05134).
+    With `averaged`, the whole output, including the bias, is multiplied by `full_in / active_in`. The sum over the
+    inputs becomes a mean over the active ones, scaled so that full width is unchanged (arXiv 1903.05134).
     A depthwise convolution sums over a single channel at any width and is never averaged.
     """
 
@@ -74,11 +74,11 @@ class SlimmableConv2d(nn.Conv2d):
         self.averaged = averaged and not depthwise
 
     def average_factor(self, active_in: int) -> float:
-        """What the output is multiplied by: `full_in / active_in` where the layer is averaged, else 1."""
+        """Returns the factor of the output: `full_in / active_in` if the layer is averaged, else 1."""
         return self.in_channels / active_in if self.averaged else 1.0
 
     def forward(self, input: Tensor, active_out: int | None = None) -> Tensor:
-        """`(batch, active_in, height, width)` to `(batch, active_out, …)`; `active_out` None: all of them."""
+        """Maps `(batch, active_in, height, width)` to `(batch, active_out, …)`. `active_out` None: all channels."""
         active_in = input.shape[1]
         weight, bias, groups = self._slice(active_in, active_out)
         y = functional.conv2d(input, weight, bias, self.stride, self.padding, self.dilation, groups)  # type: ignore[arg-type]
@@ -86,7 +86,7 @@ class SlimmableConv2d(nn.Conv2d):
         return y if factor == 1.0 else y * factor
 
     def extract(self, active_in: int, active_out: int | None = None) -> nn.Conv2d:
-        """A plain convolution with copied weights, without the average: see `average_factor`."""
+        """Returns a plain convolution with copied weights, without the average: see `average_factor`."""
         weight, bias, groups = self._slice(active_in, active_out)
         conv = nn.Conv2d(
             active_in,
@@ -120,11 +120,11 @@ class SlimmableLinear(nn.Linear):
         self.averaged = averaged
 
     def average_factor(self, active_in: int) -> float:
-        """What the output is multiplied by: `full_in / active_in` where the layer is averaged, else 1."""
+        """Returns the factor of the output: `full_in / active_in` if the layer is averaged, else 1."""
         return self.in_features / active_in if self.averaged else 1.0
 
     def forward(self, input: Tensor, active_out: int | None = None) -> Tensor:
-        """`(…, active_in)` to `(…, active_out)`; `active_out` None: all of them."""
+        """Maps `(…, active_in)` to `(…, active_out)`. `active_out` None: all features."""
         active_in = input.shape[-1]
         weight, bias = self._slice(active_in, active_out)
         y = functional.linear(input, weight, bias)
@@ -132,7 +132,7 @@ class SlimmableLinear(nn.Linear):
         return y if factor == 1.0 else y * factor
 
     def extract(self, active_in: int, active_out: int | None = None) -> nn.Linear:
-        """A plain linear layer with copied weights, without the average: see `average_factor`."""
+        """Returns a plain linear layer with copied weights, without the average: see `average_factor`."""
         weight, bias = self._slice(active_in, active_out)
         linear = nn.Linear(active_in, weight.shape[0], bias=bias is not None)
         _copy_parameters(linear, weight, bias)
@@ -146,7 +146,7 @@ class SlimmableLinear(nn.Linear):
 
 
 class ListedStatistics(nn.Module):
-    """Running statistics of one listed width; no BatchNorm, so that calibrating one width leaves the others alone."""
+    """The running statistics of one listed width. Not a BatchNorm, so that calibrating one width keeps the others."""
 
     running_mean: Tensor
     running_var: Tensor
@@ -160,11 +160,11 @@ class ListedStatistics(nn.Module):
 
 
 class SlimmableBatchNorm2d(nn.BatchNorm2d):
-    """BatchNorm of the first n channels; weight and bias are shared by all widths.
+    """BatchNorm of the first n channels. All widths share weight and bias.
 
-    The statistics of n active channels are the first n of one full-size set (arXiv 1903.05134: they are
-    computed after training, for one width at a time). With `listed_features` there is one more set for each listed
-    width, `bn.<i>`, as in the published checkpoints; the full-size set then serves the other widths and is not saved.
+    The statistics of n active channels are the first n of one full-size set. They are computed after training, for one
+    width at a time (arXiv 1903.05134). With `listed_features`, each listed width has its own set `bn.<i>`, as in the
+    published checkpoints. The full-size set then serves the other widths and is not saved.
     """
 
     def __init__(self, num_features: int, listed_features: tuple[int, ...] = ()) -> None:
@@ -175,14 +175,15 @@ class SlimmableBatchNorm2d(nn.BatchNorm2d):
                 self.register_buffer(name, getattr(self, name), persistent=False)
 
     def forward(self, input: Tensor, listed: int | None = None) -> Tensor:
-        """`(batch, active, height, width)` normalized.
+        """Normalizes `(batch, active, height, width)`.
 
-        In training mode by the batch, whose statistics update the running ones in place: with `momentum`, or as the
-        cumulative average over all batches since the last reset when `momentum` is None.
+        In training mode it uses the statistics of the batch, which also update the running statistics in place. The
+        update uses `momentum`. If `momentum` is None, it is the cumulative average over all batches since the last
+        reset.
 
         Args:
             input: The active channels.
-            listed: The index of the listed width whose statistics to use and update; None: the full-size set.
+            listed: The index of the listed width whose statistics are used and updated; None: the full-size set.
         """
         active = input.shape[1]
         statistics = self._statistics(listed)
@@ -204,22 +205,22 @@ class SlimmableBatchNorm2d(nn.BatchNorm2d):
         )
 
     def reset_running_stats(self) -> None:
-        """Forget the full-size set, and let the next calibration of a listed width start anew.
+        """Resets the full-size set and the batch counts of the listed sets.
 
-        The listed values stay, for the widths that are not calibrated: the first batch of a cumulative average has
-        weight 1 and overwrites them.
+        The listed values stay, for the widths that are not calibrated. In a calibration, the first batch of the
+        cumulative average has weight 1 and overwrites them.
         """
         super().reset_running_stats()
         for statistics in getattr(self, "bn", ()):
             statistics.num_batches_tracked.zero_()
 
     def has_listed_statistics(self, listed: int) -> bool:
-        """Whether the listed width's statistics are more than their initial values."""
+        """Returns whether the listed width's statistics differ from their initial values."""
         statistics = self._statistics(listed)
         return bool(statistics.running_mean.any()) or not bool((statistics.running_var == 1).all())
 
     def extract(self, active: int, listed: int | None = None) -> nn.BatchNorm2d:
-        """A plain BatchNorm in eval mode with copied parameters and statistics."""
+        """Returns a plain BatchNorm in eval mode with copied parameters and statistics."""
         _check_active("channels", active, self.num_features)
         plain = nn.BatchNorm2d(active, self.eps, self.momentum)
         statistics = self._statistics(listed)
@@ -232,11 +233,12 @@ class SlimmableBatchNorm2d(nn.BatchNorm2d):
         return plain.eval()
 
     def _statistics(self, listed: int | None) -> Any:
-        # A BatchNorm without lists serves every width with its one set.
+        # Without listed widths, one set serves every width.
         return self if listed is None or not hasattr(self, "bn") else self.bn[listed]
 
     def _load_from_state_dict(self, *args: Any) -> None:
-        # Not BatchNorm's own: it adds a `num_batches_tracked` to old state dicts, unknown to a layer with lists.
+        # BatchNorm's own method adds `num_batches_tracked` to old state dicts, a name that a layer with listed widths
+        # does not have.
         nn.Module._load_from_state_dict(self, *args)
 
 

@@ -1,4 +1,4 @@
-"""The space of a network that runs at any width: one width for all layers, or one for each."""
+"""The space of a network that runs at any width: one width for all layers, or one width for each layer."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class ElasticLayer:
 
     Attributes:
         name: The layer's name in the state dict.
-        channels: Its output channels at width 1.
-        expansion: The expansion ratio t: its channels are a multiple of t, make_divisible(channels·width/t)·t.
+        channels: The output channels at width 1.
+        expansion: The expansion ratio t. The channels are a multiple of t: make_divisible(channels·width/t)·t.
     """
 
     name: str
@@ -48,21 +48,21 @@ class ElasticLayer:
     expansion: int = 1
 
     def active(self, width_mult: float, divisor: int) -> int:
-        """Its output channels at `width_mult`."""
+        """Returns the output channels at `width_mult`."""
         return make_divisible(self.channels * width_mult / self.expansion, divisor) * self.expansion
 
 
 @dataclass(frozen=True)
 class WidthSpace:
-    """Every width between two bounds, for all layers together or for each on its own.
+    """The space of widths between two bounds, for all layers together or for each layer.
 
     Attributes:
         layers: The elastic layers, first to last.
-        residuals: Pairs of indices into `layers` whose outputs are added, and so need equal channels.
+        residuals: Pairs of indices into `layers`. Their outputs are added, so they need equal channels.
         narrowest: The lower bound of the width.
         widest: The upper bound of the width.
-        step: The grid of `all()`.
-        divisor: Channels are rounded to multiples of it.
+        step: The step of the grid that `all()` returns.
+        divisor: Channels are rounded to multiples of this number.
     """
 
     layers: tuple[ElasticLayer, ...]
@@ -74,28 +74,29 @@ class WidthSpace:
 
     @property
     def smallest(self) -> Width:
-        """The narrowest network."""
+        """The configuration of the narrowest network."""
         return Width(self.narrowest)
 
     @property
     def largest(self) -> Width:
-        """The widest network."""
+        """The configuration of the widest network."""
         return Width(self.widest)
 
     def sample(self, rng: random.Random) -> Width:
-        """One width, uniform between the bounds, rounded to three decimals for the sake of its name."""
+        """Draws one width, uniform between the bounds. Three decimals keep its name short."""
         width_mult = round(rng.uniform(self.narrowest, self.widest), 3)
         return Width(min(max(width_mult, self.narrowest), self.widest))
 
     def all(self) -> Iterable[Width]:
-        """The grid of single widths, narrowest first."""
+        """Returns the grid of single widths, narrowest first."""
         count = round((self.widest - self.narrowest) / self.step)
         return [Width(round(self.narrowest + i * self.step, 6)) for i in range(count + 1)]
 
     def parse(self, text: str) -> WidthConfig:
-        """The configuration of "0.5" or "w0.5", or of one width for each layer: "0.25:0.5:0.5" or "w0.25-0.5x2".
+        """Parses one width, "0.5" or "w0.5", or one width for each layer, "0.25:0.5:0.5" or "w0.25-0.5x2".
 
-        Raises RequestError for anything else, and as `active_channels` does.
+        Raises:
+            RequestError: The text has another form, or the configuration is illegal (see `active_channels`).
         """
         runs = [_RUN.fullmatch(part) for part in re.split("[:-]", text.strip().removeprefix("w"))]
         if not all(runs):
@@ -109,9 +110,10 @@ class WidthSpace:
         return config
 
     def name(self, config: WidthConfig) -> str:
-        """ "w0.5", or for one width per layer each run of equal ones: "w0.25-0.5x2"; `parse` takes it back.
+        """Returns "w0.5", or for one width per layer the runs of equal widths, "w0.25-0.5x2". `parse` accepts both.
 
-        Where that is too long for a file name, the narrowest, the widest and a digest: "w0.25to1.0-1a2b3c4d".
+        A name that is too long for a file holds the narrowest, the widest and a digest: "w0.25to1.0-1a2b3c4d". `parse`
+        does not accept that form.
         """
         if isinstance(config, Width):
             return f"w{float(config.width_mult)}"
@@ -123,24 +125,25 @@ class WidthSpace:
         return f"w{min(widths)}to{max(widths)}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
     def active_channels(self, config: WidthConfig) -> tuple[int, ...]:
-        """The output channels of each elastic layer at `config`.
+        """Returns the output channels of each elastic layer at `config`.
 
-        Raises RequestError for a width out of bounds, a wrong number of widths, or layers that a residual sum ties
-        together and that disagree (all of them are named).
+        Raises:
+            RequestError: A width is out of bounds, the number of widths is wrong, or layers of a residual sum have
+                different channels. The message names all such layers.
         """
         if isinstance(config, Width):
             widths: tuple[float, ...] = (config.width_mult,) * len(self.layers)
         elif isinstance(config, LayerWidths):
             widths = config.width_mults
         else:
-            raise RequestError(f"{one_line(config, 80)!r} is no width: give Width(…) or LayerWidths((…))")
+            raise RequestError(f"{one_line(config, 80)!r} is not a width: give Width(…) or LayerWidths((…))")
         if len(widths) != len(self.layers):
             raise RequestError(
                 f"{len(widths)} widths for {len(self.layers)} layers: give one for each of "
                 + one_line(", ".join(layer.name for layer in self.layers), 1000)
             )
         for layer, width_mult in zip(self.layers, widths, strict=True):
-            # Written so that not-a-number is refused too.
+            # This form of the comparison also rejects not-a-number.
             if not self.narrowest <= width_mult <= self.widest:
                 where = "" if isinstance(config, Width) else f" of {layer.name}"
                 raise RequestError(

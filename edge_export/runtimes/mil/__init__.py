@@ -1,1 +1,1 @@
-"""An evaluator of Core ML's programs (MIL) on numpy arrays: Core ML files verified without a Mac."""
+"""An evaluator of Core ML programs (MIL) on numpy arrays. It verifies Core ML files without a Mac."""

@@ -1,6 +1,6 @@
-"""Open an `.mlpackage` folder from disk and read what its program holds: specification, types and constants.
+"""Opens an `.mlpackage` folder and reads the specification, the types and the constants of its program.
 
-Nothing in it is trusted: whatever is missing, truncated or contradicts itself is a ValueError that says what.
+Nothing in a package is trusted. Anything missing, truncated or contradictory raises a ValueError that names it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Package:
     """An open package.
 
     Attributes:
-        spec: Its specification, a `Model` message with an `mlProgram`.
-        folder: Where its model file is; weight files are named relative to it.
+        spec: The specification, a `Model` message with an `mlProgram`.
+        folder: The folder of the model file. The names of weight files are relative to it.
     """
 
     spec: Any
@@ -34,7 +34,7 @@ class Package:
     _files: dict[Path, WeightFile] = field(default_factory=dict, repr=False)
 
     def weight_file(self, name: str) -> WeightFile:
-        """The weight file that a program calls `name`, such as "@model_path/weights/weight.bin"."""
+        """Returns the weight file that a program calls `name`, such as "@model_path/weights/weight.bin"."""
         prefix, _, inner = name.partition("/")
         if prefix != _MODEL_FOLDER:
             raise ValueError(f"the weight file's name is {name!r}, not {_MODEL_FOLDER}/…")
@@ -45,10 +45,10 @@ class Package:
 
 
 def open_package(path: Path) -> Package:
-    """Read the manifest and the model file of the package at `path`.
+    """Reads the manifest and the model file of the package at `path`.
 
     Raises:
-        ValueError: It is no package, or not of an ML program.
+        ValueError: `path` is not a package, or the package holds no ML program.
     """
     from coremltools.proto import Model_pb2
     from google.protobuf.message import DecodeError
@@ -68,7 +68,7 @@ def open_package(path: Path) -> Package:
 
 
 def scalar_name(number: int) -> str:
-    """What MIL's protobuf calls the element type with this number."""
+    """Returns the name of the element type `number` in MIL's protobuf."""
     from coremltools.proto import MIL_pb2
 
     names = MIL_pb2.DataType.DESCRIPTOR.values_by_number
@@ -76,14 +76,14 @@ def scalar_name(number: int) -> str:
 
 
 def tensor_type(value_type: Any) -> TensorType:
-    """What a `ValueType` message declares.
+    """Returns the tensor type that a `ValueType` message declares.
 
     Raises:
-        ValueError: It is no tensor, or of a type that the evaluator does not know.
+        ValueError: The message declares no tensor, or an element type that is not evaluated.
     """
     kind = value_type.WhichOneof("type")
     if kind != "tensorType":
-        raise ValueError(f"a value is of {kind or 'no type'}, not a tensor")
+        raise ValueError(f"a value has {kind or 'no type'}, not a tensor type")
     declared = value_type.tensorType
     name = scalar_name(declared.dataType)
     if name not in SCALARS:
@@ -94,10 +94,10 @@ def tensor_type(value_type: Any) -> TensorType:
 
 
 def constant(package: Package, value: Any) -> Any:
-    """A `Value` message as an array, as its type is held; a string of rank 0 is a str.
+    """Returns a `Value` message as an array of its type's `held` dtype. A string of rank 0 is returned as a str.
 
     Raises:
-        ValueError: It contradicts its type, or its blob cannot be read.
+        ValueError: The value contradicts its type, or its blob cannot be read.
     """
     declared = tensor_type(value.type)
     if None in declared.shape:
@@ -106,7 +106,7 @@ def constant(package: Package, value: Any) -> Any:
         blob = value.blobFileValue
         return package.weight_file(blob.fileName).read(blob.offset, declared)
     if value.immediateValue.WhichOneof("value") != "tensor":
-        raise ValueError(f"a constant declared as {declared} has no tensor's value")
+        raise ValueError(f"a constant declared as {declared} has no tensor value")
     return _immediate(value.immediateValue.tensor, declared)
 
 
@@ -139,12 +139,12 @@ def _model_file(package: Path) -> Path:
 
 
 def _inside(path: Any) -> Path:
-    """A relative path in a package that leads nowhere else."""
+    """Returns `path` if it is relative and stays inside of the package."""
     if not isinstance(path, str) or not path or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         raise ValueError(f"the path {path!r} leads out of the package")
     return Path(path)
 
 
 def as_output(array: Array, dtype: str) -> Array:
-    """A value as the outside sees it: a copy of type `dtype`, contiguous."""
+    """Returns a contiguous copy of `array` of type `dtype`, for the caller of a runtime."""
     return np.array(array, dtype=dtype, order="C")

@@ -1,7 +1,7 @@
-"""Evaluate the program of a package on numpy arrays.
+"""Evaluates the program of a package on numpy arrays.
 
-Everything that does not depend on the inputs, compressed weights included, is computed once when a program is loaded.
-What is left is a list of steps over numbered slots.
+All that does not depend on the inputs, including compressed weights, is computed once when a program is loaded. The
+rest is a list of steps over numbered slots.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ class Program:
     """A loaded program.
 
     Attributes:
-        inputs: Slot and type of each input, by name.
+        inputs: The slot and type of each input, by name.
         outputs: The slots of the outputs, by name.
-        slots: The slots before a run: constants are in place.
+        steps: The steps of a run, in order.
+        slots: The slots before a run. They hold the constants.
     """
 
     inputs: dict[str, tuple[int, TensorType]]
@@ -38,10 +39,11 @@ class Program:
     slots: Slots
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The outputs, as their types are held.
+        """Runs the program and returns the outputs, in the `held` dtypes of their types.
 
         Raises:
-            ValueError: An operator fails, or its result is not what the program declares; its name is in the message.
+            ValueError: An operator fails, or its result is not what the program declares. The message names the
+                operator.
         """
         slots = list(self.slots)
         for name, (slot, declared) in self.inputs.items():
@@ -52,12 +54,12 @@ class Program:
 
 
 def operations(package: Package) -> Iterator[Any]:
-    """The operations of the main function, those of blocks inside them included."""
+    """Iterates over the operations of the main function, including those of inner blocks."""
     return _operations(_main_block(package)[1])
 
 
 def not_evaluated(package: Package) -> list[str]:
-    """The operators and the tensor types of the main function that are not evaluated."""
+    """Returns the operators and the tensor types of the main function that are not evaluated."""
     names = {operation.type for operation in operations(package)} - OPERATORS.keys() - BUILT_IN
     declared = (output.type.tensorType for operation in operations(package) for output in operation.outputs)
     types = {scalar_name(tensor.dataType) for tensor in declared} - SCALARS.keys()
@@ -65,10 +67,10 @@ def not_evaluated(package: Package) -> list[str]:
 
 
 def load_program(package: Package) -> Program:
-    """Check the main function and prepare it.
+    """Checks the main function and prepares it.
 
     Raises:
-        ValueError: It contradicts itself, or holds an operator that is not evaluated.
+        ValueError: The function contradicts itself, or holds an operator that is not evaluated.
     """
     function, block = _main_block(package)
     scope = Scope(package)
@@ -79,11 +81,11 @@ def load_program(package: Package) -> Program:
     with np.errstate(all="ignore"):
         steps = [step for operation in block.operations for step in scope.prepare(operation)]
     outputs = {name: scope.slot(name) for name in block.outputs}
-    return Program(inputs, outputs, _forgetful(steps, scope, set(outputs.values())), scope.slots)
+    return Program(inputs, outputs, _with_releases(steps, scope, set(outputs.values())), scope.slots)
 
 
-def _forgetful(steps: list[Step], scope: Scope, outputs: set[int]) -> tuple[Step, ...]:
-    """The same steps, each forgetting what is read for the last time: large activations don't pile up."""
+def _with_releases(steps: list[Step], scope: Scope, outputs: set[int]) -> tuple[Step, ...]:
+    """Returns the same steps. Each one releases the slots that it reads last, so that activations do not accumulate."""
     kept = scope.known | outputs
     result: list[Step] = []
     for step in reversed(steps):
@@ -96,7 +98,7 @@ def _forgetful(steps: list[Step], scope: Scope, outputs: set[int]) -> tuple[Step
 def _main_block(package: Package) -> tuple[Any, Any]:
     functions = package.spec.mlProgram.functions
     if _MAIN not in functions:
-        raise ValueError(f"the program has no function {_MAIN}, only {', '.join(functions) or 'none'}")
+        raise ValueError(f"the program has no function {_MAIN}; its functions are: {', '.join(functions) or 'none'}")
     function = functions[_MAIN]
     if function.opset not in function.block_specializations:
         raise ValueError(f"function {_MAIN} has no block for its opset {function.opset}")

@@ -1,4 +1,4 @@
-"""Every operator that is evaluated: a literal table, MIL's name -> function."""
+"""The operators that are evaluated: a literal table from MIL's name to a function."""
 
 from __future__ import annotations
 
@@ -174,10 +174,10 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 }
 
 BUILT_IN = frozenset({"const", "cond", "while_loop"})
-"""Operators that the program itself evaluates: constants, and those that run blocks of others."""
+"""Operators that the evaluator implements itself: constants and operators that run blocks."""
 
 TUPLES = frozenset({"values", "ref_tensors", "begins", "ends", "end_masks", "loop_vars"})
-"""The arguments that are several tensors."""
+"""The arguments that hold several tensors."""
 
 UNROUNDED = frozenset(
     {
@@ -189,4 +189,4 @@ UNROUNDED = frozenset(
         *("resize_nearest_neighbor", "topk"),
     }
 )
-"""Operators whose results are values of their inputs (or 0, or their absolute values): float16 needs no rounding."""
+"""Operators whose results are values of their inputs, 0 or absolute values: in float16 they need no rounding."""

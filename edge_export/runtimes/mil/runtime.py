@@ -1,8 +1,8 @@
-"""Core ML programs (`.mlpackage`) evaluated on any machine, from the files that are shipped.
+"""The runtime that evaluates shipped Core ML programs (`.mlpackage`) on any machine.
 
-It proves the program and its weights: every operator and constant as they stand in the package, each tensor rounded to
-the type that the program declares. It says nothing about Apple's own kernels: the order of their sums, what the Neural
-Engine rounds, what a compute unit fuses.
+It proves the program and its weights: every operator and constant of the package, with each tensor rounded to the type
+that the program declares. It proves nothing about Apple's own kernels: the order of their sums, the rounding of the
+Neural Engine, the fusions of a compute unit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edge_export.spec.tensors import IOSpec
 
 
 def available() -> str | None:
-    """None when it can run here, or why not: coremltools' protobuf classes read the files."""
+    """Returns None if the runtime works here, otherwise the reason. It needs coremltools' protobuf classes."""
     return None if find_spec("coremltools") else "coremltools is not installed"
 
 
@@ -28,7 +28,10 @@ def version() -> str:
 
 
 def unsupported(path: Path) -> list[str]:
-    """What is in the package at `path` and not evaluated, operators first; ValueError if it cannot be read."""
+    """Returns the operators, then the tensor types, of the package at `path` that are not evaluated.
+
+    Raises ValueError if the package cannot be read.
+    """
     from edge_export.runtimes.mil.package import open_package
     from edge_export.runtimes.mil.program import not_evaluated
 
@@ -36,10 +39,10 @@ def unsupported(path: Path) -> list[str]:
 
 
 def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
-    """Read the package at `path` and prepare its program; matrix products run on `threads` threads of this process.
+    """Reads the package at `path` and prepares its program. Matrix products run on `threads` threads of this process.
 
     Raises:
-        ValueError: It is broken, its inputs and outputs are not those of `io`, or an operator is not evaluated.
+        ValueError: The package is broken, its inputs and outputs differ from `io`, or an operator is not evaluated.
     """
     from threadpoolctl import threadpool_limits
 
@@ -50,7 +53,7 @@ def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
     require_io(io, *tensor_specs(package.spec))
     program = load_program(package)
     if missing := {spec.name for spec in io.inputs} ^ program.inputs.keys():
-        raise ValueError(f"the program and its description do not have the same inputs: {', '.join(sorted(missing))}")
+        raise ValueError(f"the program and its description differ in the inputs {', '.join(sorted(missing))}")
     if missing := {spec.name for spec in io.outputs} - program.outputs.keys():
         raise ValueError(f"the program has no output {', '.join(sorted(missing))}")
     threadpool_limits(threads)

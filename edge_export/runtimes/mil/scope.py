@@ -1,4 +1,4 @@
-"""From the operations of a program to steps: names become slots, and what is known beforehand is computed."""
+"""Converts the operations of a program to steps: names become slots, and constant results are computed."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from edge_export.runtimes.mil.package import Package, constant, tensor_type
 from edge_export.runtimes.mil.registry import BUILT_IN, OPERATORS, TUPLES, UNROUNDED
 from edge_export.runtimes.mil.steps import Result, Slots, Step, execute
 
-_DESCRIPTIVE = frozenset({"name"})  # attributes that are no argument
+_DESCRIPTIVE = frozenset({"name"})  # attributes that are not arguments
 
 
 class Scope:
-    """The names that are defined so far, and what is known of their values."""
+    """The names that are defined so far, and their values where they are constant."""
 
     def __init__(self, package: Package) -> None:
         self._package = package
         self._names: dict[str, int] = {}
-        self._outer: dict[str, int] = {}  # what a block inside an operator may read, and may hide
+        self._outer: dict[str, int] = {}  # the names outside of a block, which the block may read or redefine
         self.slots: Slots = []
         self.known: set[int] = set()
-        self.reads: dict[int, set[int]] = {}  # by a step's identity
+        self.reads: dict[int, set[int]] = {}  # the slots that a step reads, by its id()
 
     def define(self, name: str) -> int:
         if name in self._names:
@@ -41,7 +41,7 @@ class Scope:
         return self._names[name] if name in self._names else self._outer[name]
 
     def prepare(self, operation: Any) -> list[Step]:
-        """The steps of one operation: none if its result is known already."""
+        """Returns the steps of one operation; none if its result is constant."""
         first = operation.outputs[0].name if operation.outputs else "nothing"
         label = f"{operation.type} {first}"
         try:
@@ -113,7 +113,10 @@ class Scope:
         return len(self.slots) - 1
 
     def _control_flow(self, operation: Any) -> tuple[Callable[[Slots], Any], set[int]]:
-        """`cond` runs one of two blocks, `while_loop` its second block as long as its first one gives true."""
+        """Prepares `cond` and `while_loop`.
+
+        `cond` runs one of two blocks. `while_loop` runs its second block as long as its first block returns true.
+        """
         arguments = self._arguments(operation)
         if len(operation.blocks) != 2:
             raise ValueError(f"it has {len(operation.blocks)} blocks, not 2")
@@ -145,7 +148,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class _Block:
-    """A block inside an operator; its values live in the slots of the whole program."""
+    """A block inside of an operator. Its values are in the slots of the whole program."""
 
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -160,7 +163,7 @@ class _Block:
 
 
 def _prepared(name: str, fixed: dict[str, Any], moving: tuple[tuple[str, int], ...]) -> Callable[..., Any]:
-    """The operator with some arguments fixed, and what follows from them computed."""
+    """Returns the operator with its constant arguments bound, and what depends only on them computed."""
     if name == "slice_by_index" and [argument for argument, _ in moving] == ["x"]:
         return fixed_slices(**fixed)
     return partial(OPERATORS[name], **fixed)
@@ -169,7 +172,10 @@ def _prepared(name: str, fixed: dict[str, Any], moving: tuple[tuple[str, int], .
 def _call(
     function: Callable[..., Any], moving: tuple[tuple[str, int], ...], lists: tuple[tuple[str, tuple[int, ...]], ...]
 ) -> Callable[[Slots], Any]:
-    """`function` with arguments from the slots; there are often only one or two of them, and thousands of calls."""
+    """Returns `function` as a function of the slots.
+
+    One or two arguments are common and calls are many, so these cases have faster code.
+    """
     if not lists and len(moving) == 1:
         ((name, slot),) = moving
         return lambda slots: function(**{name: slots[slot]})

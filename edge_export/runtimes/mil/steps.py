@@ -1,4 +1,4 @@
-"""One operator after another, on numbered slots that hold the values."""
+"""The steps of a program: operators that run in order, on numbered slots that hold the values."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ Slots = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Where a result goes, and what it must be.
+    """The slot of a result, and its declared type.
 
     Attributes:
-        held: The type that it is held as.
-        shape: None where a dimension is only known when the program runs.
-        rounds: Whether it is rounded even if it is of that type already: float16, but for operators that only move
-            values.
+        slot: The slot that receives the result.
+        declared: The type that the program declares.
+        held: The numpy dtype of the result in the evaluator.
+        shape: The declared shape; None if a dimension is known only when the program runs.
+        rounds: Whether the result is rounded even if it has that dtype already. True for float16, except for operators
+            that only move values.
     """
 
     slot: int
@@ -37,37 +39,38 @@ class Step:
     """One operator.
 
     Attributes:
-        label: Its operator and its first result, for messages.
-        run: Computes its results from the slots.
-        forget: Slots that nothing reads afterwards.
+        label: The operator and its first result, for messages.
+        run: Computes the results from the slots.
+        results: The results of the operator.
+        release: The slots that no later step reads. They are cleared after the step.
     """
 
     label: str
     run: Callable[[Slots], Any]
     results: tuple[Result, ...]
-    forget: tuple[int, ...] = ()
+    release: tuple[int, ...] = ()
 
 
 def execute(steps: Iterable[Step], slots: Slots) -> None:
-    """Run `steps` one after another."""
+    """Runs `steps` in order."""
     for step in steps:
         try:
             value = step.run(slots)
             _store(step.results, value if type(value) is tuple else (value,), slots)
         except Exception as error:
             raise ValueError(f"{step.label}: {error or type(error).__name__}") from error
-        for slot in step.forget:
+        for slot in step.release:
             slots[slot] = None
 
 
 def _store(results: tuple[Result, ...], values: tuple[Any, ...], slots: Slots) -> None:
     if len(values) != len(results):
-        raise ValueError(f"gives {len(values)} results, the program declares {len(results)}")
+        raise ValueError(f"returns {len(values)} results, but the program declares {len(results)}")
     for result, value in zip(results, values, strict=True):
         if result.rounds or value.dtype != result.held:
             value = rounded(value, result.declared.scalar)
         if value.shape != result.shape and (result.shape is not None or not _fits(value, result.declared)):
-            raise ValueError(f"gives {list(value.shape)}, the program declares {result.declared}")
+            raise ValueError(f"returns {list(value.shape)}, but the program declares {result.declared}")
         slots[result.slot] = value
 
 

@@ -1,8 +1,8 @@
-"""The tensor types of MIL programs, and how the evaluator holds their values.
+"""The tensor types of MIL programs, and the numpy dtypes of their values in the evaluator.
 
-A float16 tensor is held as a float32 array of which every value is a float16: operators compute in float32, and what
-they give is rounded to float16 once. Weights are widened once, and operators that only move values cost no rounding.
-Types of less than a byte are held as int8 or uint8.
+A float16 tensor is a float32 array whose values are all float16 values. Operators compute in float32, and their results
+are rounded to float16 once. Weights are converted once, and operators that only move values need no rounding. Types of
+less than a byte are int8 or uint8 arrays.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Scalar:
     """One element type.
 
     Attributes:
-        name: As in Core ML's `dtype` attributes, such as "fp16".
-        stored: The numpy type of its bytes in a file; of one packed element for types of less than a byte.
-        held: The numpy type of its values in the evaluator.
+        name: The name in Core ML's `dtype` attributes, such as "fp16".
+        stored: The numpy dtype of an element in a file; for types of less than a byte, of an unpacked element.
+        held: The numpy dtype of the values in the evaluator.
         bits: The size of an element in a file.
-        blob: Its number in a weight file's metadata; None where weight files cannot hold it.
+        blob: The number of the type in a weight file's metadata; None: weight files cannot hold it.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Scalar:
 
 @dataclass(frozen=True)
 class TensorType:
-    """What a program declares about a tensor; a dimension is None where it is only known when the program runs."""
+    """The declared type of a tensor. A dimension is None if it is known only when the program runs."""
 
     scalar: Scalar
     shape: tuple[int | None, ...]
@@ -71,13 +71,13 @@ SCALARS: dict[str, Scalar] = {
     "INT64": _scalar("int64", "<i8", "int64", 64, None),
     "UINT64": _scalar("uint64", "<u8", "uint64", 64, None),
 }
-"""By their names in MIL's protobuf; there are more, such as 8-bit floats, which are not evaluated."""
+"""The element types by their names in MIL's protobuf. Others, such as 8-bit floats, are not evaluated."""
 
 BY_NAME = {scalar.name: scalar for scalar in SCALARS.values()}
 
 
 def rounded(value: Any, scalar: Scalar) -> Array:
-    """`value` as a tensor of type `scalar` is held: of its held type, and rounded to it."""
+    """Returns `value` rounded to `scalar`, as an array of its `held` dtype."""
     array = np.asarray(value)
     if scalar.bits == 16 and scalar.held == np.float32:
         return array.astype(np.float16).astype(np.float32)
@@ -85,14 +85,16 @@ def rounded(value: Any, scalar: Scalar) -> Array:
 
 
 def unpacked(data: bytes, count: int, scalar: Scalar) -> Array:
-    """`count` elements from their bytes, as they are held. Elements of less than a byte are packed, lowest bits first.
+    """Returns `count` elements of `data` as an array of the `held` dtype.
+
+    Elements of less than a byte are packed, lowest bits first.
 
     Raises:
         ValueError: `data` has another size.
     """
     expected = math.ceil(count * scalar.bits / 8)
     if len(data) != expected:
-        raise ValueError(f"{count} elements of {scalar.name} take {expected} bytes, there are {len(data)}")
+        raise ValueError(f"{count} elements of {scalar.name} take {expected} bytes, but there are {len(data)}")
     if scalar.bits >= 8:
         return np.frombuffer(data, scalar.stored).astype(scalar.held)
     bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[: count * scalar.bits]

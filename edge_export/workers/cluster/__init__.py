@@ -1,1 +1,1 @@
-"""The same tasks on other machines, by a Dask scheduler."""
+"""Runs worker tasks on other machines, through a Dask scheduler."""

@@ -1,4 +1,4 @@
-"""Connect to a Dask scheduler, and check that its workers can do our tasks, before anything is written."""
+"""Connect to a Dask scheduler and check that its workers can run our tasks, before anything is written."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _ADDRESS = re.compile(r"((tcp|tls)://)?([\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}")
 
 
 def connect(address: str) -> Client:
-    """A client of the scheduler at `address`, such as "tcp://10.0.0.5:8786"; the caller closes it.
+    """Returns a client of the scheduler at `address`, such as "tcp://10.0.0.5:8786". The caller closes it.
 
     Raises:
-        RequestError: There is no package `distributed` here, no scheduler there, none of its workers is there, or one
-            of them has not what is installed here.
+        RequestError: The package `distributed` is not installed here, no scheduler answers at `address`, it has no
+            workers, or one of them does not have the same packages as this machine.
     """
     if not _ADDRESS.fullmatch(address):
         raise RequestError(f"--cluster {one_line(address, 60)}: give a scheduler as host:port or tls://host:port")
     try:
         from distributed import Client
     except ImportError as error:
-        raise RequestError("--cluster needs a package more: pip install edge_export[cluster]") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it would print, our errors say in one line
+        raise RequestError("--cluster needs the package distributed: pip install edge_export[cluster]") from error
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # our errors say the same in one line
     try:
-        # First by itself: a client would wait forever for the answer of another kind of server.
+        # Checked before a client is made: a client would wait forever for a server of another kind.
         asyncio.run(asyncio.wait_for(_require_scheduler(address), TIMEOUT_S))
         client = Client(address, timeout=TIMEOUT_S, set_as_default=False, name="edge_export")
-    except Exception as error:  # what such a server says may be misread in any way
+    except Exception as error:  # parsing the reply of another kind of server may raise anything
         raise RequestError(
             f"--cluster {address}: no Dask scheduler answered within {TIMEOUT_S:g} s "
             f"({type(error).__name__}: {one_line(error, 100)}): "
@@ -68,7 +68,7 @@ def _require_workers(client: Client, address: str) -> None:
         raise RequestError(f"--cluster {address}: the scheduler has no workers: {start}") from error
     answers: dict[str, Any] = client.run(differences, installed(), on_error="return")
     try:
-        client.run_on_scheduler(keep, {})  # it never runs a task, but takes the name of its function apart
+        client.run_on_scheduler(keep, {})  # the scheduler runs no task, but it parses the name of a task's function
     except Exception as error:
         answers["scheduler"] = error
     for where, answer in answers.items():

@@ -1,10 +1,11 @@
-"""A task as it is sent to another machine, and what comes back from there put where it belongs."""
+"""The messages between a build and a Dask worker: a packed task with its files, and its outcome."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from os.path import normpath
+from pathlib import Path, PurePath
 from typing import Any
 
 from edge_export.cache.keys import installed
@@ -14,12 +15,13 @@ from edge_export.workers.task import Message, PathField, Travel, path_fields
 
 
 class RemotePath(Message):
-    """A path of a request that travels.
+    """A path of a request that differs between machines.
 
     Attributes:
-        location: The names that lead to it in the request.
+        location: The field names that lead to it in the request.
+        travel: How it is handled on the other machine.
         file_name: Its last part.
-        digest: Of the files that were sent for it.
+        digest: The digest of the files that are sent for it.
     """
 
     location: tuple[str, ...]
@@ -33,18 +35,18 @@ class RemotePath(Message):
 
     @property
     def is_sent(self) -> bool:
-        """Whether its files go to the worker; those of an output only come back."""
+        """Whether its files are sent to the worker. Those of an output are only sent back."""
         return self.travel in (Travel.INPUT, Travel.FOLDER)
 
 
 class RemoteTask(Message):
-    """What a Dask worker is asked for.
+    """A task that a Dask worker runs.
 
     Attributes:
-        build: The name of the build that it belongs to.
-        installed: What the build's own machine has.
+        build: The name of the build that the task belongs to.
+        installed: The packages and versions of the build's own machine.
         task, request, kind, timeout_s: As for `Pool.submit`; the request is JSON.
-        paths: The paths in the request that travel.
+        paths: The paths in the request that differ between machines.
     """
 
     build: str
@@ -56,7 +58,7 @@ class RemoteTask(Message):
     paths: tuple[RemotePath, ...]
 
     def relocated(self, paths: Mapping[str, Path]) -> dict[str, Any]:
-        """The request with `paths`, by the names of those that travel, in place of its own."""
+        """Returns the request with `paths`, by name, in place of its own."""
         request = self.request
         for path in self.paths:
             request = _with(request, path.location, str(paths[path.name]))
@@ -64,13 +66,14 @@ class RemoteTask(Message):
 
 
 @dataclass(frozen=True)
-class Parcel:
+class PackedTask:
     """A task with its files.
 
     Attributes:
-        task: What is asked for.
-        trees: Digest and content of each path that is sent, in the order of the task's; None where nothing is there.
-        paths: Where the paths that travel lie here, by name.
+        task: The task.
+        trees: Digest and content of each path that is sent, in the order of the task's paths. The content is None
+            where the path does not exist.
+        paths: The task's paths on this machine, by name.
     """
 
     task: RemoteTask
@@ -80,7 +83,7 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Changes:
-    """What a task has written to its folder, and what it has removed from it."""
+    """The files that a task wrote to its folder, and the names of those that it removed."""
 
     written: FileTree
     removed: list[str]
@@ -88,15 +91,15 @@ class Changes:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a Dask worker gives back.
+    """The result that a Dask worker returns.
 
     Attributes:
-        answer: Of the task, JSON; None where there is an error.
-        error: The fields of a `WorkerError`; None where there is an answer.
-        folders: What became of each folder, by name.
+        answer: The task's answer, JSON; None if there is an error.
+        error: The fields of a `WorkerError`; None if there is an answer.
+        folders: The changes in each folder, by name.
         outputs: Each output's file, by name.
-        log: What the task has printed.
-        called: What each path that travels was called there, by name.
+        log: What the task printed.
+        called: Each of the task's paths on the worker's machine, by name.
     """
 
     answer: Any = None
@@ -107,8 +110,8 @@ class Outcome:
     called: dict[str, str] = field(default_factory=dict)
 
 
-def make_parcel(build: str, task: str, request: Message, kind: str, timeout_s: float) -> Parcel:
-    """A request packed for another machine; WorkerError when one of its files can't be read."""
+def pack_task(build: str, task: str, request: Message, kind: str, timeout_s: float) -> PackedTask:
+    """Packs a request for another machine. Raises WorkerError if one of its files cannot be read or is too large."""
     travelling = [each for each in path_fields(request) if each.travel is not Travel.STAY]
     try:
         trees = {each.name: pack(each.path) for each in travelling if each.travel is not Travel.OUTPUT}
@@ -124,45 +127,46 @@ def make_parcel(build: str, task: str, request: Message, kind: str, timeout_s: f
         timeout_s=timeout_s,
         paths=tuple(_remote_path(each, digests.get(each.name, "")) for each in travelling),
     )
-    return Parcel(
+    return PackedTask(
         remote,
         tuple((digests[name], tree) for name, tree in trees.items()),
         {each.name: each.path for each in travelling},
     )
 
 
-def deliver(parcel: Parcel, outcome: Outcome, log: Path) -> Any:
-    """Write what a task has written and printed elsewhere, and return its answer, JSON.
+def deliver(packed: PackedTask, outcome: Outcome, log: Path) -> Any:
+    """Writes here what a task wrote and printed on another machine, and returns its answer, JSON.
 
     Raises:
         WorkerError: The task did not succeed.
-        ValueError: A file would land outside of its folder.
+        ValueError: A file would be written outside of its folder.
     """
     with log.open("ab") as file:
         file.write(outcome.log)
     if outcome.error is not None:
-        raise WorkerError(**{name: _translated(text, outcome, parcel) for name, text in outcome.error.items()})
+        raise WorkerError(**{name: _translated(text, outcome, packed) for name, text in outcome.error.items()})
     for name, changes in outcome.folders.items():
-        unpack(changes.written, parcel.paths[name])
-        remove(changes.removed, parcel.paths[name])
+        unpack(changes.written, packed.paths[name])
+        remove(changes.removed, packed.paths[name])
     for name, tree in outcome.outputs.items():
         if tree is not None:
-            unpack(tree, parcel.paths[name])
+            unpack(tree, packed.paths[name])
     return outcome.answer
 
 
 def _remote_path(each: PathField, digest: str) -> RemotePath:
-    return RemotePath(location=each.location, travel=each.travel, file_name=each.path.name, digest=digest)
+    file_name = PurePath(normpath(each.path)).name  # correct for `goldens/..` as well
+    return RemotePath(location=each.location, travel=each.travel, file_name=file_name, digest=digest)
 
 
 def _with(data: dict[str, Any], location: tuple[str, ...], value: str) -> dict[str, Any]:
-    """`data` with another value at `location`; the original stays as it was."""
+    """Returns a copy of `data` with another value at `location`."""
     first, *rest = location
     return {**data, first: _with(data[first], tuple(rest), value) if rest else value}
 
 
-def _translated(text: str, outcome: Outcome, parcel: Parcel) -> str:
-    """A message with every path of the other machine as it is called here."""
+def _translated(text: str, outcome: Outcome, packed: PackedTask) -> str:
+    """Returns a message with every path of the other machine replaced by the path here."""
     for name, there in outcome.called.items():
-        text = text.replace(there, str(parcel.paths[name]))
+        text = text.replace(there, str(packed.paths[name]))
     return text

@@ -1,4 +1,4 @@
-"""The same tasks on other machines: the workers of a Dask scheduler take them, and no file system is shared."""
+"""A pool whose tasks run on the workers of a Dask scheduler. The machines share no file system."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from typing import Any
 
 from edge_export.workers.cluster.connection import connect
 from edge_export.workers.cluster.file_tree import FileTree
-from edge_export.workers.cluster.messages import Outcome, Parcel, deliver, make_parcel
+from edge_export.workers.cluster.messages import Outcome, PackedTask, deliver, pack_task
 from edge_export.workers.cluster.worker import end, keep, perform
 from edge_export.workers.pool import read_answer
 from edge_export.workers.process import WorkerError
 from edge_export.workers.task import Message, WorkerTask, path_fields
 
 RETRIES = 2
-"""How often a task is tried again that failed outside of our own worker process, such as on a full disk."""
+"""How often Dask repeats a task that failed outside of our own worker process, such as on a full disk."""
 PATIENCE_S = 120.0
-"""How long a task waits while the cluster has no workers at all."""
+"""How long a task waits, in seconds, while the cluster has no workers."""
 HELD_BYTES = 512 << 20
-"""How much is left on the cluster for the next tasks; what was used least recently is sent again when needed."""
+"""How many bytes of files stay on the cluster for later tasks. The least recently used are dropped and sent again."""
 _POLL_S = 5.0
-_AGAIN = "mend that and build again, finished steps are kept in the cache"
+_AGAIN = "repair the cluster and build again, finished steps are kept in the cache"
 
 
 class ClusterLost(Exception):
-    """There is no cluster any more: no verdict on any artifact, but the end of the build. The message is one line."""
+    """The cluster is gone. It ends the build and says nothing about any artifact. The message is one line."""
 
 
 class ClusterPool:
-    """A `Pool` on a Dask cluster: each task runs in a worker process of ours, on whatever machine has room.
+    """A `Pool` on a Dask cluster: each task runs in a worker process of ours, on a machine that Dask chooses.
 
-    What a task reads travels there; what it writes and prints comes back to where a local task would have put it. When
-    a machine dies, Dask gives its tasks to another one.
+    The files that a task reads are sent there. What it writes and prints is written here, to the same places as by a
+    local task. When a machine dies, Dask runs its tasks on another one.
 
     Args:
-        address: The scheduler's, such as "tcp://10.0.0.5:8786".
-        jobs: How many tasks run at once; as many as the cluster has threads when None.
+        address: The address of the scheduler, such as "tcp://10.0.0.5:8786".
+        jobs: The number of tasks that run at once. None: the number of the cluster's threads.
 
     Raises:
-        RequestError: The cluster can't be used; see `connect`.
+        RequestError: The cluster cannot be used; see `connect`.
     """
 
     def __init__(self, address: str, jobs: int | None = None) -> None:
         self._address = address
         self._build = uuid.uuid4().hex
         self._client = connect(address)
-        import dask  # only here: `connect` has made sure that it is there
+        import dask  # imported here, because `connect` has checked that it is installed
 
         dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"})  # a task may hold a large file
         self._executor = self._client.get_executor(pure=False, retries=RETRIES)
@@ -65,21 +65,21 @@ class ClusterPool:
     def submit[Request: Message, Answer](
         self, task: WorkerTask[Request, Answer], request: Request, *, kind: str, timeout_s: float, log: Path
     ) -> Future[Answer]:
-        """Queue a task; see `Pool.submit`."""
-        tuple(path_fields(request))  # raises here, where the caller can see it, and not in a thread
+        """Queues a task. See `Pool.submit`."""
+        tuple(path_fields(request))  # here, so that it raises in the caller and not in a thread
         log.parent.mkdir(parents=True, exist_ok=True)
         if self._closed:
             raise RuntimeError("the pool is closed")
         return self._threads.submit(self._perform, task, request, kind, timeout_s, log)
 
     def close(self) -> None:
-        """End everything there; tasks that have not finished fail with `WorkerError`, reason "closed"."""
+        """Stops all tasks on the cluster. Unfinished tasks fail with `WorkerError`, reason "closed"."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
         self._executor.shutdown(wait=False)
-        if self._client.status == "running":  # else the cluster is gone, and its workers clean up after themselves
+        if self._client.status == "running":  # otherwise the cluster is gone, and its workers clean up by themselves
             with suppress(OSError, TimeoutError):
                 self._client.run(end, self._build, on_error="ignore")
         self._threads.shutdown()
@@ -97,21 +97,21 @@ class ClusterPool:
     def _perform[Answer](
         self, task: WorkerTask[Any, Answer], request: Message, kind: str, timeout_s: float, log: Path
     ) -> Answer:
-        parcel = make_parcel(self._build, task.name, request, kind, timeout_s)
-        return read_answer(task, deliver(parcel, self._outcome(parcel), log))
+        packed = pack_task(self._build, task.name, request, kind, timeout_s)
+        return read_answer(task, deliver(packed, self._outcome(packed), log))
 
-    def _outcome(self, parcel: Parcel) -> Outcome:
-        """What a task gave, on whichever worker; see `worker.perform`.
+    def _outcome(self, packed: PackedTask) -> Outcome:
+        """Runs a task on a Dask worker and returns its outcome; see `worker.perform`.
 
         Raises:
-            WorkerError: No worker could tell.
-            ClusterLost: There is no scheduler or no worker any more.
+            WorkerError: No worker returned an outcome.
+            ClusterLost: The scheduler or all workers are gone.
         """
         from distributed.scheduler import KilledWorker
 
         try:
-            text = parcel.task.model_dump_json()
-            waiting = self._executor.submit(perform, text, *(self._hold(*each) for each in parcel.trees))
+            text = packed.task.model_dump_json()
+            waiting = self._executor.submit(perform, text, *(self._hold(*each) for each in packed.trees))
             self._wait(waiting)
             outcome: Outcome = waiting.result()
             return outcome
@@ -119,14 +119,14 @@ class ClusterPool:
             raise
         except (Exception, CancelledError) as error:
             if self._closed:
-                raise WorkerError(f"{parcel.task.task} was stopped", "closed") from None
+                raise WorkerError(f"{packed.task.task} was stopped", "closed") from None
             if isinstance(error, CancelledError) or self._client.status != "running":
                 raise ClusterLost(f"the scheduler {self._address} was lost: {_AGAIN}") from None
             reason = "crash" if isinstance(error, KilledWorker) else "exception"
             raise WorkerError(f"{type(error).__name__}: {error}", reason) from error
 
     def _wait(self, waiting: Future[Outcome]) -> None:
-        """Wait for a task; ClusterLost when there is nobody who could do it."""
+        """Waits for a task. Raises ClusterLost if the cluster has no workers for `PATIENCE_S` seconds."""
         seen = time.monotonic()
         while not wait([waiting], timeout=_POLL_S).done:
             if self._client.scheduler_info()["workers"]:
@@ -136,7 +136,7 @@ class ClusterPool:
                 raise ClusterLost(f"the scheduler {self._address} has had no workers for {PATIENCE_S:g} s: {_AGAIN}")
 
     def _hold(self, digest: str, tree: FileTree | None) -> Any:
-        """A Dask future of files, sent only if they aren't there. Dask sends them again where a worker lost them."""
+        """Returns a Dask future of files. Sends them if the cluster lacks them; Dask resends what a worker lost."""
         if tree is None:
             return None
         with self._lock:

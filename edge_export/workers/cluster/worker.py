@@ -1,7 +1,8 @@
-"""What a Dask worker does for a build on another machine: files in, a task in a worker process of ours, files out.
+"""The code that a Dask worker runs for a build: unpack files, run a task in a worker process of ours, pack files.
 
-A build has a `Pool` of its own here, so that a converter may crash, hang and eat memory without the Dask worker, and
-pays its imports once. It ends with the build (`end`), with the Dask worker, or when the next build finds it idle.
+Each build has its own `Pool` on the Dask worker. A converter that crashes, hangs or fills memory does not affect the
+Dask worker, and heavy imports happen once. The pool is closed by `end`, together with the Dask worker, or when another
+build starts while it is idle.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from edge_export.workers.task import Travel, task_named
 from edge_export.workers.tasks import TASKS
 
 LOG_BYTES = 1 << 20
-"""How much of the end of a task's log is sent back."""
+"""The number of bytes at the end of a task's log that are sent back."""
 
 
 @dataclass
 class _RemoteBuild:
-    """What a build has on this worker; a Dask worker of several threads runs several of its tasks at once."""
+    """The folder and pool of a build on this Dask worker, which runs one task of the build per thread."""
 
     folder: Path
     pool: Pool
@@ -47,16 +48,16 @@ _lock = threading.Lock()
 
 
 def keep(tree: FileTree) -> FileTree:
-    """A Dask task that only holds files on the cluster: several others take them, and a lost one is made again."""
+    """A Dask task that returns its files, which Dask keeps for other tasks. Dask repeats it when the files are lost."""
     return tree
 
 
 def perform(text: str, *trees: FileTree | None) -> Outcome:
-    """Run one task here.
+    """Runs one task on this Dask worker.
 
     Args:
         text: A `RemoteTask`, JSON.
-        trees: The files of its paths that are sent, in that order; None for one that does not exist.
+        trees: The files of the paths that are sent, in the order of the task's paths. None: the path does not exist.
     """
     task = RemoteTask.model_validate_json(text)
     if reason := _why_not_here(task):
@@ -70,7 +71,7 @@ def perform(text: str, *trees: FileTree | None) -> Outcome:
 
 
 def end(build: str) -> None:
-    """Kill what runs for a build, and remove its files."""
+    """Kills the worker processes of a build and removes its files."""
     with _lock:
         ended = _builds.pop(build, None)
     if ended is not None:
@@ -78,7 +79,7 @@ def end(build: str) -> None:
 
 
 def differences(theirs: Mapping[str, str]) -> str:
-    """How what is installed here differs from `theirs`, which a build needs; empty when it doesn't."""
+    """Returns how the packages installed here differ from `theirs`, which a build needs; empty if they are the same."""
     ours = installed()
     names = [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
     return ", ".join(f"{name} {ours.get(name) or 'missing'} instead of {theirs.get(name) or 'none'}" for name in names)
@@ -111,7 +112,7 @@ def _perform(build: _RemoteBuild, own: Path, task: RemoteTask, trees: tuple[File
 
 
 def _place(build: _RemoteBuild, own: Path, path: RemotePath, tree: FileTree | None) -> Path:
-    """Where a path of a task lies here, with its files if they are sent."""
+    """Returns the place of a task's path on this machine, and writes its files there if they are sent."""
     if path.travel is Travel.INPUT:
         return _input(build, path.digest, path.file_name, tree)
     place = own / path.name / path.file_name
@@ -123,7 +124,7 @@ def _place(build: _RemoteBuild, own: Path, path: RemotePath, tree: FileTree | No
 
 
 def _why_not_here(task: RemoteTask) -> str:
-    """Why this worker can't do the task, and what to do there; empty when it can."""
+    """Returns why this Dask worker cannot run the task and what to do there; empty if it can."""
     from distributed import get_worker
 
     here = f"Dask worker {get_worker().address}"
@@ -136,7 +137,7 @@ def _why_not_here(task: RemoteTask) -> str:
 
 @contextmanager
 def _build_here(name: str) -> Iterator[_RemoteBuild]:
-    """What a build has here, made if need be."""
+    """Yields the folder and pool of a build. If they are new, it first closes the idle pools of other builds."""
     with _lock:
         idle = [] if name in _builds else [other for other, build in _builds.items() if not build.running]
         abandoned = [_builds.pop(other) for other in idle]
@@ -162,20 +163,20 @@ def _new_build() -> _RemoteBuild:
 
 
 def _input(build: _RemoteBuild, digest: str, name: str, tree: FileTree | None) -> Path:
-    """Where an input lies: the same place whenever it is the same, so that a worker process may know it again."""
+    """Returns the path of an input: the same path for the same content, so that a worker process can cache by path."""
     path = build.folder / "inputs" / digest / name
     if tree is not None and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         tmp = Path(tempfile.mkdtemp(dir=build.folder))
         unpack(tree, tmp / name)
-        with suppress(OSError):  # a folder that another thread has put there by now
+        with suppress(OSError):  # another thread has put the folder there in the meantime
             (tmp / name).rename(path)
         shutil.rmtree(tmp)
     return path
 
 
 def _changes(before: FileTree, folder: Path) -> Changes:
-    """What a task has written to its folder, and what it has removed."""
+    """Returns the files that a task wrote to its folder, and the names of those that it removed."""
     after = pack(folder) or {}
     written = {name: content for name, content in after.items() if before.get(name) != content}
     return Changes(written, sorted(before.keys() - after.keys()))

@@ -1,4 +1,4 @@
-"""Small separators with statistics that folding has something to do with."""
+"""Small separators whose BatchNorm statistics are not trivial, so that folding changes weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS: dict[str, BandSplitSettings] = {
 
 @pytest.fixture
 def member(randomized):
-    """A function from settings to a member with random statistics."""
+    """A function that returns a member of given settings with random statistics."""
 
     def make(settings: BandSplitSettings = TINY, depth: int = 2, width: int = 3) -> BandSplitNetwork:
         mother = ElasticBandSplit(settings, max_depth=3, max_width=4)
@@ -36,13 +36,13 @@ def member(randomized):
 
 @pytest.fixture(params=KINDS)
 def kind(request) -> BandSplitSettings:
-    """Settings of each kind that streams."""
+    """The settings of each kind of separator that streams."""
     return KINDS[request.param]
 
 
 @pytest.fixture
 def close():
-    """Whether float32 rounding is all that differs."""
+    """A function that returns whether two tensors differ only by float32 rounding."""
 
     def compare(result: torch.Tensor, expected: torch.Tensor) -> bool:
         expected = expected.to(result.dtype)

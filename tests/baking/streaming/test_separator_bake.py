@@ -1,4 +1,4 @@
-"""The whole step: streaming equals the forward pass over the whole file, and which operators are left."""
+"""The whole step: streaming equals the forward pass over the whole file, and only plain operators remain."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from edge_export.mothers.band_split.mother import BSRNN, SEPARATOR, DepthWidth, 
 from edge_export.runtimes.torch_module import stream_module
 from edge_export.spec.agreement import agreement
 
-SAMPLES = 5003  # no multiple of any hop
+SAMPLES = 5003  # not a multiple of any hop
 
 
 def snr_db(reference: torch.Tensor, result: torch.Tensor) -> float:
-    """Of the worst stem."""
+    """Returns the SNR of the worst stem."""
     pairs = zip(reference.unbind(1), result.unbind(1), strict=True)
     return min(agreement(a.numpy(), b.numpy()).snr_db for a, b in pairs)
 
@@ -76,7 +76,7 @@ def test_an_impulse_comes_out_after_the_stated_latency(member):
     out = torch.cat(heard)
     assert int(out.abs().argmax()) == 300 + stream.delay
     assert float(out.abs().max()) == pytest.approx(1.0, abs=1e-4)
-    # The first sample of a call waits for the call to fill, and then for the delay.
+    # The latency of a call's first sample is the length of the call plus the delay.
     assert stream.latency_ms == 1000 * (stream.samples + stream.delay) / 16000 == 48.0
     assert bake(member(), ()).io.stream.latency_ms == SEPARATOR.latency_ms == 32.0
 
@@ -102,8 +102,8 @@ def test_the_operators_that_remain(member):
     assert set(left) - VIEWS == PLAIN
     kinds = {type(m) for m in baked.module.modules()}
     assert not kinds & {nn.LSTM, nn.BatchNorm1d, nn.PReLU, nn.GLU}
-    # In each layer: two for the step in time; over 4 bands both orders, the inputs, all steps but the first, the order.
-    # The masks. Two for each transform.
+    # In each of two layers: two for the step over time; over 4 bands one for both orders, one for the inputs, three for
+    # the steps after the first and one to restore the order. One for the masks. Two for each transform.
     assert left["bmm"] == 2 * (2 + 2 + 3 + 1) + 1 + 4
     assert baked.refused == ()
 

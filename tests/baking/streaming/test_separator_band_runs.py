@@ -1,4 +1,4 @@
-"""Runs cover every band once, and cost less than either extreme."""
+"""Runs cover every band once, and cost less than one run or one run per band."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compression, norm and each band's linear layer, against the mother's."""
+"""Compression, norm and the linear layers of the bands compute the same as those of the mother."""
 
 from __future__ import annotations
 

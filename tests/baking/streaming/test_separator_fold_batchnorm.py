@@ -1,4 +1,4 @@
-"""A norm's scale and shift move into the matrix behind it."""
+"""The scale and shift of a norm are folded into the matrix that follows it."""
 
 from __future__ import annotations
 

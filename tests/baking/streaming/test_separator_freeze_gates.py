@@ -1,4 +1,4 @@
-"""Constant gates: the mean of what the gates gave, and nothing else changes."""
+"""Constant gates are the mean of the gates' outputs, and nothing else changes."""
 
 from __future__ import annotations
 

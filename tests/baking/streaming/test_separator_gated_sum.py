@@ -1,4 +1,4 @@
-"""Projections, gates and mean as one, against the mother's."""
+"""Projections, gates and mean in one module compute the same as those of the mother."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masks and their product with the spectrum, against the mother's."""
+"""Masks and their products with the spectrum equal those of the mother."""
 
 from __future__ import annotations
 

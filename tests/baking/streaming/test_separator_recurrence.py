@@ -1,4 +1,4 @@
-"""Batched recurrences behind a folded norm, against PyTorch's LSTMs."""
+"""Batched recurrences with a folded norm compute the same as PyTorch's LSTMs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_export.mothers.band_split.recurrence import normalize
 
 
 def lstm_outputs(parallel, sequences):
-    """`(sequences, steps, N)` to `(sequences, steps, width × H)`."""
+    """Maps `(sequences, steps, N)` to `(sequences, steps, width × H)` with PyTorch's LSTMs."""
     normed = normalize(parallel.norm, sequences)
     return torch.cat([branch.lstm(normed)[0] for branch in parallel.branches], dim=-1)
 

@@ -1,4 +1,4 @@
-"""Frames to spectra and back, as the mother's transforms, bins in an order of their own."""
+"""The transforms equal those of the mother, but for their own order of bins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_export.mothers.band_split.dft import Analysis, Synthesis
 
 
 def by_frequency(spectrum: torch.Tensor) -> torch.Tensor:
-    """`(rows, re|im, bins)` to `(re|im, rows, bins)`, in the order of frequency."""
+    """Reorders `(rows, re|im, bins)` to `(re|im, rows, bins)`, in the order of frequency."""
     order = torch.tensor(bin_order(2 * spectrum.shape[-1] - 2))
     return spectrum[..., order.argsort()].transpose(0, 1)
 
@@ -30,7 +30,7 @@ def test_transforms_agree_with_the_mother(n_fft, hop, window, rows, close):
 
 
 @pytest.mark.parametrize(("n_fft", "expected"), [(2048, 64), (512, 32), (64, 8), (12, 2), (4, 2)])
-def test_columns_hold_neighbouring_bins(n_fft, expected):
+def test_columns_hold_neighboring_bins(n_fft, expected):
     r = radix(n_fft)
     assert r == expected
     order = bin_order(n_fft)

@@ -1,4 +1,4 @@
-"""The program as it is."""
+"""Compiles to the unchanged exported program."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def compile(
     workdir: Path,
     calibration: Path | None = None,
 ) -> Compiled:
-    """Copy `program`, once it has been read."""
+    """Copies `program` after it was read successfully."""
     reject_options(options, {"backend": ("eager",)})
     load_program(program, io)
     path = workdir / f"torch_program-eager-{precision}.pt2"

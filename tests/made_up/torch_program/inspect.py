@@ -1,4 +1,4 @@
-"""The nodes of the program."""
+"""Lists the nodes of the program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edge_export.spec.tensors import TensorSpec
 
 
 def inspect(path: Path) -> Contents:
-    """Read the program in `path`."""
+    """Reads the program in `path`."""
     import torch
 
     program = torch.export.load(path)

@@ -1,4 +1,4 @@
-"""PyTorch."""
+"""The runtime of the made-up format: PyTorch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_export.spec.tensors import IOSpec
 
 
 def available() -> str | None:
-    """It is always here."""
+    """Returns None: PyTorch is always installed."""
     return None
 
 
@@ -21,7 +21,7 @@ def version() -> str:
 
 
 def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
-    """Load the program in `path`."""
+    """Loads the program in `path`."""
     import torch
 
     module = torch.export.load(path).module()

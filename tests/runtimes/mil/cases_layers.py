@@ -18,7 +18,7 @@ def tensor(array: np.ndarray) -> torch.Tensor:
 
 
 def conv(shape: tuple[int, ...], kernel: tuple[int, ...], pads: list[int] | None = None, **options: Any) -> Case:
-    """`kernel` is the weight's shape; `pads` what is added to each axis, before and after, for PyTorch."""
+    """Returns a case. `kernel` is the weight's shape; `pads` are PyTorch's elements before and after each axis."""
     w, b = weight(*kernel), weight(kernel[0], seed=1)
     run = getattr(F, f"conv{len(shape) - 2}d")
     axes = len(shape) - 2
@@ -55,7 +55,7 @@ def pool(name: str, shape: tuple[int, ...], expected: Any, **options: Any) -> Ca
 
 
 def norm(name: str, shape: tuple[int, ...], build: Any, expected: Any) -> Case:
-    # Differences of rounded values: some bits of float16 are lost before the norm begins, in both alike.
+    # Differences of rounded values: both lose some bits of float16 before the norm begins.
     return Case(name, build, expected, (shape,), snr_db={"fp32": 105, "fp16": 55})
 
 
@@ -69,7 +69,7 @@ PEEPHOLE = weight(3 * H, seed=4)
 
 
 def torch_order(array: np.ndarray) -> torch.Tensor:
-    """Core ML's input, forget, output, cell gates as PyTorch's input, forget, cell, output."""
+    """Reorders Core ML's gates input, forget, output, cell to PyTorch's input, forget, cell, output."""
     i, f, o, z = np.split(array, 4)
     return tensor(np.concatenate([i, f, z, o]))
 
@@ -100,7 +100,7 @@ def lstm(direction: str, whole: bool) -> Case:
         return mb.lstm(x=x, initial_h=h, initial_c=c, direction=direction, output_sequence=whole, **weights)
 
     def expected(x: Any, h: Any, c: Any) -> Any:
-        # In "reverse" Core ML gives the states in the order in which it computes them.
+        # In "reverse", Core ML returns the states in the order in which it computes them.
         y, h, c = torch_lstm(x.flip(0) if direction == "reverse" else x, h, c, given)
         return y if whole else h[None], h, c
 
@@ -109,7 +109,7 @@ def lstm(direction: str, whole: bool) -> Case:
 
 
 def lstm_by_hand(x: Any, h: Any, c: Any) -> Any:
-    """With peepholes, other activations and a clipped cell, which PyTorch does not have."""
+    """Computes an LSTM with peepholes, other activations and a clipped cell, which PyTorch does not have."""
     p = tensor(PEEPHOLE).split(H)
     for step in x:
         i, f, o, z = (step @ tensor(W_IH).T + h @ tensor(W_HH).T + tensor(BIAS)).split(H, -1)
@@ -137,7 +137,7 @@ def rnn(direction: str, activation: str, whole: bool) -> Case:
 
 
 def gru(direction: str, whole: bool) -> Case:
-    """Core ML's own order of things: the reset gate acts on the state, before the product."""
+    """Computes Core ML's GRU, whose reset gate acts on the state before the product."""
     w_ih, w_hh, bias = (tensor(a[: 3 * H]) for a in (W_IH, W_HH, BIAS))
 
     def expected(x: Any, h: Any) -> Any:
@@ -246,8 +246,11 @@ CASES = [
          pad_type="custom", pad=[1, 1, 1, 1]),
     pool("avg_pool", (1, 2, 8, 7), lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False), kernel_sizes=[3, 3],
          strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1], exclude_padding_from_average=True),
-    pool("avg_pool", (1, 2, 8, 7), lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True), kernel_sizes=[3, 3],
+    # Unlike PyTorch, Core ML counts what hangs over the end.
+    pool("avg_pool", (1, 2, 8, 7), lambda x: F.avg_pool2d(F.pad(x, (1, 1, 1, 2)), 3, 2), kernel_sizes=[3, 3],
          strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1], ceil_mode=True),
+    pool("avg_pool", (1, 2, 7), lambda x: F.avg_pool1d(F.pad(x, (0, 1)), 2, 3), kernel_sizes=[2], strides=[3],
+         pad_type="valid", ceil_mode=True),
     pool("avg_pool", (1, 2, 8, 7), lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
          kernel_sizes=[3, 3], strides=[2, 2], pad_type="custom", pad=[1, 1, 1, 1], ceil_mode=True,
          exclude_padding_from_average=True),

@@ -1,4 +1,4 @@
-"""Operators that move, pick, make and resize; compressed weights; control flow."""
+"""Operators that move, select, generate and resize values; compressed weights; control flow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IMAGE = (2, 4, 3, 5)
 
 
 def simple(name: str, expected: Any, inputs: Any = (X,), **options: Any) -> Case:
-    """An operator of one tensor `x` and fixed options."""
+    """Returns a case of an operator with one tensor `x` and fixed options."""
     return Case(name, lambda t, x: getattr(mb, name)(x=x, **options), expected, inputs)
 
 
@@ -40,7 +40,7 @@ def interpolate(x: torch.Tensor, size: tuple[int, int], corners: bool, mode: str
 
 
 def at(*points: float) -> Any:
-    """Linear interpolation of the last axis at these points."""
+    """Interpolates the last axis linearly at these points."""
 
     def expected(x: torch.Tensor) -> torch.Tensor:
         grid = torch.tensor(points)
@@ -52,7 +52,7 @@ def at(*points: float) -> Any:
 
 
 def one_row(name: str, size: int, mode: str, *points: float) -> Case:
-    """The points of Core ML's documentation for each sampling mode."""
+    """Returns the points that Core ML's documentation gives for each sampling mode."""
     return Case(
         name,
         lambda t, x: mb.resize_bilinear(x=x, target_size_height=1, target_size_width=size, sampling_mode=mode),
@@ -121,13 +121,13 @@ def cumsum(x: torch.Tensor, exclusive: bool, reverse: bool) -> torch.Tensor:
 
 
 def blocks_of(x: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-    """TensorFlow's space_to_batch, channels first."""
+    """Computes TensorFlow's space_to_batch, channels first."""
     parts = [x[..., r::rows, c::columns] for r in range(rows) for c in range(columns)]
     return torch.cat(parts)
 
 
 def build_while(t: Any, x: Any) -> Any:
-    """x doubles until its sum is no longer small; the number of rounds depends on the input."""
+    """Builds a loop that doubles x until its sum is large. The number of iterations depends on the input."""
     rounds, y = mb.while_loop(
         _cond=lambda i, y: mb.less(x=mb.reduce_sum(x=mb.abs(x=y), keep_dims=False), y=t(500)),
         _body=lambda i, y: (mb.add(x=i, y=1), mb.mul(x=y, y=t(2))),
@@ -155,7 +155,7 @@ def expected_cond(x: torch.Tensor) -> torch.Tensor:
 def constexpr(
     name: str, expected: np.ndarray, opset: Any = ct.target.iOS17, precisions: Any = ("fp32",), **given: Any
 ) -> Case:
-    """A compressed weight, added to an input of its shape so that the program has one."""
+    """Returns a case that adds a compressed weight to an input of its shape, so that the program has an input."""
 
     def build(t: Any, x: Any) -> Any:
         return mb.add(x=x, y=getattr(mb, name)(**{k: v(t) if callable(v) else v for k, v in given.items()}))
@@ -169,7 +169,7 @@ def packed(values: np.ndarray, bits: int) -> np.ndarray:
 
 
 def small(array: np.ndarray, kind: str) -> np.ndarray:
-    """As a type of less than a byte."""
+    """Returns the values as a type of less than a byte."""
     return array.astype(types.nptype_from_builtin(types.string_to_builtin(kind)))
 
 
@@ -208,7 +208,7 @@ def dense_of(values: np.ndarray) -> np.ndarray:
 
 
 def sparse(outputs: Any) -> Any:
-    """A sparse operator, made dense by another."""
+    """Returns a case of a sparse operator, whose result another operator makes dense."""
 
     def build(t: Any, x: Any) -> Any:
         mask, values = outputs(t)

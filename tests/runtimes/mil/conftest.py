@@ -1,4 +1,4 @@
-"""Converting collects garbage several times; what is imported by now need not be looked at again (1 s -> 0.02 s)."""
+"""Freezes the imported objects: conversion collects garbage several times, and skipping them takes 0.02 s, not 1 s."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One operator in a package of its own, converted for it by coremltools, and what PyTorch gives instead."""
+"""Test cases of one operator each: a package that coremltools converts, and the result of PyTorch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_export.runtimes.mil.package import open_package
 from edge_export.runtimes.mil.program import load_program, operations
 
 PRECISIONS = {"fp32": np.float32, "fp16": np.float16}
-# One rounding to float16 leaves 66 dB and more; operators that hide several (a sum of squares, say) leave less.
+# One rounding to float16 leaves at least 66 dB. Operators with several roundings, such as a sum of squares, leave less.
 SNR_DB = {"fp32": 105.0, "fp16": 55.0}
 
 
@@ -28,10 +28,12 @@ class Case:
     """One use of one operator.
 
     Attributes:
-        build: From (numpy's float type, the inputs) to the result or a tuple of results, with coremltools' builder.
-        expected: From the inputs, as tensors, to the same.
+        operator: The operator under test.
+        build: Returns the result or a tuple of results, from numpy's float type and the inputs, with coremltools'
+            builder.
+        expected: Returns the same from the inputs as tensors.
         inputs: Shapes of random inputs, or arrays.
-        snr_db: How well the results must agree, by precision, if not as `SNR_DB` says.
+        snr_db: The least SNR by precision; None: `SNR_DB`.
     """
 
     operator: str
@@ -44,12 +46,12 @@ class Case:
 
 
 def weight(*shape: int, seed: int = 0) -> np.ndarray:
-    """Random weights, the same in every call."""
+    """Returns random weights, the same in every call."""
     return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(np.float32) * 0.5
 
 
 def positive(*shape: int, seed: int = 0) -> np.ndarray:
-    """Between 0.5 and 2."""
+    """Returns random values between 0.5 and 2."""
     return np.random.default_rng([seed, *shape]).uniform(0.5, 2, shape).astype(np.float32)
 
 
@@ -58,7 +60,7 @@ def integers(*shape: int, low: int = -5, high: int = 6, seed: int = 0) -> np.nda
 
 
 def inputs_of(case: Case, precision: str) -> list[np.ndarray]:
-    """Its inputs; floats are of the precision."""
+    """Returns the inputs of a case. Floats have the precision."""
     arrays = [
         weight(*given, seed=7 + i) * 3 if isinstance(given, tuple) else given for i, given in enumerate(case.inputs)
     ]
@@ -66,7 +68,7 @@ def inputs_of(case: Case, precision: str) -> list[np.ndarray]:
 
 
 def save(case: Case, precision: str, path: Path) -> Path:
-    """The package of `case`, as coremltools writes it, with no pass that could replace the operator."""
+    """Saves the package of `case`, written by coremltools without passes that could replace the operator."""
     arrays = inputs_of(case, precision)
     kinds = {"float32": types.fp32, "float16": types.fp16, "int32": types.int32}
     specs = [mb.TensorSpec(array.shape, dtype=kinds[array.dtype.name]) for array in arrays]
@@ -93,7 +95,7 @@ def save(case: Case, precision: str, path: Path) -> Path:
 
 
 def evaluate(path: Path, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[str]]:
-    """The package's results in order, and its operators."""
+    """Returns the package's results in order, and its operators."""
     package = open_package(path)
     program = load_program(package)
     return list(program(dict(zip(program.inputs, arrays, strict=True))).values()), [
@@ -102,7 +104,7 @@ def evaluate(path: Path, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray]
 
 
 def expected(case: Case, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """What PyTorch gives, in float32."""
+    """Returns the results of PyTorch in float32."""
     tensors = [torch.from_numpy(a.astype(np.float32) if a.dtype.kind == "f" else a.copy()) for a in arrays]
     with torch.inference_mode():
         results = case.expected(*tensors)
@@ -110,7 +112,7 @@ def expected(case: Case, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def run_core_ml(path: Path, arrays: Sequence[np.ndarray]) -> dict[str, list[np.ndarray]]:
-    """What Core ML itself gives on each compute unit, on macOS; nothing elsewhere."""
+    """Returns the results of Core ML on each compute unit, on macOS; elsewhere nothing."""
     results = {}
     for unit, name in UNITS.items() if sys.platform == "darwin" else ():
         model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit[name])
@@ -121,7 +123,7 @@ def run_core_ml(path: Path, arrays: Sequence[np.ndarray]) -> dict[str, list[np.n
 
 
 def snr_db(reference: np.ndarray, value: np.ndarray) -> float:
-    """Signal to noise; infinite when every number is equal (infinities too, and NaN where NaN is expected)."""
+    """Returns the SNR, infinite if every number is equal. Infinities and NaN must be where they are expected."""
     reference, value = reference.astype(np.float64), np.asarray(value, np.float64)
     odd = ~np.isfinite(reference)
     np.testing.assert_array_equal(value[odd], reference[odd])

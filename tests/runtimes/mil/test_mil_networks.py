@@ -1,4 +1,4 @@
-"""Whole networks as coremltools converts them, its graph passes included, against PyTorch."""
+"""Whole networks, converted by coremltools with its graph passes, compute the same as PyTorch."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Recurrent(nn.Module):
 
 
 class Bands(nn.Module):
-    """Frames of a spectrum in bands, gates by their mean, a state that goes in and out."""
+    """Frames of a spectrum in bands, gates computed from their mean, and one step of a recurrence."""
 
     def __init__(self) -> None:
         super().__init__()

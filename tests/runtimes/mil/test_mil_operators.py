@@ -1,4 +1,4 @@
-"""Every operator, on packages converted for it, against PyTorch; on macOS against Core ML, too."""
+"""Every operator computes the same as PyTorch, on a package converted for it; on macOS also the same as Core ML."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def test_an_operator_gives_what_pytorch_gives(case: Case, precision: str, tmp_pa
     arrays = mil_cases.inputs_of(case, precision)
     outputs, operators = mil_cases.evaluate(path, arrays)
     assert case.operator in operators
-    wanted = mil_cases.expected(case, arrays)
-    assert [o.shape for o in outputs] == [w.shape for w in wanted]
+    expected = mil_cases.expected(case, arrays)
+    assert [o.shape for o in outputs] == [w.shape for w in expected]
     limit = (case.snr_db or mil_cases.SNR_DB)[precision]
-    for output, want in zip(outputs, wanted, strict=True):
+    for output, want in zip(outputs, expected, strict=True):
         if precision == "fp16" and output.dtype.kind == "f":
             np.testing.assert_array_equal(output, output.astype(np.float16).astype(np.float32))
         assert mil_cases.snr_db(want, output) >= limit if output.dtype.kind == "f" else (output == want).all()
     for unit, others in mil_cases.run_core_ml(path, arrays).items():
         for output, other in zip(outputs, others, strict=True):
-            # Only the CPU computes in float32; what the other units round is theirs.
+            # Only the CPU computes in float32; the other units round more.
             assert mil_cases.snr_db(output, other) >= (60 if (unit, precision) == ("cpu", "fp32") else 40), unit
 
 

@@ -1,4 +1,4 @@
-"""Packages that are broken, in every way that we could think of, are refused with a ValueError that says why."""
+"""Broken packages are refused with a ValueError that says why."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def overwrite(path: Path, at: int, data: bytes) -> None:
 
 
 def change(package: Path, edit: Callable[[Any, Any], object]) -> None:
-    """Edit the specification and the main block."""
+    """Edits the specification and the main block."""
     spec = Model_pb2.Model()
     spec.ParseFromString(model_file(package).read_bytes())
     edit(spec, spec.mlProgram.functions["main"].block_specializations["CoreML7"])
@@ -120,9 +120,9 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "weights of another version": (in_weights(4, b"\x01"), "storage version 1, not 2"),
     "weights truncated": (lambda p: weight_file(p).write_bytes(weight_file(p).read_bytes()[:-4]), "864 bytes at 128"),
     "wrong sentinel": (in_weights(64, b"\0"), "no blob at offset 64"),
-    "wrong type": (in_weights(68, b"\x01"), "is of type 1, declared is fp32"),
+    "wrong type": (in_weights(68, b"\x01"), "is of type 1, but is declared as fp32"),
     "too long": (in_weights(72, number(2**40)), "1099511627776 bytes at 128"),
-    "too short": (in_weights(72, number(860)), "216 elements of fp32 take 864 bytes, there are 860"),
+    "too short": (in_weights(72, number(860)), "216 elements of fp32 take 864 bytes, but there are 860"),
     "data outside": (in_weights(80, number(2**63)), "the blob at offset 64 has 864 bytes"),
     "data not aligned": (in_weights(80, number(129)), "the blob at offset 64"),
     "padded": (in_weights(88, number(3)), "padded by 3 bits"),
@@ -171,7 +171,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "undefined output": (edited(lambda s, b: b.outputs.__setitem__(0, "z")), "z is used, but not defined before"),
     "declared shape is not its result's": (
         edited(lambda s, b: setattr(operation(b, "conv").outputs[0].type.tensorType.dimensions[3].constant, "size", 4)),
-        r"gives \[1, 8, 4, 3\], the program declares fp32 \[1, 8, 4, 4\]",
+        r"returns \[1, 8, 4, 3\], but the program declares fp32 \[1, 8, 4, 4\]",
     ),
     "another input": (
         edited(lambda s, b: setattr(s.description.input[0], "name", "z")),
@@ -216,7 +216,7 @@ def test_unknown_operators_and_types_are_listed(copy: Path) -> None:
 
 
 def test_any_flipped_byte_is_refused_or_evaluated(whole: Path, copy: Path) -> None:
-    """Nothing but ValueError comes out, whatever byte is wrong; and a changed weight changes the result."""
+    """A wrong byte raises a ValueError or nothing, and never another exception."""
     expected = run(whole)
     refused = 0
     rng = np.random.default_rng(0)
@@ -253,7 +253,7 @@ def test_one_changed_weight_changes_the_result(whole: Path, copy: Path) -> None:
 
 
 def test_float16_is_rounded_after_every_operator(tmp_path: Path) -> None:
-    """(x + 2048) - 2048 loses what float16 has no room for."""
+    """(x + 2048) - 2048 loses the bits that float16 does not have."""
 
     @mb.program(input_specs=[mb.TensorSpec((1, 4))], opset_version=ct.target.iOS17)
     def program(x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""MIL's operators on numpy arrays, one small function each; arguments have the names that MIL gives them.
+"""MIL's operators on numpy arrays, one small function each. Arguments have their names in MIL.
 
-Operators with several results give a tuple, in MIL's order.
+Operators with several results return a tuple, in MIL's order.
 """

@@ -1,4 +1,4 @@
-"""Activations."""
+"""Activation functions."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def prelu(x: Array, alpha: Array) -> Array:
 
 
 def thresholded_relu(x: Array, alpha: Array) -> Array:
-    """`x` where it is at least `alpha`, else 0."""
+    """Returns `x` where it is at least `alpha`, else 0."""
     return np.where(x >= alpha, x, 0)
 
 
 def clamped_relu(x: Array, alpha: Array, beta: Array) -> Array:
-    """min(beta, x) where `x` is not negative, else min(beta, alpha x)."""
+    """Returns min(beta, x) where `x` is not negative, else min(beta, alpha x)."""
     return np.minimum(beta, np.where(x >= 0, x, alpha * x))
 
 
@@ -40,7 +40,7 @@ def elu(x: Array, alpha: Array) -> Array:
 
 
 def gelu(x: Array, mode: str = "EXACT") -> Array:
-    """In one of three modes: EXACT, by the error function; TANH_APPROXIMATION; SIGMOID_APPROXIMATION."""
+    """Computes GELU in one of three modes: EXACT (error function), TANH_APPROXIMATION, SIGMOID_APPROXIMATION."""
     if mode == "EXACT":
         return 0.5 * x * (1 + special.erf(x * np.float32(np.sqrt(0.5))))
     if mode == "TANH_APPROXIMATION":
@@ -55,7 +55,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def sigmoid_hard(x: Array, alpha: Array, beta: Array) -> Array:
-    """min(max(alpha x + beta, 0), 1)."""
+    """Returns min(max(alpha x + beta, 0), 1)."""
     return np.clip(alpha * x + beta, 0, 1)
 
 
@@ -68,7 +68,7 @@ def softplus(x: Array) -> Array:
 
 
 def softplus_parametric(x: Array, alpha: Array, beta: Array) -> Array:
-    """alpha log(1 + exp(beta x)), with `alpha` and `beta` (channels,) for `x` (batch, channels, …)."""
+    """Returns alpha log(1 + exp(beta x)), with `alpha` and `beta` (channels,) for `x` (batch, channels, …)."""
     return _per_channel(alpha, x) * softplus(_per_channel(beta, x) * x)
 
 
@@ -77,12 +77,12 @@ def softsign(x: Array) -> Array:
 
 
 def scaled_tanh(x: Array, alpha: Array, beta: Array) -> Array:
-    """alpha tanh(beta x)."""
+    """Returns alpha tanh(beta x)."""
     return alpha * np.tanh(beta * x)
 
 
 def linear_activation(x: Array, alpha: Array, beta: Array) -> Array:
-    """alpha x + beta."""
+    """Returns alpha x + beta."""
     return alpha * x + beta
 
 

@@ -1,4 +1,4 @@
-"""Compressed weights: they are expanded once, when a program is loaded."""
+"""Compressed weights. They are expanded once, when a program is loaded."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from edge_export.runtimes.mil.types import BY_NAME, rounded, unpacked
 
 
 def constexpr_affine_dequantize(quantized_data: Array, zero_point: Array, scale: Array, axis: Array | int = 0) -> Array:
-    """scale (data - zero point), both of them scalars or along `axis`."""
+    """Returns scale (data - zero point). Scale and zero point are scalars or vectors along `axis`."""
     return _dequantized(quantized_data, scale, zero_point, axis)
 
 
 def constexpr_blockwise_shift_scale(data: Array, scale: Array, offset: Array | None = None) -> Array:
-    """scale (data - offset), where each element of `scale` and `offset` serves a block of `data`."""
+    """Returns scale (data - offset). Each element of `scale` and `offset` applies to a block of `data`."""
     values = data.astype(np.float32)
     if offset is not None:
         values = values - _spread(offset, data.shape)
@@ -26,16 +26,16 @@ def constexpr_blockwise_shift_scale(data: Array, scale: Array, offset: Array | N
 def constexpr_lut_to_dense(
     indices: Array, lut: Array, shape: Array | None = None, vector_axis: Array | int | None = None
 ) -> Array:
-    """Values from lookup tables.
+    """Returns values from lookup tables.
 
-    With `shape` (iOS 16) `indices` are packed bytes, and `lut` is the one table (entries,). Without (iOS 18) they have
-    the result's shape, and `lut` is (…, entries, vector): its first axes hold tables for blocks of `indices`, and
-    vectors longer than 1 are laid along `vector_axis`.
+    With `shape` (iOS 16), `indices` are packed bytes, and `lut` is one table (entries,). Without `shape` (iOS 18),
+    `indices` have the result's shape, and `lut` is (…, entries, vector). Its first axes hold tables for blocks of
+    `indices`. Vectors longer than 1 are placed along `vector_axis`.
     """
     if shape is not None:
         sizes, bits = shape.tolist(), len(lut).bit_length() - 1
         if len(lut) != 1 << bits or f"uint{bits}" not in BY_NAME:
-            raise ValueError(f"a table of {len(lut)} entries has no indices of whole bits")
+            raise ValueError(f"a lookup table has {len(lut)} entries, which is not a supported power of two")
         return lut[unpacked(indices.tobytes(), math.prod(sizes), BY_NAME[f"uint{bits}"])].reshape(sizes)
     entries, vector = lut.shape[-2:]
     tables = _spread(lut.reshape(*lut.shape[:-2], entries * vector), (*indices.shape, entries * vector))
@@ -50,9 +50,9 @@ def constexpr_lut_to_dense(
 
 
 def constexpr_sparse_to_dense(nonzero_data: Array, mask: Array, shape: Array | None = None) -> Array:
-    """The values of `nonzero_data` where `mask` is set, zeros elsewhere.
+    """Returns the values of `nonzero_data` where `mask` is set, zeros elsewhere.
 
-    With `shape` (iOS 16) `mask` is packed bits, without (iOS 18) it has the result's shape.
+    With `shape` (iOS 16), `mask` is packed bits. Without `shape` (iOS 18), it has the result's shape.
     """
     if shape is not None:
         sizes = shape.tolist()
@@ -65,7 +65,7 @@ def constexpr_sparse_to_dense(nonzero_data: Array, mask: Array, shape: Array | N
 def constexpr_lut_to_sparse(
     indices_mask: Array, indices_nonzero_data: Array, lut: Array, vector_axis: Array | int | None = None
 ) -> tuple[Array, Array]:
-    """Values from lookup tables for the elements of a sparse tensor: its mask and them."""
+    """Returns the mask of a sparse tensor and the values of its elements from lookup tables."""
     indices = constexpr_sparse_to_dense(indices_nonzero_data, indices_mask)
     values = constexpr_lut_to_dense(indices, lut, vector_axis=vector_axis)
     mask = indices_mask
@@ -77,7 +77,7 @@ def constexpr_lut_to_sparse(
 def constexpr_sparse_blockwise_shift_scale(
     data_mask: Array, nonzero_data: Array, scale: Array, offset: Array | None = None
 ) -> tuple[Array, Array]:
-    """`constexpr_blockwise_shift_scale` for the elements of a sparse tensor: its mask and them."""
+    """Returns the mask of a sparse tensor and its elements after `constexpr_blockwise_shift_scale`."""
     dense = constexpr_sparse_to_dense(nonzero_data, data_mask)
     return data_mask, constexpr_blockwise_shift_scale(dense, scale, offset)[data_mask != 0]
 
@@ -89,7 +89,7 @@ def constexpr_cast(source_val: Array, output_dtype: str) -> Array:
 def quantize(
     input: Array, scale: Array, output_dtype: str, zero_point: Array | None = None, axis: Array | int | None = None
 ) -> Array:
-    """round(input / scale) + zero point, within the range of `output_dtype`; halves go to the even number."""
+    """Returns round(input / scale) + zero point, clipped to `output_dtype`. Halves are rounded to even."""
     values = np.rint(input / _along(scale, input, axis))
     if zero_point is not None:
         values = values + _along(zero_point, input, axis)
@@ -98,7 +98,7 @@ def quantize(
 
 
 def dequantize(input: Array, scale: Array, zero_point: Array | None = None, axis: Array | int | None = None) -> Array:
-    """scale (input - zero point), both of them scalars or along `axis`."""
+    """Returns scale (input - zero point). Scale and zero point are scalars or vectors along `axis`."""
     return _dequantized(input, scale, zero_point, axis)
 
 
@@ -110,7 +110,10 @@ def _dequantized(data: Array, scale: Array, zero_point: Array | None, axis: Arra
 
 
 def _along(parameter: Array, data: Array, axis: Array | int | None) -> Array:
-    """A scalar, or a vector along `axis` of `data`; as float32, so that differences of bytes have a sign."""
+    """Reshapes a scalar or a vector to broadcast along `axis` of `data`.
+
+    The result is float32, so that differences of unsigned bytes can be negative.
+    """
     values = parameter.astype(np.float32)
     if values.ndim == 0 or values.size == 1:
         return values.reshape(())
@@ -118,7 +121,7 @@ def _along(parameter: Array, data: Array, axis: Array | int | None) -> Array:
 
 
 def _spread(parameter: Array, shape: tuple[int, ...]) -> Array:
-    """Each element of `parameter` repeated over its block of `shape`."""
+    """Repeats each element of `parameter` over its block of `shape`."""
     values = parameter.astype(np.float32) if parameter.dtype.kind != "f" else parameter
     for axis, (size, blocks) in enumerate(zip(shape, parameter.shape, strict=True)):
         if blocks == 0 or size % blocks:

@@ -22,7 +22,7 @@ def conv(
     dilations: Array | None = None,
     groups: Any = 1,
 ) -> Array:
-    """`weight` is (outputs, channels / groups, *kernel), `bias` (outputs,)."""
+    """Convolves `x`. `weight` is (outputs, channels / groups, *kernel), `bias` is (outputs,)."""
     axes, kernel, count = x.ndim - 2, weight.shape[2:], int(groups)
     stride, dilation = _or_ones(strides, axes), _or_ones(dilations, axes)
     x = padded(x, paddings(pad_type, pad, x.shape[2:], kernel, stride, dilation), 0)
@@ -44,7 +44,7 @@ def _grouped(view: Array, weight: Array, groups: int) -> Array:
 
 
 def _depthwise(view: Array, weight: Array) -> Array:
-    """Each input channel has `weight`s of its own: one pass over the image for each tap, no matrices."""
+    """Convolves each input channel with its own weights: one pass over the image per tap, without matrix products."""
     axes, outputs = weight.ndim - 2, len(weight)
     view = view if view.shape[1] == outputs else np.repeat(view, outputs // view.shape[1], axis=1)
     result = np.zeros(view.shape[: 2 + axes], view.dtype)
@@ -65,10 +65,10 @@ def conv_transpose(
     dilations: Array | None = None,
     groups: Any = 1,
 ) -> Array:
-    """`weight` is (channels, outputs / groups, *kernel), `bias` (outputs,).
+    """Computes a transposed convolution. `weight` is (channels, outputs / groups, *kernel), `bias` is (outputs,).
 
-    The whole result is (size - 1) stride + (kernel - 1) dilation + 1 long; `pad` elements are cut off its ends. Where
-    `output_shape` asks for more than there is, zeros follow.
+    The whole result has (size - 1) stride + (kernel - 1) dilation + 1 elements per axis. `pad` elements are removed
+    from its ends. If `output_shape` is larger than the result, zeros are appended.
     """
     axes, kernel, count = x.ndim - 2, weight.shape[2:], int(groups)
     stride, dilation = _or_ones(strides, axes), _or_ones(dilations, axes)
@@ -79,8 +79,8 @@ def conv_transpose(
     columns = np.matmul(rows, x.reshape(batch, count, channels // count, -1))
     taps_first = columns.reshape(batch, outputs, *kernel, *sizes)
     whole = [(n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(sizes, stride, kernel, dilation, strict=True)]
-    starts, wanted = _cut(whole, sizes, stride, pad_type, pad, output_shape)
-    room = [max(full, start + size) for full, start, size in zip(whole, starts, wanted, strict=True)]
+    starts, output_sizes = _cut(whole, sizes, stride, pad_type, pad, output_shape)
+    room = [max(full, start + size) for full, start, size in zip(whole, starts, output_sizes, strict=True)]
     result = np.zeros((batch, outputs, *room), columns.dtype)
     for taps in product(*map(range, kernel)):
         places: Any = tuple(
@@ -88,7 +88,7 @@ def conv_transpose(
             for tap, d, n, s in zip(taps, dilation, sizes, stride, strict=True)
         )
         result[(..., *places)] += taps_first[(slice(None), slice(None), *taps)]
-    cut: Any = tuple(slice(start, start + size) for start, size in zip(starts, wanted, strict=True))
+    cut: Any = tuple(slice(start, start + size) for start, size in zip(starts, output_sizes, strict=True))
     result = result[(..., *cut)]
     return result if bias is None else result + bias.reshape(-1, *[1] * axes)
 
@@ -101,15 +101,15 @@ def _cut(
     pad: Array | None,
     output_shape: Array | None,
 ) -> tuple[list[int], list[int]]:
-    """Where the result starts in the whole one, and its sizes."""
-    wanted = None if output_shape is None else output_shape.tolist()[2:]
+    """Returns the start of the result in the whole result, and its sizes."""
+    output_sizes = None if output_shape is None else output_shape.tolist()[2:]
     if pad_type in ("same", "same_lower"):
-        wanted = wanted or [n * s for n, s in zip(sizes, strides, strict=True)]
-        cut = [max(0, full - size) for full, size in zip(whole, wanted, strict=True)]
-        return [n // 2 if pad_type == "same" else n - n // 2 for n in cut], wanted
+        output_sizes = output_sizes or [n * s for n, s in zip(sizes, strides, strict=True)]
+        cut = [max(0, full - size) for full, size in zip(whole, output_sizes, strict=True)]
+        return [n // 2 if pad_type == "same" else n - n // 2 for n in cut], output_sizes
     pads = paddings(pad_type, pad, sizes, sizes, strides, strides)
     rest = [full - before - after for full, (before, after) in zip(whole, pads, strict=True)]
-    return [before for before, _ in pads], wanted or rest
+    return [before for before, _ in pads], output_sizes or rest
 
 
 def _or_ones(values: Array | None, count: int) -> list[int]:

@@ -30,7 +30,7 @@ def floor_div(x: Array, y: Array) -> Array:
 
 
 def mod(x: Array, y: Array) -> Array:
-    """The rest of a floor division: it has the sign of `y`."""
+    """Returns the remainder of a floor division, which has the sign of `y`."""
     return np.mod(x, y)
 
 
@@ -87,12 +87,12 @@ def logical_not(x: Array) -> Array:
 
 
 def select(cond: Array, a: Array, b: Array) -> Array:
-    """`a` where `cond`, else `b`; the three broadcast."""
+    """Returns `a` where `cond` is true, else `b`. All three broadcast."""
     return np.where(cond, a, b)
 
 
 def cast(x: Array, dtype: str) -> Array:
-    """Floats become integers by cutting off their fraction."""
+    """Converts `x` to `dtype`. Floats are truncated to integers."""
     return rounded(x, BY_NAME[dtype])
 
 
@@ -149,7 +149,7 @@ def ceil(x: Array) -> Array:
 
 
 def round(x: Array) -> Array:
-    """To the nearest integer, halves to the even one."""
+    """Rounds to the nearest integer, halves to the even integer."""
     return np.rint(x)
 
 
@@ -158,7 +158,7 @@ def clip(x: Array, alpha: Array, beta: Array) -> Array:
 
 
 def threshold(x: Array, alpha: Array) -> Array:
-    """The larger of `x` and `alpha`."""
+    """Returns the larger of `x` and `alpha`."""
     return np.maximum(x, alpha)
 
 

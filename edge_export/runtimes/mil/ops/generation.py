@@ -1,4 +1,4 @@
-"""Operators that make values out of sizes, or order them."""
+"""Operators that generate values from sizes, and operators that sort."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def one_hot(
     on_value: Array | int = 1,
     off_value: Array | int = 0,
 ) -> Array:
-    """An axis of `one_hot_vector_size` at `axis`; an index out of range is `off_value` everywhere."""
+    """Adds an axis of `one_hot_vector_size` at `axis`. An index out of range gives only `off_value`."""
     hot = indices[..., None] == np.arange(int(one_hot_vector_size))
     return np.moveaxis(np.where(hot, on_value, off_value), -1, int(axis))
 
 
 def cumsum(x: Array, axis: Array | int = 0, exclusive: Any = False, reverse: Any = False) -> Array:
-    """With `exclusive` each sum leaves out its own element; with `reverse` it runs from the end."""
+    """Sums cumulatively. With `exclusive`, a sum leaves out its own element. With `reverse`, it starts at the end."""
     place = int(axis)
     values = np.flip(x, place) if reverse else x
     result = np.cumsum(values, axis=place, dtype=x.dtype)
@@ -49,7 +49,7 @@ def cumsum(x: Array, axis: Array | int = 0, exclusive: Any = False, reverse: Any
 
 
 def argsort(x: Array, axis: Array | int = -1, ascending: Any = False) -> Array:
-    """Of equal values the first comes first."""
+    """Returns the indices that sort `x`. The sort is stable."""
     return _order(x, int(axis), bool(ascending))
 
 
@@ -62,7 +62,7 @@ def topk(
     return_indices: Any = True,
     output_indices_dtype: str = "int32",
 ) -> tuple[Array, ...]:
-    """The `k` largest (with `ascending` smallest) and where they are, sorted; `k` = -1 takes all."""
+    """Returns the `k` largest values (with `ascending`, the smallest) and their indices, sorted. `k` = -1: all."""
     place, count = int(axis), int(k)
     chosen = np.take(_order(x, place, bool(ascending)), range(x.shape[place] if count == -1 else count), axis=place)
     values = np.take_along_axis(x, chosen, axis=place)
@@ -70,13 +70,13 @@ def topk(
 
 
 def non_zero(x: Array) -> Array:
-    """The indices of all elements that are not 0, (count, rank)."""
+    """Returns the indices of all elements that are not 0, (count, rank)."""
     return np.argwhere(x)
 
 
 def _order(x: Array, axis: int, ascending: bool) -> Array:
     if ascending:
         return np.argsort(x, axis=axis, kind="stable")
-    # Backwards twice: a stable sort that descends.
+    # Flipping twice makes a descending sort that is stable.
     backwards = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
     return x.shape[axis] - 1 - backwards

@@ -1,4 +1,4 @@
-"""Slices, gathers and scatters. An index out of range is a ValueError, where Core ML's result is undefined."""
+"""Slices, gathers and scatters. An index out of range raises a ValueError; in Core ML the result is undefined."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def slice_by_index(
     end_mask: Array | None = None,
     squeeze_mask: Array | None = None,
 ) -> Array:
-    """`x[begin:end:stride]` on each axis; masks drop a bound, or take one element and its axis with it."""
+    """Returns `x[begin:end:stride]` on each axis. Masks remove a bound, or select one element and remove its axis."""
     return x[_slices(x.ndim, begin, end, stride, begin_mask, end_mask, squeeze_mask)]
 
 
@@ -40,7 +40,7 @@ def fixed_slices(
     end_mask: Array | None = None,
     squeeze_mask: Array | None = None,
 ) -> Callable[[Array], Array]:
-    """`slice_by_index` as a function of `x`, for bounds that never change."""
+    """Returns `slice_by_index` as a function of `x`, for constant bounds."""
     places = _slices(len(begin), begin, end, stride, begin_mask, end_mask, squeeze_mask)
     return lambda x: x[places]
 
@@ -55,7 +55,7 @@ def slice_update(
     end_mask: Array | None = None,
     squeeze_mask: Array | None = None,
 ) -> Array:
-    """`x` with `update` in the place that `slice_by_index` would take."""
+    """Returns `x` with `update` in the slice that `slice_by_index` would return."""
     result = x.copy()
     place = _slices(x.ndim, begin, end, stride, begin_mask, end_mask, squeeze_mask)
     result[place] = update.reshape(result[place].shape)
@@ -63,7 +63,7 @@ def slice_update(
 
 
 def slice_by_size(x: Array, begin: Array, size: Array) -> Array:
-    """`size` elements from `begin` on; -1 takes all that are left."""
+    """Returns `size` elements from `begin` on. -1: all remaining elements."""
     starts = [start % whole if start < 0 else start for start, whole in zip(begin.tolist(), x.shape, strict=True)]
     return x[tuple(slice(s, None if n == -1 else s + n) for s, n in zip(starts, size.tolist(), strict=True))]
 
@@ -71,7 +71,7 @@ def slice_by_size(x: Array, begin: Array, size: Array) -> Array:
 def gather(
     x: Array, indices: Array, axis: Array | int = 0, batch_dims: Array | int = 0, validate_indices: Any = False
 ) -> Array:
-    """The elements `indices` along `axis`; the first `batch_dims` axes of both go together."""
+    """Returns the elements `indices` along `axis`. The first `batch_dims` axes of `x` and `indices` correspond."""
     together, place = int(batch_dims), int(axis) % x.ndim
     if not together:
         return np.take(x, indices, axis=place)
@@ -86,7 +86,7 @@ def gather_along_axis(x: Array, indices: Array, axis: Array | int = 0, validate_
 
 
 def gather_nd(x: Array, indices: Array, batch_dims: Array | int = 0, validate_indices: Any = False) -> Array:
-    """The last axis of `indices` is an index into the axes of `x` that follow the first `batch_dims`."""
+    """Returns elements of `x`. The last axis of `indices` indexes the axes of `x` after the first `batch_dims`."""
     together = int(batch_dims)
     if not together:
         return x[tuple(np.moveaxis(indices, -1, 0))]
@@ -103,7 +103,7 @@ def scatter(
     mode: str = "add",
     validate_indices: Any = False,
 ) -> Array:
-    """`updates` into `data` at `indices` (count,) along `axis`."""
+    """Writes `updates` into `data` at `indices` (count,) along `axis`."""
     place = (slice(None),) * (int(axis) % data.ndim)
     return _scattered(data, (*place, indices), updates, mode)
 
@@ -116,14 +116,14 @@ def scatter_along_axis(
     mode: str = "add",
     validate_indices: Any = False,
 ) -> Array:
-    """Each of `updates` into `data` at its own of `indices` along `axis`; all three have the same rank."""
+    """Writes each of `updates` into `data` at its index along `axis`. All three arrays have the same rank."""
     places: list[Any] = list(np.ogrid[tuple(slice(size) for size in indices.shape)])
     places[int(axis)] = indices
     return _scattered(data, tuple(places), updates, mode)
 
 
 def scatter_nd(data: Array, indices: Array, updates: Array, mode: str = "add", validate_indices: Any = False) -> Array:
-    """The last axis of `indices` is an index into the first axes of `data`."""
+    """Writes `updates` into `data`. The last axis of `indices` indexes the first axes of `data`."""
     return _scattered(data, tuple(np.moveaxis(indices, -1, 0)), updates, mode)
 
 

@@ -1,4 +1,4 @@
-"""Products of matrices."""
+"""Matrix products."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from edge_export.runtimes.mil.ops.activation import softmax
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """`x` (…, inputs) by `weight` (outputs, inputs) transposed, plus `bias` (outputs,)."""
+    """Returns x W' + b for `x` (…, inputs), `weight` (outputs, inputs) and `bias` (outputs,)."""
     product = np.matmul(x, weight.T)
     return product if bias is None else product + bias
 
 
 def matmul(x: Array, y: Array, transpose_x: Any = False, transpose_y: Any = False) -> Array:
-    """The product of the last two axes; the others broadcast."""
+    """Multiplies matrices on the last two axes. The other axes broadcast."""
     if transpose_x:
         x = x.swapaxes(-1, -2)
     if transpose_y:
@@ -27,7 +27,10 @@ def matmul(x: Array, y: Array, transpose_x: Any = False, transpose_y: Any = Fals
 
 
 def einsum(values: list[Array], equation: str) -> Array:
-    """Core ML's equations contract one axis of two tensors; axes of size 1 broadcast, which numpy's do not."""
+    """Evaluates Core ML's equations, which contract one axis of two tensors.
+
+    Axes of size 1 broadcast, unlike in numpy.
+    """
     inputs, output = equation.replace(" ", "").split("->")
     sizes: dict[str, int] = {}
     for axes, value in zip(inputs.split(","), values, strict=True):
@@ -41,9 +44,10 @@ def einsum(values: list[Array], equation: str) -> Array:
 
 
 def scaled_dot_product_attention(query: Array, key: Array, value: Array, attn_mask: Array | None = None) -> Array:
-    """softmax(Q K' / sqrt(E) + mask) V, for `query` (batch, …, L, E), `key` (batch, …, S, E), `value` (batch, …, S, V).
+    """Returns softmax(Q K' / sqrt(E) + mask) V.
 
-    A mask of bool says which may take part.
+    `query` is (batch, …, L, E), `key` (batch, …, S, E), `value` (batch, …, S, V). A bool mask is true where a key takes
+    part.
     """
     scores = np.matmul(query, key.swapaxes(-1, -2)) / np.float32(math.sqrt(query.shape[-1]))
     if attn_mask is not None:

@@ -1,8 +1,8 @@
 """Recurrent layers over the first axis of (steps, batch, features).
 
-Each gives the hidden states (steps, batch, hidden), or only the last one as (1, batch, hidden), and the last states.
-In the direction "reverse" the last input comes first, and so does its state; of a "bidirectional" lstm both halves are
-in the order of the inputs.
+Each function returns the hidden states (steps, batch, hidden), or only the last one as (1, batch, hidden), and the last
+states. The direction "reverse" starts with the last input, and its states are in that order. In a "bidirectional" lstm,
+both halves are in the order of the inputs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ACTIVATIONS: dict[str, Activation] = {
     "sigmoid_hard": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
     "scaled_tanh": np.tanh,
 }
-"""With Core ML's own parameters: scaled_tanh is tanh."""
+"""Activations with Core ML's default parameters, so scaled_tanh is tanh."""
 
 
 def rnn(
@@ -39,7 +39,7 @@ def rnn(
     output_sequence: Any = False,
     activation: str = "tanh",
 ) -> tuple[Array, Array]:
-    """h' = activation(W_ih x + W_hh h + b)."""
+    """Computes h' = activation(W_ih x + W_hh h + b)."""
     act = _activation(activation)
     projected = _projected(x, weight_ih, bias)
     hidden, states = initial_h, []
@@ -62,10 +62,9 @@ def gru(
     reset_after: Any = False,
     input_bias: Array | None = None,
 ) -> tuple[Array, Array]:
-    """Gates in the order reset r, output o, update z; h' = (1 - z) o + z h.
+    """Computes h' = (1 - z) o + z h, with gates in the order reset r, output o, update z.
 
-    o = act(W_o x + b_o + R_o (r h)), or with `reset_after` act(W_o x + input_bias_o + r (R_o h + b_o)), which is
-    PyTorch's.
+    o = act(W_o x + b_o + R_o (r h)), or with `reset_after` act(W_o x + input_bias_o + r (R_o h + b_o)), as in PyTorch.
     """
     gate, act = _activation(recurrent_activation), _activation(activation)
     size = weight_hh.shape[1]
@@ -105,7 +104,10 @@ def lstm(
     activation: str = "tanh",
     clip: Array | None = None,
 ) -> tuple[Array, Array, Array]:
-    """Gates in the order input, forget, output, cell. Two directions' states lie side by side on the last axis."""
+    """Computes an LSTM with gates in the order input, forget, output, cell.
+
+    The states of two directions are concatenated on the last axis.
+    """
     functions = (_activation(recurrent_activation), _activation(cell_activation), _activation(activation))
     limit = None if clip is None else float(clip)
     if direction != "bidirectional":
@@ -113,12 +115,12 @@ def lstm(
             x, initial_h, initial_c, weight_ih, weight_hh, bias, peephole, direction, output_sequence, functions, limit
         )
     if weight_ih_back is None or weight_hh_back is None:
-        raise ValueError("a bidirectional lstm has no weights for the way back")
+        raise ValueError("a bidirectional lstm has no weights for the backward direction")
     size = weight_hh.shape[1]
-    there = (x, initial_h[:, :size], initial_c[:, :size], weight_ih, weight_hh, bias, peephole)
-    back = (x, initial_h[:, size:], initial_c[:, size:], weight_ih_back, weight_hh_back, bias_back, peephole_back)
-    first = _lstm(*there, "forward", output_sequence, functions, limit)
-    second = _lstm(*back, "reverse", output_sequence, functions, limit)
+    forward = (x, initial_h[:, :size], initial_c[:, :size], weight_ih, weight_hh, bias, peephole)
+    backward = (x, initial_h[:, size:], initial_c[:, size:], weight_ih_back, weight_hh_back, bias_back, peephole_back)
+    first = _lstm(*forward, "forward", output_sequence, functions, limit)
+    second = _lstm(*backward, "reverse", output_sequence, functions, limit)
     states = np.concatenate([first[0], second[0][::-1]], axis=-1)
     return states, np.concatenate([first[1], second[1]], axis=-1), np.concatenate([first[2], second[2]], axis=-1)
 
@@ -153,7 +155,7 @@ def _lstm(
 
 
 def _projected(x: Array, weight: Array, bias: Array | None) -> Array:
-    """What all steps' inputs give to the gates, in one product."""
+    """Returns the contribution of the inputs to the gates, for all steps in one product."""
     projected = np.matmul(x, weight.T)
     return projected if bias is None else projected + bias
 

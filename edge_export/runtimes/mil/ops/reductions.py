@@ -1,4 +1,4 @@
-"""Reductions over axes; `axes` None reduces all."""
+"""Reductions over axes. `axes` None: all axes."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def reduce_log_sum_exp(x: Array, axes: Array | None = None, keep_dims: Any = Fal
 
 
 def reduce_argmax(x: Array, axis: Array | int = -1, keep_dims: Any = False, output_dtype: str = "int32") -> Array:
-    """The first of equals; of type `output_dtype`."""
+    """Returns the first index among equal values. The evaluator rounds to `output_dtype`."""
     return np.argmax(x, axis=int(axis), keepdims=bool(keep_dims))
 
 
 def reduce_argmin(x: Array, axis: Array | int = -1, keep_dims: Any = False, output_dtype: str = "int32") -> Array:
-    """The first of equals; of type `output_dtype`."""
+    """Returns the first index among equal values. The evaluator rounds to `output_dtype`."""
     return np.argmin(x, axis=int(axis), keepdims=bool(keep_dims))
 
 

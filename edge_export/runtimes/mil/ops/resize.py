@@ -1,4 +1,4 @@
-"""Resizing and sampling the last axes. Where a grid of points falls between values, both neighbours are mixed."""
+"""Resizing and sampling of the last axes. A point between two values is interpolated linearly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def upsample_nearest_neighbor(
 
 
 def resize_nearest_neighbor(x: Array, target_size_height: Array | int, target_size_width: Array | int) -> Array:
-    """Each element takes the value at the lower end of its interval, as PyTorch's "nearest"."""
+    """Resizes the last two axes. An element has the value at the lower end of its interval, like PyTorch's nearest."""
     for axis, size in ((-2, int(target_size_height)), (-1, int(target_size_width))):
         x = np.take(x, np.arange(size) * x.shape[axis] // size, axis=axis)
     return x
@@ -30,7 +30,7 @@ def upsample_bilinear(
     align_corners: Any = True,
     half_pixel_centers: Any = None,
 ) -> Array:
-    """The scale that counts is the ratio of the whole sizes."""
+    """Resizes the last two axes. The scale is the ratio of the integer sizes, not the scale factor."""
     half = not align_corners if half_pixel_centers is None else bool(half_pixel_centers)
     mode = "STRICT_ALIGN_CORNERS" if align_corners else "UNALIGN_CORNERS" if half else "DEFAULT"
     height, width = _scaled(x, scale_factor_height, scale_factor_width)
@@ -52,10 +52,10 @@ def resize(
     interpolation_mode: str = "LINEAR",
     sampling_mode: str = "DEFAULT",
 ) -> Array:
-    """The last `resized_dims` axes to the last sizes of `shape`, of which 0 keeps an axis.
+    """Resizes the last `resized_dims` axes to the last sizes of `shape`. A size of 0 keeps an axis.
 
-    NEAREST_NEIGHBOR rounds each grid point; which of two equally near ones Core ML takes is not documented: here the
-    lower one.
+    NEAREST_NEIGHBOR rounds each grid point. Core ML does not document which of two equally near points it uses. This
+    function uses the lower one.
     """
     count = int(resized_dims)
     for axis, size in zip(range(-count, 0), shape.tolist()[len(shape) - count :], strict=True):
@@ -80,9 +80,9 @@ def resample(
     coordinates_mode: str,
     align_corners: Any,
 ) -> Array:
-    """`x` (batch, channels, height, width) at points (batch, rows, columns, 2), each (x, y); as PyTorch's grid_sample.
+    """Samples `x` (batch, channels, height, width) at points (batch, rows, columns, 2), as PyTorch's grid_sample.
 
-    "reflection" mirrors at the outermost values, "symmetric" at their outer edges.
+    A point is (x, y). "reflection" mirrors at the outermost values, "symmetric" at their outer edges.
     """
     height, width = x.shape[2:]
     column = _unnormalized(coordinates[..., 0], width, coordinates_mode, bool(align_corners))
@@ -111,7 +111,7 @@ def affine(
     coordinates_mode: str,
     align_corners: Any,
 ) -> Array:
-    """`resample` at the points of a grid from -1 to 1, each moved by its batch's (2 × 3) matrix, (batch or 1, 6)."""
+    """Calls `resample` at the points of a grid from -1 to 1, transformed by (2 × 3) matrices (batch or 1, 6)."""
     rows, columns = np.meshgrid(
         np.linspace(-1, 1, int(output_height)), np.linspace(-1, 1, int(output_width)), indexing="ij"
     )
@@ -121,20 +121,20 @@ def affine(
     return resample(x, grid, sampling_mode, padding_mode, padding_value, coordinates_mode, align_corners)
 
 
-def _grid(size: int, wanted: int, mode: str) -> Array:
-    """Where the `wanted` points lie on an axis of `size`, float64 between 0 and size - 1."""
-    steps = np.arange(wanted)
+def _grid(size: int, count: int, mode: str) -> Array:
+    """Returns the positions of `count` points on an axis of `size`, float64 between 0 and size - 1."""
+    steps = np.arange(count)
     if mode in ("STRICT_ALIGN_CORNERS", "ALIGN_CORNERS"):
-        points = steps * ((size - 1) / max(1, wanted - 1))
-        if wanted == 1 and mode == "ALIGN_CORNERS":
+        points = steps * ((size - 1) / max(1, count - 1))
+        if count == 1 and mode == "ALIGN_CORNERS":
             points = np.array([(size - 1) / 2])
     elif mode == "DEFAULT":
-        points = steps * (size / wanted)
+        points = steps * (size / count)
     elif mode == "OFFSET_CORNERS":
-        delta = max(1, size - 1) / wanted
+        delta = max(1, size - 1) / count
         points = 0.5 * delta + steps * delta
     elif mode == "UNALIGN_CORNERS":
-        points = (steps + 0.5) * (size / wanted) - 0.5
+        points = (steps + 0.5) * (size / count) - 0.5
     else:
         raise ValueError(f"sampling_mode {mode!r} is unknown")
     return np.clip(points, 0, size - 1)
@@ -148,7 +148,7 @@ def _linear(x: Array, axis: int, grid: Array) -> Array:
 
 
 def _scaled(x: Array, height: Array | float, width: Array | float) -> tuple[int, int]:
-    """Sizes as coremltools computes them: in float32, without their fraction."""
+    """Returns the sizes as coremltools computes them: in float32, rounded down."""
     return int(np.floor(np.float32(height) * np.float32(x.shape[-2]))), int(
         np.floor(np.float32(width) * np.float32(x.shape[-1]))
     )
@@ -166,7 +166,7 @@ def _unnormalized(points: Array, size: int, mode: str, align_corners: bool) -> A
 
 
 def _folded(points: Array, size: int, mode: str) -> Array:
-    """Points outside an axis, moved into it as the padding says; with "constant" they stay."""
+    """Moves points outside of an axis into it, as the padding mode defines. With "constant" they stay outside."""
     if mode == "constant":
         return points
     if mode == "border":
@@ -180,7 +180,7 @@ def _folded(points: Array, size: int, mode: str) -> Array:
 
 
 def _at(x: Array, rows: Array, columns: Array, fill: float) -> Array:
-    """The values at whole (batch, rows, columns) points, (batch, channels, rows, columns); `fill` outside."""
+    """Returns the values (batch, channels, rows, columns) at integer points (batch, rows, columns); `fill` outside."""
     height, width = x.shape[2:]
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     row = np.clip(rows, 0, height - 1).astype(int)

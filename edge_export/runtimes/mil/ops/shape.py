@@ -1,4 +1,4 @@
-"""Operators that move values, and compute none."""
+"""Operators that move values and compute nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from edge_export.files.arrays import Array
 
 
 def reshape(x: Array, shape: Array) -> Array:
-    """One size may be -1; a 0 takes the size of the axis of `x` that is as far from the end, or 1 without one."""
+    """Reshapes `x`. One size may be -1.
+
+    A size of 0 copies the size of the axis of `x` at the same position from the end, or is 1 if there is no such axis.
+    """
     sizes = shape.tolist()
     if 0 in sizes:
         known = [1] * (len(sizes) - x.ndim) + list(x.shape[max(0, x.ndim - len(sizes)) :])
@@ -22,7 +25,7 @@ def reshape(x: Array, shape: Array) -> Array:
 def reshape_like(
     x: Array, ref_tensors: list[Array], begins: list[Array], ends: list[Array], end_masks: list[Array]
 ) -> Array:
-    """To the sizes of some axes of some tensors, one after another."""
+    """Reshapes `x` to the concatenated sizes of axes of the reference tensors."""
     sizes: list[int] = []
     for reference, begin, end, mask in zip(ref_tensors, begins, ends, end_masks, strict=True):
         sizes += reference.shape[int(begin) : None if mask else int(end)]
@@ -34,7 +37,7 @@ def transpose(x: Array, perm: Array) -> Array:
 
 
 def squeeze(x: Array, axes: Array | None = None) -> Array:
-    """Without `axes` all axes of size 1; chosen ones of another size stay, as in PyTorch."""
+    """Removes `axes` of size 1 (None: all of them). Given axes of another size stay, as in PyTorch."""
     if axes is None:
         return x.squeeze()
     return x.squeeze(tuple(axis for axis in axes.tolist() if x.shape[axis] == 1))
@@ -45,12 +48,12 @@ def expand_dims(x: Array, axes: Array) -> Array:
 
 
 def flatten2d(x: Array, axis: Array | int = 1) -> Array:
-    """The axes before `axis` as one, and the others as one."""
+    """Merges the axes before `axis` into one axis, and the others into another."""
     return x.reshape(math.prod(x.shape[: int(axis)]), -1)
 
 
 def concat(values: list[Array], axis: Array | int, interleave: Any = False) -> Array:
-    """One after another; with `interleave` element by element in turn."""
+    """Concatenates `values`. With `interleave`, their elements alternate."""
     place = int(axis)
     if not interleave:
         return np.concatenate([np.atleast_1d(value) for value in values], axis=place)
@@ -67,15 +70,15 @@ def stack(values: list[Array], axis: Array | int) -> Array:
 def split(
     x: Array, axis: Array | int, num_splits: Array | int | None = None, split_sizes: Array | None = None
 ) -> tuple[Array, ...]:
-    """Into pieces of `split_sizes`, or into `num_splits` equal ones."""
+    """Splits `x` into parts of `split_sizes`, or into `num_splits` equal parts."""
     place = int(axis)
     if split_sizes is None:
         if num_splits is None:
-            raise ValueError("neither the number nor the sizes of the pieces are given")
+            raise ValueError("neither the number nor the sizes of the parts are given")
         return tuple(np.split(x, int(num_splits), axis=place))
     sizes = split_sizes.tolist()
     if sum(sizes) != x.shape[place]:
-        raise ValueError(f"pieces of {sizes} do not make up {x.shape[place]}")
+        raise ValueError(f"parts of sizes {sizes} do not add up to {x.shape[place]}")
     return tuple(np.split(x, np.cumsum(sizes)[:-1], axis=place))
 
 
@@ -88,17 +91,17 @@ def reverse(x: Array, axes: Array | None = None) -> Array:
 
 
 def reverse_sequence(x: Array, lengths: Array, seq_axis: Array | int = 0, batch_axis: Array | int = 0) -> Array:
-    """The first `lengths[i]` elements along `seq_axis` of each batch element `i`, backwards."""
+    """Reverses the first `lengths[i]` elements along `seq_axis` of each batch element `i`."""
     result = x.copy()
-    there = np.moveaxis(result, (int(batch_axis), int(seq_axis)), (0, 1))
+    target = np.moveaxis(result, (int(batch_axis), int(seq_axis)), (0, 1))
     source = np.moveaxis(x, (int(batch_axis), int(seq_axis)), (0, 1))
     for index, length in enumerate(lengths.tolist()):
-        there[index, :length] = source[index, :length][::-1]
+        target[index, :length] = source[index, :length][::-1]
     return result
 
 
 def pad(x: Array, pad: Array, mode: str = "constant", constant_val: Array | float = 0.0) -> Array:
-    """`pad` holds before and after for the last axes of `x`."""
+    """Pads the last axes of `x`. `pad` holds the elements before and after each of them."""
     if mode not in ("constant", "reflect", "replicate"):
         raise ValueError(f"mode {mode!r} is unknown")
     values = pad.reshape(-1, 2).tolist()
@@ -109,14 +112,14 @@ def pad(x: Array, pad: Array, mode: str = "constant", constant_val: Array | floa
 
 
 def sliding_windows(x: Array, axis: Array | int, size: Array | int, stride: Array | int = 1) -> Array:
-    """Windows of `size` along `axis`; the axis behind it runs inside a window."""
+    """Returns windows of `size` along `axis`. The next axis indexes the elements of a window."""
     place = int(axis) % x.ndim
     view = np.lib.stride_tricks.sliding_window_view(x, int(size), axis=place)
     return np.moveaxis(view[(slice(None),) * place + (slice(None, None, int(stride)),)], -1, place + 1)
 
 
 def depth_to_space(x: Array, block_size: Array | int) -> Array:
-    """Channels (block rows, block columns, channels) to space, for `x` (batch, channels, height, width)."""
+    """Moves channels (block rows, block columns, channels) to space, for `x` (batch, channels, height, width)."""
     block = int(block_size)
     batch, channels, height, width = x.shape
     parts = x.reshape(batch, block, block, channels // block**2, height, width)
@@ -124,7 +127,7 @@ def depth_to_space(x: Array, block_size: Array | int) -> Array:
 
 
 def space_to_depth(x: Array, block_size: Array | int) -> Array:
-    """The inverse of `depth_to_space`."""
+    """Computes the inverse of `depth_to_space`."""
     block = int(block_size)
     batch, channels, height, width = x.shape
     parts = x.reshape(batch, channels, height // block, block, width // block, block)
@@ -132,7 +135,7 @@ def space_to_depth(x: Array, block_size: Array | int) -> Array:
 
 
 def pixel_shuffle(x: Array, upscale_factor: Array | int) -> Array:
-    """Channels (channels, block rows, block columns) to space, as in PyTorch."""
+    """Moves channels (channels, block rows, block columns) to space, as in PyTorch."""
     factor = int(upscale_factor)
     batch, channels, height, width = x.shape
     parts = x.reshape(batch, channels // factor**2, factor, factor, height, width)
@@ -140,7 +143,7 @@ def pixel_shuffle(x: Array, upscale_factor: Array | int) -> Array:
 
 
 def pixel_unshuffle(x: Array, downscale_factor: Array | int) -> Array:
-    """The inverse of `pixel_shuffle`."""
+    """Computes the inverse of `pixel_shuffle`."""
     factor = int(downscale_factor)
     batch, channels, height, width = x.shape
     parts = x.reshape(batch, channels, height // factor, factor, width // factor, factor)
@@ -148,7 +151,7 @@ def pixel_unshuffle(x: Array, downscale_factor: Array | int) -> Array:
 
 
 def space_to_batch(x: Array, block_shape: Array, paddings: Array) -> Array:
-    """Pad the spatial axes of `x` (batch, channels, height, width) and move blocks to the front of the batch axis."""
+    """Pads the spatial axes of `x` (batch, channels, height, width) and moves blocks to the front of the batch axis."""
     rows, columns = block_shape.tolist()
     x = np.pad(x, [[0, 0], [0, 0], *paddings.tolist()])
     batch, channels, height, width = x.shape
@@ -157,7 +160,7 @@ def space_to_batch(x: Array, block_shape: Array, paddings: Array) -> Array:
 
 
 def batch_to_space(x: Array, block_shape: Array, crops: Array) -> Array:
-    """The inverse of `space_to_batch`."""
+    """Computes the inverse of `space_to_batch`."""
     rows, columns = block_shape.tolist()
     batch, channels, height, width = x.shape
     parts = x.reshape(rows, columns, batch // (rows * columns), channels, height, width)
@@ -167,13 +170,16 @@ def batch_to_space(x: Array, block_shape: Array, crops: Array) -> Array:
 
 
 def crop(x: Array, crop_height: Array, crop_width: Array) -> Array:
-    """Without some rows and columns of the last two axes."""
+    """Removes rows and columns at the ends of the last two axes."""
     (top, bottom), (left, right) = crop_height.reshape(-1).tolist(), crop_width.reshape(-1).tolist()
     return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
 
 
 def band_part(x: Array, lower: Array | int = -1, upper: Array | int = -1) -> Array:
-    """Zeros outside `lower` diagonals below and `upper` above the main one of the last two axes; -1 keeps all."""
+    """Sets the last two axes to zero outside of a band: `lower` diagonals below the main one, `upper` above.
+
+    -1 keeps all diagonals on that side.
+    """
     rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
     keep = np.ones(x.shape[-2:], bool)
     if int(lower) >= 0:

@@ -1,4 +1,4 @@
-"""How convolutions and poolings lay their windows over the spatial axes of (batch, channels, …)."""
+"""The windows of convolutions and poolings over the spatial axes of (batch, channels, …)."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def paddings(
     strides: Sequence[int],
     dilations: Sequence[int],
 ) -> list[tuple[int, int]]:
-    """How many elements to add before and after each spatial axis.
+    """Returns the number of elements to add before and after each spatial axis.
 
-    "same" gives ceil(size / stride) windows, with the odd element after the end; "same_lower" has it before the start.
+    "same" gives ceil(size / stride) windows, with the odd element after the end. "same_lower" has it before the start.
 
     Raises:
-        ValueError: The type is unknown, or "custom" without paddings for each axis.
+        ValueError: The type is unknown, or it is "custom" and paddings are missing.
     """
     if pad_type == "valid":
         return [(0, 0)] * len(sizes)
     if pad_type == "custom":
         if pad is None or pad.size != 2 * len(sizes):
-            raise ValueError(f"pad_type is custom, and pad {None if pad is None else pad.tolist()}")
+            raise ValueError(f"pad_type is custom, but pad is {None if pad is None else pad.tolist()}")
         values = pad.reshape(-1).tolist()
         return list(zip(values[::2], values[1::2], strict=True))
     if pad_type not in ("same", "same_lower"):
@@ -44,7 +44,7 @@ def paddings(
 
 
 def padded(x: Array, pads: Sequence[tuple[int, int]], value: float) -> Array:
-    """`x` with `value` around its spatial axes."""
+    """Pads the spatial axes of `x` with `value`."""
     if not any(before or after for before, after in pads):
         return x
     result = np.full([*x.shape[:2], *(n + sum(p) for n, p in zip(x.shape[2:], pads, strict=True))], value, x.dtype)
@@ -54,11 +54,11 @@ def padded(x: Array, pads: Sequence[tuple[int, int]], value: float) -> Array:
 
 
 def windows(x: Array, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Array:
-    """A view of all whole windows of a padded `x`: (batch, channels, *counts, *kernel)."""
+    """Returns a view of all whole windows of a padded `x`: (batch, channels, *counts, *kernel)."""
     spans = [(taps - 1) * dilation + 1 for taps, dilation in zip(kernel, dilations, strict=True)]
     if min((size - span for size, span in zip(x.shape[2:], spans, strict=True)), default=0) < 0:
         raise ValueError(f"windows of {spans} do not fit into {list(x.shape[2:])}")
-    axes: Any = tuple(range(2, x.ndim))  # numpy's stubs know of one axis only
+    axes: Any = tuple(range(2, x.ndim))  # numpy's type stubs accept one axis only
     view = np.lib.stride_tricks.sliding_window_view(x, tuple(spans), axis=axes)
     steps: list[Any] = [slice(None, None, stride) for stride in strides] + [
         slice(None, None, step) for step in dilations

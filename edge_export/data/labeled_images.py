@@ -1,4 +1,4 @@
-"""Images with a class each, split into a training and a held-out part."""
+"""Labeled images, split into a training and a held-out part."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 
 
 @dataclass(frozen=True)
-class LabelledImages:
+class LabeledImages:
     """Images `(count, channels, height, width)`, values in 0..1, and their class indices `(count,)`.
 
-    The two parts have no image in common: `train_…` trains and calibrates, `held_out_…` measures.
+    The two parts have no image in common. `train_…` is for training and calibration, `held_out_…` for measurements.
     """
 
     train_images: Tensor
@@ -35,7 +35,7 @@ class LabelledImages:
     held_out_targets: Tensor
 
     def recordings(self) -> Recordings:
-        """Training images in batches for calibration; the first held-out images as goldens."""
+        """Returns training images in batches for calibration, and the first held-out images as goldens."""
         return Recordings(
             batches=[(batch,) for batch in torch.split(self.train_images, CALIBRATION_BATCH)],
             goldens=(self.held_out_images[:GOLDENS],),
@@ -45,8 +45,11 @@ class LabelledImages:
         )
 
 
-def stratified_split(images: Tensor, targets: Tensor, *, held_out: float, seed: int) -> LabelledImages:
-    """`held_out` of each class apart, the rest for training, both shuffled; the same split for the same seed."""
+def stratified_split(images: Tensor, targets: Tensor, *, held_out: float, seed: int) -> LabeledImages:
+    """Splits off the share `held_out` of each class; the rest is for training. Both parts are shuffled.
+
+    The same seed gives the same split.
+    """
     rng = np.random.default_rng(seed)
     train: list[int] = []
     held: list[int] = []
@@ -56,13 +59,14 @@ def stratified_split(images: Tensor, targets: Tensor, *, held_out: float, seed: 
         held += indices[:count].tolist()
         train += indices[count:].tolist()
     train_index, held_index = torch.from_numpy(rng.permutation(train)), torch.from_numpy(rng.permutation(held))
-    return LabelledImages(images[train_index], targets[train_index], images[held_index], targets[held_index])
+    return LabeledImages(images[train_index], targets[train_index], images[held_index], targets[held_index])
 
 
 def read_class_folders(folder: Path, labels: Sequence[str], resolution: int) -> tuple[Tensor, Tensor]:
-    """Gray images `(count, 1, resolution, resolution)` in 0..1 from `folder/<label>/*.png`, and their class indices.
+    """Reads gray images `(count, 1, resolution, resolution)` in 0..1 from `folder/<label>/*.png`, and their classes.
 
-    Raises RequestError for a missing folder, a label without at least two images, and an image that cannot be read.
+    Raises:
+        RequestError: A folder is missing, a label has fewer than two images, or an image cannot be read.
     """
     from PIL import Image
 

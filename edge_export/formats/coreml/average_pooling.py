@@ -1,0 +1,100 @@
+"""Express average pooling that divides by the elements counted per window by pooling that divides by the kernel size.
+
+    avg_pool(x, ceil_mode or divisor_override)  →  avg_pool(pad(x)) · (elements of the kernel / elements counted)
+
+For a window that extends past the border, Core ML divides by the whole kernel, and PyTorch by the elements inside.
+coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`. The rewritten form gives the
+same values in both. The factors are constants, one for each window along an axis.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def decompositions() -> dict[Any, Callable[..., Any]]:
+    """Returns a table for `ExportedProgram.run_decompositions`. Average pooling without these options is unchanged."""
+    import torch
+
+    aten = torch.ops.aten
+    operators = {1: aten.avg_pool1d.default, 2: aten.avg_pool2d.default, 3: aten.avg_pool3d.default}
+    return {operator: _decomposition(operator, axes) for axes, operator in operators.items()}
+
+
+def _decomposition(operator: Any, axes: int) -> Callable[..., Any]:
+    def pool(
+        x: Tensor,
+        kernel_size: Sequence[int],
+        stride: Sequence[int] = (),
+        padding: Sequence[int] = (0,),
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Any:
+        """Takes PyTorch's own arguments. A list of one value applies to every axis."""
+        if not ceil_mode and divisor_override is None:
+            return NotImplemented
+        from torch.nn.functional import pad
+
+        kernel, strides, pads = (
+            list(values) * (axes if len(values) == 1 else 1) for values in (kernel_size, stride or kernel_size, padding)
+        )
+        along = [_Axis(*each, ceil_mode) for each in zip(x.shape[-axes:], kernel, strides, pads, strict=True)]
+        margins = [margin for axis in reversed(along) for margin in (axis.padding, axis.missing)]
+        y = operator(pad(x, margins) if any(margins) else x, kernel, strides)
+        if divisor_override is not None:
+            return y * (math.prod(kernel) / divisor_override)
+        for place, axis in enumerate(along):
+            factors = [axis.kernel / axis.counted(window, count_include_pad) for window in range(axis.windows)]
+            if any(factor != 1 for factor in factors):
+                y = y * _constant(factors, axes - 1 - place, y)
+        return y
+
+    return pool
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """PyTorch's pooling windows along one axis of `size` elements."""
+
+    size: int
+    kernel: int
+    stride: int
+    padding: int
+    ceil_mode: bool
+
+    @property
+    def windows(self) -> int:
+        """The number of windows. With `ceil_mode` the last one may extend past the end, but not begin after it."""
+        beyond = self.size + 2 * self.padding - self.kernel
+        count = (-(-beyond // self.stride) if self.ceil_mode else beyond // self.stride) + 1
+        begins_behind = self.ceil_mode and (count - 1) * self.stride >= self.size + self.padding
+        return count - 1 if begins_behind else count
+
+    @property
+    def missing(self) -> int:
+        """The number of elements that the last window needs after the end of the input."""
+        return max(0, (self.windows - 1) * self.stride + self.kernel - self.padding - self.size)
+
+    def counted(self, window: int, with_padding: bool) -> int:
+        """Returns the number of elements of a window that PyTorch counts."""
+        margin = self.padding if with_padding else 0
+        start = window * self.stride - self.padding
+        return min(start + self.kernel, self.size + margin) - max(start, -margin)
+
+
+def _constant(values: list[float], axes_behind: int, like: Tensor) -> Tensor:
+    """Builds `values` along an axis that `axes_behind` axes follow. Uses operators: a decomposition holds no data."""
+    import torch
+
+    runs = [(value, len(list(run))) for value, run in itertools.groupby(values)]
+    ones = [1] * axes_behind
+    parts = [torch.full([count, *ones], value, dtype=like.dtype, device=like.device) for value, count in runs]
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
