@@ -29,7 +29,7 @@ class Package:
         version: Debian's version, with its epoch.
         sha256: Of the .deb file.
         megabytes: Its size in 10^6 bytes.
-        licence: Of its sound, from the package's copyright file.
+        license: Of its sound, from the package's copyright file.
         architecture: As in the file's name.
     """
 
@@ -37,7 +37,7 @@ class Package:
     version: str
     sha256: str
     megabytes: float
-    licence: str
+    license: str
     architecture: str = "all"
 
     @property

@@ -254,7 +254,7 @@ EXCLUDED = {
     "asterisk-prompt-es-co, asterisk-prompt-fr-armelle": "GSM at 8 kHz",
     "klettres-data": "single letters and syllables of less than a second",
     "ktuberling-data: gl": "noise, hardly a voice",
-    "drascula-music": "a licence of its own",
+    "drascula-music": "a license of its own",
     "ufoai-music, nexuiz-music": "packed in the games' own archives",
 }
 """What was looked at and left out, and why. The numbers are what a voice detector gave to the files' worst 18 s."""

@@ -34,7 +34,7 @@ def test_no_speaker_no_language_and_no_music_is_in_two_splits() -> None:
 def test_the_table_is_whole() -> None:
     assert len({source.name for source in SOURCES}) == len(SOURCES)
     assert {source.package for source in SOURCES} == set(PACKAGES)
-    assert all(re.fullmatch("[0-9a-f]{64}", package.sha256) and package.licence for package in PACKAGES.values())
+    assert all(re.fullmatch("[0-9a-f]{64}", package.sha256) and package.license for package in PACKAGES.values())
     for split in SPLITS:
         kinds = {source.kind for source in sources_of(split)}
         assert kinds == {"speech", "music"}, split
@@ -111,11 +111,11 @@ def test_silence_around_speech_is_cut() -> None:
     assert len(trimmed(np.zeros(100), 16000)) == 0
 
 
-def test_the_page_on_recorded_data_lists_every_source_with_its_licence_and_minutes() -> None:
+def test_the_page_on_recorded_data_lists_every_source_with_its_license_and_minutes() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "recorded_data.md").read_text()
     for source in SOURCES:
         package = PACKAGES[source.package]
-        row = f"| {source.name} | {package.name} {package.version} | {package.licence} | {source.minutes} |"
+        row = f"| {source.name} | {package.name} {package.version} | {package.license} | {source.minutes} |"
         assert row in page
     for split in SPLITS:
         for kind in ("speech", "music"):
