@@ -37,7 +37,7 @@ def test_a_broken_converter_is_named_and_the_rest_still_tried(tmp_path):
     assert ("runtime", "LiteRT") not in checks
     missing = checks["environment", "tensorflow"]
     assert missing["ok"] is None
-    assert "python -m edge_export doctor --setup tensorflow" in missing["remedy"]
+    assert "edge_export doctor --setup tensorflow" in missing["remedy"]
 
 
 @pytest.mark.slow
