@@ -98,7 +98,7 @@ def test_a_scheme_that_does_not_compile_gives_way_to_the_next(tmp_path, monkeypa
     (tmp_path / "board.toml").write_text(TARGET.replace('schemes = ["dynamic"', 'schemes = ["static", "dynamic"'))
     request = BuildRequest(
         target=read_target(str(tmp_path / "board.toml")),
-        mother=MotherSource("digits", None, None, tmp_path),
+        mother=MotherSource(spec="digits", folder=tmp_path),
         members="0.25",
         out=tmp_path / "bundle",
         jobs=1,
