@@ -63,7 +63,7 @@ def test_a_cluster_that_is_lost_ends_the_build_and_leaves_no_bundle(tmp_path):
         until(lambda: worker.at_work_on("executorch-*"), "a converter at work", 300)
         cluster.scheduler.kill()
         output, errors = build.communicate(timeout=300)
-    assert build.returncode == 2
+    assert build.returncode == 2, errors
     assert output == ""
     assert "was lost" in errors.splitlines()[-1]
     assert "Traceback" not in errors
