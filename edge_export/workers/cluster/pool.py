@@ -74,13 +74,15 @@ class ClusterPool:
 
     def close(self) -> None:
         """Stops all tasks on the cluster. Unfinished tasks fail with `WorkerError`, reason "closed"."""
+        from distributed.client import ClosedClientError
+
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-        self._executor.shutdown(wait=False)
         if self._client.status == "running":  # otherwise the cluster is gone, and its workers clean up by themselves
-            with suppress(OSError, TimeoutError):
+            with suppress(OSError, TimeoutError, ClosedClientError):  # it may be lost at any moment
+                self._executor.shutdown(wait=False)
                 self._client.run(end, self._build, on_error="ignore")
         self._threads.shutdown()
         self._held.clear()
