@@ -84,3 +84,16 @@ def test_a_lost_scheduler_ends_everything(tmp_path: Path) -> None:
                 future.result()
             with pytest.raises(ClusterLost, match="was lost"):
                 open_digits(pool, tmp_path / "again").result()
+
+
+def test_a_pool_closes_when_its_scheduler_is_lost_with_tasks_on_it(tmp_path: Path) -> None:
+    with DaskCluster(tmp_path) as dask:
+        worker = dask.start_worker()
+        with ClusterPool(dask.address, jobs=2) as pool:
+            futures = [open_digits(pool, tmp_path / name) for name in ("one", "two")]
+            until(worker.converters, "a task at work")
+            dask.scheduler.kill()
+            for future in futures:
+                with pytest.raises(ClusterLost, match="was lost"):
+                    future.result()
+            until(lambda: pool._client.status == "closed", "the end of the client")
