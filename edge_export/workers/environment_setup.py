@@ -82,7 +82,7 @@ def _fill(name: str, folder: Path, report: Callable[[str], None]) -> None:
     environment, python = ENVIRONMENTS[name], str(folder / "bin" / "python")
     log = log_folder("environments") / f"{name}.log"
     log.unlink(missing_ok=True)
-    again = f"run `python -m edge_export doctor --setup {name}` again; the log is {log}"
+    again = f"run `edge_export doctor --setup {name}` again; the log is {log}"
 
     report("making a virtual environment")
     make = [sys.executable, "-I", "-m", "venv", str(folder)]

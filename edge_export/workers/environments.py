@@ -67,7 +67,7 @@ def present_environments() -> list[str]:
 
 def why_missing(name: str) -> str | None:
     """Returns None if the environment is set up, otherwise a line that says how to set it up."""
-    return None if interpreter(name) else f"not set up: run `python -m edge_export doctor --setup {name}`"
+    return None if interpreter(name) else f"not set up: run `edge_export doctor --setup {name}`"
 
 
 def environment_folder(name: str) -> Path:

@@ -177,7 +177,7 @@ def test_without_the_environment_the_error_says_how_to_set_it_up(
     monkeypatch.setenv("EDGE_EXPORT_CACHE", str(tmp_path / "cache"))
     network = Wrapped()
     program = exported(network, tmp_path)
-    with pytest.raises(WorkerError, match="run `python -m edge_export doctor --setup tensorflow`") as error:
+    with pytest.raises(WorkerError, match="run `edge_export doctor --setup tensorflow`") as error:
         made(program, network.io, tmp_path, route="tensorflow")
     assert error.value.reason == "environment"
     with pytest.raises(WorkerError, match="wrap") as error:

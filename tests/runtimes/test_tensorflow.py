@@ -40,7 +40,7 @@ def run(path: Path, io: IOSpec, member_io: IOSpec, inputs: dict[str, np.ndarray]
 
 def test_it_says_how_to_get_it_where_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGE_EXPORT_CACHE", str(tmp_path))
-    assert why_unavailable(RUNTIME) == "not set up: run `python -m edge_export doctor --setup tensorflow`"
+    assert why_unavailable(RUNTIME) == "not set up: run `edge_export doctor --setup tensorflow`"
 
 
 @pytest.mark.slow

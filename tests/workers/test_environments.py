@@ -86,7 +86,7 @@ def test_pins_are_exact_and_agree_with_ours_where_files_arrays_and_requests_pass
 
 def test_an_environment_that_is_not_there_is_told_how_to_set_up() -> None:
     assert interpreter("tensorflow") is None
-    assert why_missing("tensorflow") == "not set up: run `python -m edge_export doctor --setup tensorflow`"
+    assert why_missing("tensorflow") == "not set up: run `edge_export doctor --setup tensorflow`"
 
 
 def test_an_unknown_name_is_answered_with_the_known() -> None:
