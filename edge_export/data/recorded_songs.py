@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,8 @@ def render_recorded_songs(
         if not todo:
             continue
         corpus = open_corpus(split, packages)
-        with ProcessPoolExecutor(processes, initializer=_set_corpus, initargs=(corpus,)) as pool:
+        context = get_context("spawn")  # a fork of a process with threads may hang
+        with ProcessPoolExecutor(processes, context, _set_corpus, (corpus,)) as pool:
             futures = [pool.submit(_render, folder, book, split, index) for index in todo]
             for future in as_completed(futures):
                 future.result()

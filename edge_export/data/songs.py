@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,7 @@ def render_songs(
     jobs = [("train", i) for i in range(book.train)] + [("test", i) for i in range(book.test)]
     todo = [(part, i) for part, i in jobs if not (folder / part / track_name(part, i)).is_dir()]
     on_progress(len(jobs) - len(todo), len(jobs))
-    with ProcessPoolExecutor(max_workers=processes) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:  # a fork of a process with threads may hang
         futures = [pool.submit(render_song, folder, book, part, index) for part, index in todo]
         for count, future in enumerate(as_completed(futures), 1):
             future.result()
