@@ -6,13 +6,11 @@ import shutil
 import sys
 from pathlib import Path
 
-import made_recordings
 import numpy as np
 import pytest
 import soundfile as sf
 
 from edge_export.data.corpus import Corpus, open_corpus
-from edge_export.data.debian import deb_file
 from edge_export.data.musdb import find_tracks
 from edge_export.data.music import open_music
 from edge_export.data.recorded_songs import (
@@ -24,7 +22,7 @@ from edge_export.data.recorded_songs import (
     track_name,
 )
 from edge_export.data.sound_chains import CHAINS
-from edge_export.data.sources import PACKAGES, Source
+from edge_export.data.sources import Source
 from edge_export.errors import RequestError
 
 pytest.importorskip("pyworld", reason="recorded songs need pip install edge_export[training]")
@@ -33,17 +31,9 @@ pytest.importorskip("pedalboard", reason="recorded songs need pip install edge_e
 BOOK = RecordedBook(train=2, validation=1, test=1, seconds=(5.0, 6.0))
 
 
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Source, ...]:
-    if shutil.which("dpkg-deb") is None:
-        pytest.skip("needs the Debian package dpkg")
-    files, sources = made_recordings.recordings(tmp_path)
-    package, deb = made_recordings.build_package(tmp_path, "recordings", files)
-    deb_file(package, tmp_path).parent.mkdir()
-    deb.replace(deb_file(package, tmp_path))
-    monkeypatch.setitem(PACKAGES, "recordings", package)
-    monkeypatch.setattr("edge_export.data.corpus.sources_of", lambda split: sources)
-    return sources
+@pytest.fixture(autouse=True)
+def _made_sources(package: tuple[Source, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_export.data.corpus.sources_of", lambda split: package)
 
 
 @pytest.fixture

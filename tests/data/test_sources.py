@@ -7,13 +7,12 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-import made_recordings
 import numpy as np
 import pytest
 
 from edge_export.cache import cache_folder
 from edge_export.data.corpus import find_clips, open_corpus, read_clip, trimmed
-from edge_export.data.debian import deb_file, unpacked_folder
+from edge_export.data.debian import unpacked_folder
 from edge_export.data.sources import EXCLUDED, PACKAGES, SOURCES, SPLITS, Source, sources_of
 from edge_export.errors import RequestError
 
@@ -57,19 +56,6 @@ def test_a_fetched_source_has_its_minutes_and_is_sound(source: Source) -> None:
         assert audio.shape[0] == 1
         assert np.isfinite(audio).all()
         assert np.abs(audio).max() > 1e-3
-
-
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Source, ...]:
-    """Sources of a made package that lies in `tmp_path`."""
-    if shutil.which("dpkg-deb") is None:
-        pytest.skip("needs the Debian package dpkg")
-    files, sources = made_recordings.recordings(tmp_path)
-    package, deb = made_recordings.build_package(tmp_path, "recordings", files)
-    deb_file(package, tmp_path).parent.mkdir()
-    deb.replace(deb_file(package, tmp_path))
-    monkeypatch.setitem(PACKAGES, "recordings", package)
-    return sources
 
 
 def test_recordings_are_found_by_speaker_and_jingles_left_out(tmp_path: Path, package: tuple[Source, ...]) -> None:
