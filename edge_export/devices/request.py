@@ -11,14 +11,14 @@ last. A lost link or a crash of a runtime then costs one item, and a second star
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from edge_export.spec.fields import Name, Record, RelativePath, Sha256, Text
 from edge_export.spec.tensors import IO
 
-SCHEMA = "1.0"
+SCHEMA: Final = "1.0"
 REQUEST, DEVICE, STATUS = "request.json", "device.json", "status.json"
 OUTPUTS, SAMPLES = "outputs.safetensors", "samples.json"
 
