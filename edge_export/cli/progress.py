@@ -53,7 +53,8 @@ def shown_progress(labels: list[str], doing: str) -> Iterator[Callable[[str, str
 
     def line(member: str, what: str, state: str) -> None:
         if state != WAITING:
-            print(f"{time.monotonic() - started:7.1f} s  {member}  {what}: {one_line(state, 160)}", file=sys.stderr)
+            # One write for each line: print() writes the line's end apart, and threads report at the same time.
+            sys.stderr.write(f"{time.monotonic() - started:7.1f} s  {member}  {what}: {one_line(state, 160)}\n")
 
     yield line
 
