@@ -5,10 +5,10 @@ Whatever drifts, such as the temperature of a phone, then hits all artifacts ali
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from edge_export.bench.order import shuffled_rounds
 from edge_export.bundle.manifest import Artifact, Manifest, Member
 from edge_export.devices.request import BenchPlan, Item, Part
 from edge_export.errors import RequestError
@@ -37,15 +37,6 @@ class BenchSettings:
     threads: int = 1
     plan: BenchPlan = field(default_factory=BenchPlan)
     seed: int = 15
-
-
-def shuffled_rounds[T](things: Sequence[T], rounds: int, seed: int) -> Iterator[list[T]]:
-    """Yields all of `things` once for each round, each time in a random order."""
-    rng = random.Random(seed)
-    for _ in range(rounds):
-        order = list(things)
-        rng.shuffle(order)
-        yield order
 
 
 def artifacts_to_time(manifest: Manifest, formats: Iterable[str], chosen: Sequence[str] = ()) -> tuple[Timed, ...]:
