@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from edge_export.cli import bisect, build, cache, compare, doctor, inspect, listing, run, train, verify
+from edge_export.cli import bisect, build, cache, compare, doctor, inspect, listing, pick, run, train, verify
 
 VERBS: dict[str, ModuleType] = {
     "build": build,
     "verify": verify,
     "compare": compare,
     "bisect": bisect,
+    "pick": pick,
     "run": run,
     "inspect": inspect,
     "list": listing,
