@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from edge_export.cli import bisect, build, cache, compare, doctor, inspect, listing, pick, run, train, verify
+from edge_export.cli import bisect, build, cache, compare, doctor, farm, inspect, listing, pick, run, train, verify
 
 VERBS: dict[str, ModuleType] = {
     "build": build,
@@ -12,6 +12,7 @@ VERBS: dict[str, ModuleType] = {
     "compare": compare,
     "bisect": bisect,
     "pick": pick,
+    "farm": farm,
     "run": run,
     "inspect": inspect,
     "list": listing,
