@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from edge_export.cli import bisect, build, cache, compare, doctor, farm, inspect, listing, pick, run, train, verify
+from edge_export.cli import (
+    bench,
+    bisect,
+    build,
+    cache,
+    compare,
+    doctor,
+    farm,
+    inspect,
+    listing,
+    pick,
+    run,
+    train,
+    verify,
+)
 
 VERBS: dict[str, ModuleType] = {
     "build": build,
     "verify": verify,
+    "bench": bench,
     "compare": compare,
     "bisect": bisect,
     "pick": pick,
