@@ -8,7 +8,7 @@ from edge_export.cli import tables
 from edge_export.cli.fitted_table import Column, FittedTable, print_fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable
 
     from rich.console import Console
 
@@ -56,11 +56,11 @@ def print_changes(console: Console, comparison: Comparison, limit: float) -> Non
     )
     against = "" if comparison.yardstick == "none" else f", relative to {comparison.yardstick}"
     title = tables.plain(f"change since the baseline{against}")
-    print_fitted(console, FittedTable(title, columns, _sections(comparison.changes, _change_cells)))
+    sections = _sections((change.member, _change_cells(change)) for change in comparison.changes)
+    print_fitted(console, FittedTable(title, columns, sections))
     slower = [f"{change.member}/{change.artifact}" for change in comparison.failures]
-    ending = (
-        f"slower by more than {100 * limit:.3g} %, or failed: {', '.join(slower)}" if slower else "nothing is slower"
-    )
+    failure = f"slower by more than {100 * limit:.3g} %, or failed: {', '.join(slower)}"
+    ending = failure if slower else "nothing is slower"
     unjudged = sum(change.verdict in ("unclear", "noisy") for change in comparison.changes)
     more = f"; {unjudged} can't be judged: take more --rounds, on an idle machine" if unjudged else ""
     console.print(tables.plain(ending + more))
@@ -83,7 +83,7 @@ def _times(found: DevicePerf) -> FittedTable:
         Column("runtime", drop=2),
     )
     title = "an emulator's times, which are no latency" if found.facts.emulated else ""
-    sections = _sections(found.artifacts, _time_cells)
+    sections = _sections((each.member, _time_cells(each)) for each in found.artifacts)
     streams = any(each.latency and each.latency.worst_real_time_factor is not None for each in found.artifacts)
     if streams:
         return FittedTable(title, columns, sections)
@@ -120,14 +120,12 @@ def _change_cells(change: Change) -> tuple[str, ...]:
     return (tables.plain(change.artifact), str(change.threads), ratio, between, _styled(change.verdict))
 
 
-def _sections[T: (ArtifactPerf, Change)](
-    rows: Sequence[T], cells: Callable[[T], tuple[str, ...]]
-) -> tuple[tuple[tuple[str, ...], ...], ...]:
-    """Returns a section for each member, with its name in the first row."""
+def _sections(rows: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """Returns a section for each member of (member, cells), with its name in the first row."""
     sections: dict[str, list[tuple[str, ...]]] = {}
-    for row in rows:
-        section = sections.setdefault(row.member, [])
-        section.append(("" if section else tables.plain(row.member), *cells(row)))
+    for member, cells in rows:
+        section = sections.setdefault(member, [])
+        section.append(("" if section else tables.plain(member), *cells))
     return tuple(tuple(section) for section in sections.values())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge_export.devices.request import REQUEST, Part, Request
-from edge_export.errors import RequestError
+from edge_export.errors import RequestError, one_line
 from edge_export.files.atomic import write_atomically
 from edge_export.files.copying import copy_contents
 from edge_export.files.hashing import bytes_of, sha256_of
