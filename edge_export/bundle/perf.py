@@ -15,7 +15,7 @@ from edge_export.bundle.folder import Bundle, read_record, write_record
 from edge_export.errors import RequestError
 from edge_export.files.hashing import file_sha256
 from edge_export.spec.device import DeviceFacts, DeviceState
-from edge_export.spec.fields import Name, Record, Sha256, Text
+from edge_export.spec.fields import DeviceName, Name, Record, Sha256, Text
 
 Outcome = Literal["done", "failed", "unsupported"]
 
@@ -24,7 +24,6 @@ SCHEMA: Final = "1.0"
 
 Milliseconds = Annotated[FiniteFloat, Field(ge=0)]
 Ratio = Annotated[FiniteFloat, Field(ge=0)]
-DeviceName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Interval(Record):

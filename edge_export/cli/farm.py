@@ -64,7 +64,7 @@ def _collect(args: argparse.Namespace) -> int:
 
     found = collect(args.into, args.results)
     bad = [(member, run) for member, run in found.runs if run.verdict in ("failed", "error")]
-    broken = [(device, each) for device, each in found.timed if each.outcome == "failed"]
+    broken = [(device, each) for device, each in found.times if each.outcome == "failed"]
     failures = [
         *(f"{member}/{run.artifact} on {run.device}: {run.verdict}: {run.reason}" for member, run in bad),
         *(f"{each.member}/{each.artifact} on {device}: not timed: {each.reason}" for device, each in broken),
@@ -76,7 +76,7 @@ def _collect(args: argparse.Namespace) -> int:
             "passed": not code,
             "results": len(args.results),
             "runs": len(found.runs),
-            "timed": len(found.timed),
+            "timed": len(found.times),
             "replaced": found.replaced,
             "failed": failures,
         }
@@ -89,7 +89,7 @@ def _collect(args: argparse.Namespace) -> int:
         console.print(tables.plain(failure))
     console.print(
         tables.plain(
-            f"{args.into}: {len(args.results)} results, {len(found.runs)} new runs and {len(found.timed)} new times, "
+            f"{args.into}: {len(args.results)} results, {len(found.runs)} new runs and {len(found.times)} new times, "
             f"of which {found.replaced} replaced earlier ones"
         )
     )

@@ -10,11 +10,10 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from edge_export.bundle.manifest import Manifest
-from edge_export.bundle.perf import DeviceName
 from edge_export.bundle.shard import Shard
 from edge_export.devices.table import kind_of
 from edge_export.errors import RequestError, one_line
-from edge_export.spec.fields import Name, Record, all_problems
+from edge_export.spec.fields import DeviceName, Name, Record, all_problems
 
 MAX_BYTES = 1 << 20
 DEVICE_TEMPLATE, COLLECT_TEMPLATE = ".edge_export_device", ".edge_export_collect"
