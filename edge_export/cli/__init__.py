@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from edge_export.cli import bisect, build, cache, compare, doctor, inspect, listing, run, train, verify
+from edge_export.cli import bisect, build, cache, compare, devices, doctor, inspect, listing, run, train, verify
 
 VERBS: dict[str, ModuleType] = {
     "build": build,
@@ -13,6 +13,7 @@ VERBS: dict[str, ModuleType] = {
     "bisect": bisect,
     "run": run,
     "inspect": inspect,
+    "devices": devices,
     "list": listing,
     "train": train,
     "doctor": doctor,
