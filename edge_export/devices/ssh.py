@@ -100,8 +100,8 @@ def _send(link: Link, files: dict[str, Path]) -> list[str]:
     if missing and size + _SPARE_BYTES > told.free_bytes:
         needed, free = (size + _SPARE_BYTES) / 1e6, told.free_bytes / 1e6
         raise RequestError(
-            f"{link.device}: its disk is full: {needed:.0f} MB are needed, with room for results, and {free:.0f} MB are "
-            "free: make room there"
+            f"{link.device}: its disk is full: {needed:.0f} MB are needed, with room for results, and {free:.0f} MB "
+            "are free: make room there"
         )
     for sha256, path in missing.items():
         link.put(sha256, path.stat().st_size, path)
