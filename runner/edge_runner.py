@@ -25,6 +25,7 @@ import json
 import math
 import os
 import platform
+import re
 import resource
 import shlex
 import shutil
@@ -45,6 +46,7 @@ SAMPLE_SECONDS = 0.001  # clocks are too coarse for a single call of less
 MAX_SAMPLES = 1000000
 WINDOW_SECONDS, STABLE = 0.1, 0.02  # the warm-up ends when the medians of two windows in a row differ by less
 MEMORY_CALLS = 5
+NAME = "[A-Za-z0-9_][A-Za-z0-9_.+-]{0,119}"
 BENCH_CALLS = 64  # recorded calls that a bench repeats
 DEFAULT_PLAN = {"warm_up_seconds": 2.0, "seconds": 1.0, "min_samples": 20}
 FACTS_SECONDS = 600.0  # an emulator on a busy machine is slow
@@ -100,11 +102,17 @@ def sha256_of(path):
     return hashlib.sha256("".join(f"{name}\0{files[name]}\n" for name in ordered).encode()).hexdigest()
 
 
+def checked_path(text):
+    """Returns a relative path. Raises ValueError if it leads out of its folder."""
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError(f"{text!r} is not a path inside of the request")
+    return path
+
+
 def part_in(folder, part):
     """Returns the path of a part of the request. Raises ValueError if it is missing, changed or outside of `folder`."""
-    name = PurePosixPath(part["path"])
-    if name.is_absolute() or ".." in name.parts or not name.parts:
-        raise ValueError(f"{part['path']!r} is not a path inside of the request")
+    name = checked_path(part["path"])
     path = folder / name
     if not path.exists():
         raise ValueError(f"{name} is missing")
@@ -630,12 +638,23 @@ def pin(threads):
 
 
 def facts():
-    """Returns the content of device.json, without the states. Imports each runtime, so call it in a child process."""
+    """Returns the content of device.json, without the states. Imports each runtime, so call it in a child process.
+
+    Raises DeviceError if no runtime works.
+    """
     importlib.import_module("numpy")
-    runtimes = {}
+    runtimes, problems = {}, []
     for name, load in RUNTIMES.items():
-        with contextlib.suppress(Exception):
+        try:
             runtimes[name] = load()[0]
+        except ModuleNotFoundError as error:
+            problems.append(f"{name}: {error}")
+        except Exception as error:
+            alien = any(words in str(error) for words in ("wrong ELF class", "invalid ELF header", "not a mach-o"))
+            why = f"it was built for another architecture than {platform.machine()}: " if alien else ""
+            problems.insert(0, f"{name}: {why}{error}")
+    if not runtimes:
+        raise DeviceError("no runtime works: " + one_line("; ".join(problems)))
     memory_bytes = None
     with contextlib.suppress(ValueError, OSError, AttributeError):
         memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -771,14 +790,17 @@ def read_request(folder):
         seen = set()
         for item in request["items"]:
             name = item["id"]
-            if not name or name in seen or not all(c.isalnum() or c in "_.+-" for c in name) or name[0] in ".+-":
+            if name in seen or not re.fullmatch(NAME, name):
                 raise ValueError(f"the item {name!r} has a bad or repeated name")
             seen.add(name)
             for key in ("mode", "format", "artifact", "io", "member_io", "inputs"):
                 item[key]
+            for part in (item["artifact"], item["inputs"]):
+                checked_path(part["path"])
             if item["mode"] not in ("verify", "bench", "memory"):
                 raise ValueError(f"the item {name} has the unknown mode {item['mode']!r}")
-        request["run_id"]
+        if not seen or not re.fullmatch(NAME, request["run_id"]):
+            raise ValueError("there are no items, or the run id is no name")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else one_line(error)
         raise RequestError(f"{folder / 'request.json'} is not a request: {reason}") from None
@@ -875,18 +897,19 @@ def device_facts(children):
     python = " ".join(children.command[:-1])
     if any("No module named 'numpy'" in line for line in lines[-1:]):
         raise DeviceError(f"numpy is missing for {python}: install it with `{python} -m pip install numpy`")
+    if code == 3 and lines:
+        raise DeviceError(one_line(lines[-1]))
     if code is None:
         raise DeviceError(f"the runtimes can't be imported within {FACTS_SECONDS:g} s")
     raise DeviceError(f"{python} can't import the runtimes: {one_line(lines[-1] if lines else code)}")
 
 
 def check(children):
-    """Prints a line for numpy and for each runtime. Returns whether at least one runtime works."""
+    """Prints a line for numpy and for each runtime. Raises DeviceError if none works."""
     found = device_facts(children)["runtimes"]
     print("numpy works")
     for name in RUNTIMES:
         print(f"{name}: {found.get(name, 'no runtime works here')}")
-    return bool(found)
 
 
 @contextlib.contextmanager
@@ -927,7 +950,11 @@ def child_main(arguments):
     """What a child process does. Its exit code is 0 if it wrote its answer."""
     end_with_input(lambda: None)
     if arguments[0] == "--child-facts":
-        write_json(Path(arguments[1]), facts())
+        try:
+            write_json(Path(arguments[1]), facts())
+        except DeviceError as error:
+            print(error, flush=True)
+            os._exit(3)
         os._exit(0)
     folder, staged = Path(arguments[1]), Path(arguments[3])
     item = read_json(folder / "request.json")["items"][int(arguments[2])]
@@ -972,7 +999,7 @@ def main(arguments):
         if args.facts:
             print(json.dumps(facts_now(children, args.emulated)))
         elif args.check:
-            return 0 if check(children) else 3
+            check(children)
         else:
             run_request(args.folder.resolve(), children, args.emulated)
     except RequestError as error:
