@@ -100,7 +100,7 @@ def _time_cells(each: ArtifactPerf) -> tuple[str, ...]:
 
 def _latency_cells(latency: Latency) -> tuple[str, ...]:
     interval, factor = latency.interval, latency.real_time_factor
-    between = NONE if interval is None else " … ".join(map(tables.milliseconds, (interval.low, interval.high)))
+    between = NONE if interval is None else " to ".join(map(tables.milliseconds, (interval.low, interval.high)))
     return (
         _styled("noisy") if latency.median_ms is None else tables.milliseconds(latency.median_ms),
         between,
@@ -115,7 +115,7 @@ def _latency_cells(latency: Latency) -> tuple[str, ...]:
 
 def _change_cells(change: Change) -> tuple[str, ...]:
     interval = change.interval
-    between = NONE if interval is None else f"{_percent(interval.low)} … {_percent(interval.high)}"
+    between = NONE if interval is None else f"{_percent(interval.low)} to {_percent(interval.high)}"
     ratio = NONE if change.ratio is None else _percent(change.ratio)
     return (tables.plain(change.artifact), str(change.threads), ratio, between, _styled(change.verdict))
 
