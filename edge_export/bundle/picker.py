@@ -233,6 +233,17 @@ def pick(
     )
 
 
+def timed_elsewhere(manifest: Manifest, perf: Perf, facts: DeviceFacts) -> tuple[str, str, int] | None:
+    """Returns the member, artifact and threads to calibrate with: the smallest that some device has timed.
+
+    None: no candidate was timed on a device that is not emulated.
+    """
+    members = sorted(manifest.members, key=lambda member: (member.macs, member.params))
+    keys = [each.key for each in _candidates(members, perf, facts)]
+    timed = {key for _, values in _useful(perf, set(keys), _time_of).values() for key in values}
+    return next((key for key in keys if key in timed), None)
+
+
 def _candidates(members: list[Member], perf: Perf, facts: DeviceFacts) -> list[_Candidate]:
     threads: dict[tuple[str, str], set[int]] = {}
     for device in perf.devices:

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=positive, metavar="S", help=f"of each round (default: {SECONDS:g})")
     parser.add_argument("--resume", action="store_true", help="go on after a lost link, with the settings of that run")
     parser.add_argument("--baseline", type=Path, metavar="F", help="compare with this perf.json")
-    parser.add_argument("--max-slowdown", type=share, metavar="P", help=f"limit (default: {MAX_SLOWDOWN:.0%})")
+    parser.add_argument("--max-slowdown", type=share, metavar="P", help=f"limit (default: {100 * MAX_SLOWDOWN:g}%%)")
     parser.add_argument("--yardstick", metavar="A", help="MEMBER/ARTIFACT, or none (default: an unchanged file)")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 

@@ -35,8 +35,8 @@ def print_perf(console: Console, found: DevicePerf) -> None:
             medians = ", ".join(map(tables.milliseconds, each.latency.round_median_ms))
             line = f"noisy: its rounds differ by {each.latency.spread:.0%}: {medians} ms"
             console.print(tables.plain(f"{each.member}/{each.artifact} {line}"))
-        if each.reason:
-            console.print(tables.plain(f"{each.member}/{each.artifact} {each.outcome}: {each.reason}"))
+    for (outcome, reason), names in _reasons(found.artifacts).items():
+        console.print(tables.plain(f"{', '.join(names)} {outcome}: {reason}"))
     facts = found.facts
     about = ", ".join(part for part in (facts.model, facts.soc or facts.arch, facts.os) if part)
     console.print(tables.plain(f"{found.device}: {about}"))
@@ -127,6 +127,15 @@ def _sections(rows: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[tuple[tuple[
         section = sections.setdefault(member, [])
         section.append(("" if section else tables.plain(member), *cells))
     return tuple(tuple(section) for section in sections.values())
+
+
+def _reasons(artifacts: Iterable[ArtifactPerf]) -> dict[tuple[str, str], list[str]]:
+    """Returns the artifacts that have a reason, by outcome and reason."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for each in artifacts:
+        if each.reason:
+            reasons.setdefault((each.outcome, each.reason), []).append(f"{each.member}/{each.artifact}")
+    return reasons
 
 
 def _states(before: DeviceState, after: DeviceState | None) -> str:

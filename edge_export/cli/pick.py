@@ -12,7 +12,7 @@ from edge_export.cli.amounts import byte_count, positive
 if TYPE_CHECKING:
     from edge_export.bundle.folder import Bundle
     from edge_export.bundle.perf import Perf
-    from edge_export.bundle.picker import Pick, Rule
+    from edge_export.bundle.picker import Calibration, Pick, Rule
     from edge_export.spec.device import DeviceFacts
 
 HELP = "pick the best member for a device and a budget of time, bytes or memory"
@@ -23,10 +23,12 @@ examples:
   edge_export pick dist/android --real-time-factor 0.2 --device adb
   edge_export pick dist/android --max-bytes 2MB --max-memory 20MB --json
   edge_export pick dist/android --budget-ms 10 --device device.json
+  edge_export pick dist/android --budget-ms 10 --device local --calibrate
 
 Times are those that `edge_export bench` measured on that model, else on
-devices of the same kind, else nothing is known and the smallest member is
-picked. A margin is added. Exit code 1: nothing fits.
+devices of the same kind, else --calibrate scales those of the most similar
+device, else the smallest member is picked. A margin is added. Exit code 1:
+nothing fits.
 """
 
 RULES = {
@@ -52,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="D",
         help="a device as bench names it, or a device.json (default: the one that was measured)",
     )
+    parser.add_argument(
+        "--calibrate", action="store_true", help="with --device: time one artifact there, for two seconds"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
@@ -72,8 +77,11 @@ def run(args: argparse.Namespace) -> int:
         raise RequestError("no limit: give --budget-ms, --real-time-factor, --max-bytes or --max-memory")
     bundle = read_bundle(args.bundle)
     perf = read_perf(bundle)
+    if args.calibrate and args.device is None:
+        raise RequestError("--calibrate would have no effect: it goes with --device")
+    calibration = _calibrated(bundle, perf, args.device) if args.calibrate else None
     facts = _facts(args.device, perf)
-    picked = pick(bundle.manifest, perf, facts, Budget(**given))
+    picked = pick(bundle.manifest, perf, facts, Budget(**given), calibration)
     code = 1 if picked.fits == "no" else 0
     if args.json:
         result = {"bundle": str(args.bundle), "passed": not code, "device": facts.model, "path": _path(bundle, picked)}
@@ -100,6 +108,29 @@ def _facts(device: str | None, perf: Perf) -> DeviceFacts:
     if device.endswith(".json") or Path(device).is_file():
         return read_record(Path(device), DeviceFacts, "give a device.json, which each run leaves in its request folder")
     return open_device(device).facts()
+
+
+def _calibrated(bundle: Bundle, perf: Perf, device: str) -> Calibration:
+    """Times the smallest file that was timed elsewhere, too, for two seconds."""
+    from edge_export.bench.plan import BenchSettings
+    from edge_export.bundle.picker import Calibration, timed_elsewhere
+    from edge_export.devices.request import BenchPlan
+    from edge_export.devices.table import open_device
+    from edge_export.errors import RequestError
+    from edge_export.pipeline.bench_on_device import bench_on_device
+
+    opened = open_device(device)
+    key = timed_elsewhere(bundle.manifest, perf, opened.facts())
+    if key is None:
+        raise RequestError("--calibrate needs times of another device that runs the same format: run bench there first")
+    member, artifact, threads = key
+    settings = BenchSettings(1, threads, BenchPlan(warm_up_seconds=0.5, seconds=1.5))
+    only = [f"{member}/{artifact}"]
+    found = bench_on_device(bundle, opened, settings, lambda *_: None, only=only, verb="calibrate")
+    (result,) = found.artifacts
+    if result.latency is None:
+        raise RequestError(f"{only[0]} can't be timed on {device}: {result.reason}")
+    return Calibration(member=member, artifact=artifact, threads=threads, p90_ms=max(result.latency.round_p90_ms))
 
 
 def _path(bundle: Bundle, picked: Pick) -> str:

@@ -32,6 +32,7 @@ def bench_on_device(
     only: Sequence[str] = (),
     shard: Shard = WHOLE,
     resume: bool = False,
+    verb: str = "bench",
 ) -> DevicePerf:
     """Times the artifacts of a bundle that a device can run.
 
@@ -39,6 +40,7 @@ def bench_on_device(
         only: Artifacts as `MEMBER` or `MEMBER/ARTIFACT`; empty: all.
         shard: The share of them.
         resume: Whether to go on with a run whose link was lost; its settings then count, not the ones given here.
+        verb: What such a run is kept under.
 
     Raises:
         LinkLost: The device is gone; `resume` goes on.
@@ -54,7 +56,7 @@ def bench_on_device(
     damaged = [_failed(each, settings.threads, damage[_key(each)]) for each in chosen if _key(each) in damage]
     if not whole:
         return DevicePerf(device=device.name, facts=facts, artifacts=tuple(damaged))
-    job = Job("bench", bundle.root, manifest_sha256(bundle.root), resume)
+    job = Job(verb, bundle.root, manifest_sha256(bundle.root), resume)
 
     def make() -> tuple[Request, Mapping[str, Path]]:
         return _request(bundle, whole, settings, job.digest)
@@ -63,6 +65,7 @@ def bench_on_device(
         found = device_perf(device.name, request, results.timed(), results.facts)
     for each in found.artifacts:
         progress(each.member, each.artifact, "passed" if each.outcome == "done" else each.outcome)
+        progress(each.member, "member", "passed")
     return found.model_copy(update={"artifacts": (*found.artifacts, *damaged)})
 
 

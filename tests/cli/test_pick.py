@@ -68,10 +68,19 @@ def test_a_device_that_nobody_measured_gets_the_smallest_member(bundle, edge_exp
     assert (bundle / found["path"]).exists()
 
 
+def test_a_calibration_scales_the_times_of_another_device(bundle, edge_export):
+    done = edge_export("pick", bundle, "--budget-ms", 100_000, "--device", "local", "--calibrate", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert found["rules"] == [{"limit": "time", "rule": "calibration", "devices": ["board"]}]
+    assert all(option["time_ms"] > 0 for option in found["options"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((), "no limit: give --budget-ms"),
+        (("--budget-ms", "1", "--calibrate"), "--calibrate would have no effect"),
         (("--real-time-factor", "0.5"), "no member of this family streams"),
         (("--max-bytes", "5 apples"), '"5 apples" is no size'),
         (("--budget-ms", "nan"), '"nan" is not a number above 0'),

@@ -11,7 +11,7 @@ from edge_export.bundle.perf import Perf
 from edge_export.bundle.picker import Budget, Calibration, Pick, pick
 from edge_export.spec.device import DeviceFacts
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "picker.json"
+VECTORS = Path(__file__).resolve().parent / "vectors" / "picker.json"
 _DIGEST = "0" * 64
 _FILE = {"path": "f", "sha256": _DIGEST, "bytes": 1}
 _TOLERANCE = {"snr_db": 90, "max_abs_of_peak": 1e-4}
