@@ -68,8 +68,8 @@ def read_bundle(root: Path) -> Bundle:
         raise RequestError(f"{root} is not a folder: give the folder that `build --out` wrote")
     if not (root / manifest_file.FILE_NAME).is_file():
         raise RequestError(f"{root} has no {manifest_file.FILE_NAME}: give a folder that `build` wrote")
-    manifest = _read(root / manifest_file.FILE_NAME, Manifest)
-    return Bundle(root, manifest, _read(root / numerics_file.FILE_NAME, Numerics))
+    manifest = read_record(root / manifest_file.FILE_NAME, Manifest)
+    return Bundle(root, manifest, read_record(root / numerics_file.FILE_NAME, Numerics))
 
 
 def write_records(root: Path, manifest: Manifest, numerics: Numerics) -> None:
@@ -143,14 +143,20 @@ def _looks_like_bundle(folder: Path) -> bool:
     return isinstance(head, dict) and {"schema", "mother", "members"} <= head.keys()
 
 
-def _read[R: Record](path: Path, record: type[R]) -> R:
+def read_record[R: Record](path: Path, record: type[R], remedy: str = "build the bundle again") -> R:
+    """Returns the content of a JSON file that may come from anywhere.
+
+    Args:
+        remedy: What to do if it can't be read, for the message.
+
+    Raises:
+        RequestError: It can't be read, is too large, or is not valid.
+    """
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise RequestError(
-                f"{path} has {path.stat().st_size} bytes, the maximum is {MAX_JSON_BYTES}: build the bundle again"
-            )
+        if (size := path.stat().st_size) > MAX_JSON_BYTES:
+            raise RequestError(f"{path} has {size} bytes, the maximum is {MAX_JSON_BYTES}: {remedy}")
         return record.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise RequestError(f"{path} can't be read ({one_line(error.strerror)}): build the bundle again") from error
+        raise RequestError(f"{path} can't be read ({one_line(error.strerror)}): {remedy}") from error
     except ValidationError as error:
         raise all_problems(path, error) from error

@@ -84,4 +84,4 @@ class Samples(Record):
     warm_up_calls: int = Field(ge=0)
     stable: bool
     calls_per_sample: int = Field(default=1, ge=1)
-    call_ms: tuple[Annotated[FiniteFloat, Field(ge=0)], ...] = Field(min_length=1, max_length=1_000_000)
+    call_ms: tuple[Annotated[FiniteFloat, Field(gt=0)], ...] = Field(min_length=1, max_length=1_000_000)
