@@ -78,7 +78,7 @@ def write_json(path, value):
 def read_json(path):
     """Raises ValueError if the file is too large or not JSON, OSError if it can't be read."""
     if path.stat().st_size > MAX_JSON_BYTES:
-        raise ValueError("%s has more than %d bytes" % (path.name, MAX_JSON_BYTES))
+        raise ValueError(f"{path.name} has more than {MAX_JSON_BYTES} bytes")
     return json.loads(path.read_text("utf-8"))
 
 
@@ -103,7 +103,7 @@ def part_in(folder, part):
     """Returns the path of a part of the request. Raises ValueError if it is missing, changed or outside of `folder`."""
     name = PurePosixPath(part["path"])
     if name.is_absolute() or ".." in name.parts or not name.parts:
-        raise ValueError("{!r} is not a path inside of the request".format(part["path"]))
+        raise ValueError(f"{part['path']!r} is not a path inside of the request")
     path = folder / name
     if not path.exists():
         raise ValueError(f"{name} is missing")
@@ -248,7 +248,7 @@ def _executorch():
         if error.name not in ("torch", "executorch"):
             raise
         raise ModuleNotFoundError("install executorch") from None
-    name = "ExecuTorch {}".format(importlib.metadata.version("executorch"))
+    name = f"ExecuTorch {importlib.metadata.version('executorch')}"
     return name, functools.partial(_load_executorch, torch, bindings)
 
 
@@ -259,7 +259,7 @@ def _load_executorch(torch, bindings, path, io, threads):
     meta = program.method_meta("forward")
 
     def spec(info):
-        dtype = SCALAR_TYPES.get(int(info.dtype()), "type %d" % int(info.dtype()))
+        dtype = SCALAR_TYPES.get(int(info.dtype()), f"type {int(info.dtype())}")
         return {"name": "", "shape": list(info.sizes()), "dtype": dtype}
 
     inputs = [spec(meta.input_tensor_meta(index)) for index in range(meta.num_inputs())]
@@ -284,19 +284,19 @@ def _require_io(io, inputs, outputs, named):
     problems = []
     for side, stated, real in (("input", io["inputs"], inputs), ("output", io["outputs"], outputs)):
         if len(stated) != len(real):
-            problems.append("the file has %d %ss, not %d" % (len(real), side, len(stated)))
+            problems.append(f"the file has {len(real)} {side}s, not {len(stated)}")
             continue
         for want, have in zip(stated, real):
             if named and want["name"] != have["name"]:
-                problems.append("{} {} is called {} in the file".format(side, want["name"], have["name"]))
+                problems.append(f"{side} {want['name']} is called {have['name']} in the file")
             if list(want["shape"]) != have["shape"] or want.get("dtype", "float32") != have["dtype"]:
-                problems.append("{} {} is {} in the file, not {}".format(side, want["name"], _type(have), _type(want)))
+                problems.append(f"{side} {want['name']} is {_type(have)} in the file, not {_type(want)}")
     if problems:
         raise ValueError("; ".join(problems))
 
 
 def _type(spec):
-    return "{} {}".format(spec.get("dtype", "float32"), list(spec["shape"]))
+    return f"{spec.get('dtype', 'float32')} {list(spec['shape'])}"
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ def checked(call, io):
             array = outputs[spec["name"]]
             if array.shape != tuple(spec["shape"]) or array.dtype.name != spec.get("dtype", "float32"):
                 found = f"{array.dtype.name} {list(array.shape)}"
-                raise ValueError("output {} is {}, not {}".format(spec["name"], found, _type(spec)))
+                raise ValueError(f"output {spec['name']} is {found}, not {_type(spec)}")
         return outputs
 
     return run
@@ -450,13 +450,11 @@ def run_item(folder, item, staged):
     """
     artifact, inputs = part_in(folder, item["artifact"]), part_in(folder, item["inputs"])
     if item["format"] not in RUNTIMES:
-        raise Unsupported("this runner has no runtime for the format {}".format(item["format"]))
+        raise Unsupported(f"this runner has no runtime for the format {item['format']}")
     try:
         runtime, load_file = RUNTIMES[item["format"]]()
     except (ImportError, OSError, AttributeError) as error:
-        raise Unsupported(
-            "no runtime for {} works on this device: {}".format(item["format"], one_line(error))
-        ) from None
+        raise Unsupported(f"no runtime for {item['format']} works on this device: {one_line(error)}") from None
     samples = load_arrays(inputs)
     count = count_samples(samples, item["member_io"])
 
@@ -618,7 +616,7 @@ def pin(threads):
     if not hasattr(os, "sched_setaffinity"):
         return
     allowed = sorted(os.sched_getaffinity(0))
-    limits = {n: _number("/sys/devices/system/cpu/cpu%d/cpufreq/cpuinfo_max_freq" % n) or 0 for n in allowed}
+    limits = {n: _number(f"/sys/devices/system/cpu/cpu{n}/cpufreq/cpuinfo_max_freq") or 0 for n in allowed}
     fastest = sorted(allowed, key=lambda n: (limits[n], n), reverse=True)[:threads]  # core 0 last: it has interrupts
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, fastest)
@@ -670,7 +668,7 @@ def _soc():
 def _system():
     for line in _read("/etc/os-release").splitlines():
         if line.startswith("PRETTY_NAME="):
-            return "{}, {} {}".format(line.split("=", 1)[1].strip('"'), platform.system(), platform.release())
+            return ", ".join([line.split("=", 1)[1].strip('"'), f"{platform.system()} {platform.release()}"])
     return f"{platform.system()} {platform.mac_ver()[0] or platform.release()}"
 
 
@@ -776,11 +774,11 @@ def read_request(folder):
             for key in ("mode", "format", "artifact", "io", "member_io", "inputs"):
                 item[key]
             if item["mode"] not in ("verify", "bench", "memory"):
-                raise ValueError("the item {} has the unknown mode {!r}".format(name, item["mode"]))
+                raise ValueError(f"the item {name} has the unknown mode {item['mode']!r}")
         request["run_id"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else one_line(error)
-        raise RequestError("{} is not a request: {}".format(folder / "request.json", reason)) from None
+        raise RequestError(f"{folder / 'request.json'} is not a request: {reason}") from None
     return request
 
 
@@ -797,7 +795,7 @@ def finish_item(folder, request, index, children):
     """Runs one item in a child process and writes its results. Returns its status."""
     item = request["items"][index]
     results = folder / "results"
-    staged = results / (".{}.part".format(item["id"]))
+    staged = results / (f".{item['id']}.part")
     shutil.rmtree(str(staged), ignore_errors=True)
     staged.mkdir(parents=True)
     before = state()
@@ -834,7 +832,7 @@ def _status(item, staged, code, timeout, output):
     if code < 0:
         with contextlib.suppress(ValueError):
             code = signal.Signals(-code).name
-        lines = ["the runtime crashed ({}){}".format(code, ": " + lines[-1] if lines else "")]
+        lines = [f"the runtime crashed ({code}){': ' + lines[-1] if lines else ''}"]
     return {"outcome": "failed", "reason": one_line(lines[-1] if lines else f"exit code {code}")}
 
 
@@ -876,7 +874,7 @@ def check(children):
     found = device_facts(children)["runtimes"]
     print("numpy works")
     for name in RUNTIMES:
-        print("{}: {}".format(name, found.get(name, "no runtime works here")))
+        print(f"{name}: {found.get(name, 'no runtime works here')}")
     return bool(found)
 
 
