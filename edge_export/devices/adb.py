@@ -15,6 +15,7 @@ from edge_export.devices.android_rest import COOL_DOWN, CoolDown, reset_battery,
 from edge_export.devices.android_results import Results
 from edge_export.devices.android_runner import Event, Way, choose_way, start_runner
 from edge_export.devices.device import Listed, Report
+from edge_export.devices.folder import parts_of
 from edge_export.devices.request import DEVICE, Item, Request
 from edge_export.devices.results import is_whole, load_inputs
 from edge_export.errors import RequestError
@@ -77,7 +78,7 @@ class AdbPhone:
         Raises:
             RequestError: The phone is gone, or has no runner that works.
         """
-        way = choose_way(self.adb, "facts")
+        way = choose_way(self.adb)
         stop = start_runner(self.adb, way.facts, way, _FACTS_S, lambda _: None)
         if stop is not None:
             raise RequestError(f"{self.name}: the runner does not start ({stop.reason})")
@@ -86,7 +87,7 @@ class AdbPhone:
     def run(self, folder: Path, request: Request, report: Report, *, resume: bool) -> None:
         """See `Device.run`. Before each round of a bench, the phone may cool down."""
         timed = any(item.mode == "bench" for item in request.items)
-        way = choose_way(self.adb, request.run_id)
+        way = choose_way(self.adb)
         if timed and not way.latency:
             raise RequestError(f"{self.name} lacks the runner app: without it verify works, and no time is a latency")
         if timed:
@@ -99,7 +100,7 @@ class AdbPhone:
             left = [item for item in left if not results.bring(item)]
         for item in left:
             report(item.id, "copying")
-        stage(self.adb, folder, [part for item in left for part in (item.artifact, item.inputs)])
+        stage(self.adb, folder, parts_of(request))
         before = read_state(self.adb)
         for items in rounds(left):
             self._round(way, results, items, report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from edge_export.devices.adb_client import Adb, quoted
@@ -21,8 +21,12 @@ _SPARE_BYTES = 32 << 20
 """Storage that stays free, for the results."""
 
 
-def stage(adb: Adb, folder: Path, parts: Iterable[Part]) -> int:
+def stage(adb: Adb, folder: Path, wanted: Mapping[str, Part]) -> int:
     """Brings files of the request folder to the phone: those that are not there with this content. Others go.
+
+    Args:
+        folder: The request folder of this machine.
+        wanted: The parts of the request by path.
 
     Returns:
         The number of bytes that were sent.
@@ -30,7 +34,6 @@ def stage(adb: Adb, folder: Path, parts: Iterable[Part]) -> int:
     Raises:
         RequestError: The phone is gone, or has no room.
     """
-    wanted = {part.path: part for part in parts}
     parents = sorted({f"{FOLDER}/{PurePosixPath(path).parent}" for path in wanted})
     adb.require(f"mkdir -p {' '.join(map(quoted, parents))}", f"{FOLDER} can't be made")
     found = _contents(adb)

@@ -34,6 +34,8 @@ JAR = "EDGE_EXPORT_ANDROID_RUNNER"
 """The variable with the path of the jar that holds it, for phones without the app."""
 _JAR = "/data/local/tmp/edge_export_runner.jar"
 _APP_FOLDER = f"/sdcard/Android/media/{PACKAGE}"
+_INSTRUMENT = f"am instrument -r -w -e results {_APP_FOLDER}"
+_APP_PROCESS = f"CLASSPATH={_JAR} app_process / {MAIN}"
 _PUSH_S = 300.0
 _SAID_BYTES = 16 << 20
 _LINE_BYTES = 1 << 16
@@ -135,30 +137,35 @@ class Way:
     latency: bool
 
 
-def by_app(run_id: str) -> Way:
-    """The runner app. It reads the request, and writes into a folder of its own that the shell may read."""
-    results = f"{_APP_FOLDER}/{run_id}"
-    start = f"am instrument -r -w -e results {results}"
-    run = f"{start} -e request {FOLDER} {INSTRUMENTATION}"
-    return Way(f"{start} {INSTRUMENTATION}", run, results, f"am force-stop {PACKAGE}", instrumented=True, latency=True)
+APP = Way(
+    facts=f"{_INSTRUMENT} {INSTRUMENTATION}",
+    run=f"{_INSTRUMENT} -e request {FOLDER} {INSTRUMENTATION}",
+    results=_APP_FOLDER,
+    end=f"am force-stop {PACKAGE}",
+    instrumented=True,
+    latency=True,
+)
+"""The runner app. It reads the request, and writes into a folder of its own that the shell may read."""
+
+APP_PROCESS = Way(
+    facts=f"{_APP_PROCESS} --facts > {FOLDER}/{DEVICE}",
+    run=f"{_APP_PROCESS} {FOLDER}",
+    results=FOLDER,
+    end=f"pkill -f {MAIN[:-1]}[{MAIN[-1]}]",  # a pattern that does not match its own command line
+    instrumented=False,
+    latency=False,
+)
+"""The jar that is on the phone. It writes into the request folder."""
 
 
-def by_app_process() -> Way:
-    """The jar that is on the phone. It writes into the request folder."""
-    start = f"CLASSPATH={_JAR} app_process / {MAIN}"
-    end = f"pkill -f {MAIN[:-1]}[{MAIN[-1]}]"  # a pattern that does not match its own command line
-    facts = f"{start} --facts > {FOLDER}/{DEVICE}"
-    return Way(facts, f"{start} {FOLDER}", FOLDER, end, instrumented=False, latency=False)
-
-
-def choose_way(adb: Adb, run_id: str) -> Way:
+def choose_way(adb: Adb) -> Way:
     """Returns the app's way; without the app that of the jar, which it brings to the phone.
 
     Raises:
         RequestError: The phone is gone, or there is neither app nor jar.
     """
     if adb.shell(f"pm path {PACKAGE}").status == 0:
-        return by_app(run_id)
+        return APP
     jar = os.environ.get(JAR)
     if not jar:
         raise RequestError(f"{adb.name} lacks the runner app {PACKAGE}: `adb -s {adb.serial} install` it")
@@ -167,7 +174,7 @@ def choose_way(adb: Adb, run_id: str) -> Way:
     adb.push([Path(jar)], _JAR, timeout_s=_PUSH_S)
     # Android 14 loads no code from a file that can be written.
     adb.require(f"mkdir -p {FOLDER} && chmod 444 {_JAR}", f"{_JAR} can't be prepared")
-    return by_app_process()
+    return APP_PROCESS
 
 
 def start_runner(adb: Adb, command: str, way: Way, silence_s: float, tell: Callable[[Event], None]) -> Stop | None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import threading
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from emulated_phone.adbd import Connection
 from emulated_phone.furnish import furnish
 from emulated_phone.state import Phone, State
 
-_LOOK_S = 0.02
+_LOOK_S = 0.1
 
 
 class EmulatedPhone:
@@ -46,6 +47,10 @@ class EmulatedPhone:
         with self.state.changed() as phone:
             for name, value in changes.items():
                 setattr(phone, name, value)
+
+    def wait_until_online(self) -> None:
+        """Waits until adb has connected again, which it tries by itself."""
+        subprocess.run(["adb", "-s", self.serial, "wait-for-device"], check=True, timeout=60)
 
     def close(self) -> None:
         """Ends the daemon, and all that it started and that still runs."""

@@ -17,6 +17,12 @@ from emulated_phone.state import State
 RUNNER = Path(__file__).parents[2] / "runner" / "edge_runner.py"
 
 
+def environment(phone: State) -> dict[str, str]:
+    """The environment of the runner. It finds the runtimes of the phone."""
+    hidden = {} if phone.read().executorch else {"PYTHONPATH": str(Path(__file__).parent / "without_executorch")}
+    return {**os.environ, **hidden}
+
+
 class End(enum.Enum):
     FINISHED = enum.auto()
     FAILED = enum.auto()
@@ -25,8 +31,13 @@ class End(enum.Enum):
 
 def run_runner(phone: State, folder: Path, tell: Callable[[dict[str, str]], None]) -> End:
     """Calls `tell` with each event, as the runner prints it."""
-    command = [sys.executable, str(RUNNER), str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as runner:
+    with subprocess.Popen(
+        [sys.executable, str(RUNNER), str(folder)],
+        env=environment(phone),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as runner:
         with phone.changed() as now:
             now.runner_group = runner.pid
         finished = 0
@@ -47,10 +58,11 @@ def run_runner(phone: State, folder: Path, tell: Callable[[dict[str, str]], None
         return End.FAILED if runner.wait() else End.FINISHED
 
 
-def write_facts(folder: Path) -> None:
+def write_facts(phone: State, folder: Path) -> None:
     """Leaves the runner's facts in `folder`."""
-    facts = subprocess.run([sys.executable, str(RUNNER), "--facts"], stdout=subprocess.PIPE, check=True).stdout
-    (folder / "device.json").write_bytes(facts)
+    command = [sys.executable, str(RUNNER), "--facts"]
+    facts = subprocess.run(command, env=environment(phone), stdout=subprocess.PIPE, check=True)
+    (folder / "device.json").write_bytes(facts.stdout)
 
 
 def end_runner(phone: State) -> None:

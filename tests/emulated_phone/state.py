@@ -40,6 +40,7 @@ class Phone:
         wakefulness: "Awake" or "Asleep".
         free_bytes: The free storage.
         runner: The package of the runner app; empty: it is not installed.
+        executorch: Whether the runner has ExecuTorch beside TFLite.
         unauthorized: The user has not allowed this computer.
         offline: All connections are cut, and new ones are not answered.
         crash_after, hang_after: The runner crashes, or hangs, once, in the item after so many others; -1: never.
@@ -47,6 +48,7 @@ class Phone:
         spoil: What the runner app leaves behind wrongly: see `spoil.py`.
         runner_group: The process group of the runner that was started last; 0: none.
         log: The commands of the shell, in order.
+        received: The files that were pushed, in order.
     """
 
     props: dict[str, str] = field(default_factory=PIXEL.copy)
@@ -57,6 +59,7 @@ class Phone:
     wakefulness: str = "Awake"
     free_bytes: int = 1 << 30
     runner: str = "edge.runner"
+    executorch: bool = False
     unauthorized: bool = False
     offline: bool = False
     crash_after: int = -1
@@ -65,6 +68,7 @@ class Phone:
     spoil: str = ""
     runner_group: int = 0
     log: list[str] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
 
 
 class State:

@@ -62,7 +62,10 @@ async def _list(stream: Stream, folder: Path) -> None:
 
 async def _send(stream: Stream, state: State, path_and_mode: str) -> None:
     """Stores a file as it arrives: a lost link or full storage leaves a part of it, as on a phone."""
-    path = state.inside(path_and_mode.rpartition(",")[0])
+    name = path_and_mode.rpartition(",")[0]
+    path = state.inside(name)
+    with state.changed() as phone:
+        phone.received.append(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     error = ""

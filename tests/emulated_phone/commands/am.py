@@ -34,7 +34,7 @@ def instrument(words: list[str]) -> None:
     results = Path(values["results"])
     results.mkdir(parents=True, exist_ok=True)
     if "request" not in values:
-        write_facts(results)
+        write_facts(phone, results)
         print("INSTRUMENTATION_CODE: -1")
         return
     request = Path(values["request"])
