@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edge_export.bench.latency import Sampled, latency_of
-from edge_export.bundle.perf import ArtifactPerf, DevicePerf
+from edge_export.bundle.perf import ArtifactPerf, DevicePerf, Outcome
 from edge_export.devices.request import Item, ItemStatus, Request
 from edge_export.spec.device import DeviceFacts, Samples
 
@@ -33,31 +33,33 @@ def device_perf(device: str, request: Request, found: Found, facts: DeviceFacts)
 def _artifact(items: Sequence[Item], run_id: str, found: Found) -> ArtifactPerf:
     first = items[0]
     rounds: list[Sampled] = []
-    reasons: list[str] = []
+    problems: list[tuple[Outcome, str]] = []
     memory, runtime = None, ""
     for item in items:
         status, samples = found.get(item.id, (None, None))
         if status is None:
-            reasons.append("it was not run: run bench again with --resume")
+            problems.append(("failed", "it was not run: run bench again with --resume"))
             continue
         runtime = runtime or status.runtime
         if status.outcome != "done":
-            reasons.append(status.reason or status.outcome)
+            problems.append((status.outcome, status.reason or "the runner gave no reason"))
         elif item.mode == "memory":
             memory = status.peak_memory_bytes
         elif samples is None:
-            reasons.append("the runner sent no samples: update it")
+            problems.append(("failed", "the runner sent no samples: update it"))
         else:
             rounds.append((samples, status.before, status.after))
+    outcome, reason = problems[0] if problems else ("done", "")
     complete = len(rounds) == sum(item.mode == "bench" for item in items) > 0
     return ArtifactPerf(
         member=first.member,
         artifact=first.label,
+        outcome=outcome,
         sha256=first.artifact.sha256,
         runtime=runtime,
         threads=first.threads,
         run=run_id,
         latency=latency_of(rounds, first.member_io) if complete else None,
         peak_memory_bytes=memory,
-        reason=reasons[0] if reasons else "",
+        reason=reason,
     )

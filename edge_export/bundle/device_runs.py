@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_export.bundle.folder import read_bundle
+from edge_export.bundle.folder import read_bundle, write_record
 from edge_export.bundle.numerics import FILE_NAME, LOCAL, ArtifactRun, Numerics
-from edge_export.files.atomic import write_atomically
 
 
 def with_runs(numerics: Numerics, new: Mapping[str, tuple[ArtifactRun, ...]]) -> Numerics:
@@ -19,8 +17,8 @@ def with_runs(numerics: Numerics, new: Mapping[str, tuple[ArtifactRun, ...]]) ->
     members = []
     for member in numerics.members:
         fresh = new.get(member.name, ())
-        replaced = {_key(run) for run in fresh}
-        kept = [run for run in member.runs if _key(run) not in replaced]
+        replaced = {key_of(run) for run in fresh}
+        kept = [run for run in member.runs if key_of(run) not in replaced]
         members.append(member.model_copy(update={"runs": (*kept, *fresh)}))
     return numerics.model_copy(update={"members": tuple(members)})
 
@@ -39,9 +37,7 @@ def write_runs(root: Path, new: Mapping[str, tuple[ArtifactRun, ...]]) -> None:
     """
     with locked(root):
         numerics = with_runs(read_bundle(root).numerics, new)
-        data = numerics.model_dump(mode="json", by_alias=True)
-        text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        write_atomically(root / FILE_NAME, text.encode())
+        write_record(root / FILE_NAME, numerics)
 
 
 @contextmanager
@@ -55,6 +51,6 @@ def locked(root: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _key(run: ArtifactRun) -> tuple[str, str, str]:
+def key_of(run: ArtifactRun) -> tuple[str, str, str]:
     """Returns what tells runs apart: here also the runtime's name, since only here a format has several."""
     return (run.artifact, run.device, run.runtime.partition(" ")[0] if run.device == LOCAL else "")

@@ -16,6 +16,7 @@ from edge_export.bundle import numerics as numerics_file
 from edge_export.bundle.manifest import File, Manifest
 from edge_export.bundle.numerics import Numerics
 from edge_export.errors import RequestError, one_line
+from edge_export.files.atomic import write_atomically
 from edge_export.files.exchange import put_back, put_in_place
 from edge_export.files.hashing import bytes_of, sha256_of
 from edge_export.files.owned import owned_folder, remove_abandoned
@@ -75,8 +76,14 @@ def read_bundle(root: Path) -> Bundle:
 def write_records(root: Path, manifest: Manifest, numerics: Numerics) -> None:
     """Writes both JSON files of a bundle that is being staged in `root`."""
     for name, record in ((manifest_file.FILE_NAME, manifest), (numerics_file.FILE_NAME, numerics)):
-        data = record.model_dump(mode="json", by_alias=True)
-        (root / name).write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        write_record(root / name, record)
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Writes a JSON file of a bundle, whole or not at all."""
+    data = record.model_dump(mode="json", by_alias=True)
+    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, text.encode("utf-8"))
 
 
 def describe_file(root: Path, path: Path) -> File:

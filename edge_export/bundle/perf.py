@@ -5,26 +5,25 @@ It is apart from `manifest.json`, so that measuring again never rebuilds. It nam
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, FiniteFloat
 
 from edge_export.bundle import manifest as manifest_file
-from edge_export.bundle.folder import Bundle, read_record
+from edge_export.bundle.folder import Bundle, read_record, write_record
 from edge_export.errors import RequestError
-from edge_export.files.atomic import write_atomically
 from edge_export.files.hashing import file_sha256
 from edge_export.spec.device import DeviceFacts, DeviceState
-from edge_export.spec.fields import Name, Record, Sha256, Text
+from edge_export.spec.fields import DeviceName, Name, Record, Sha256, Text
+
+Outcome = Literal["done", "failed", "unsupported"]
 
 FILE_NAME = "perf.json"
 SCHEMA: Final = "1.0"
 
 Milliseconds = Annotated[FiniteFloat, Field(ge=0)]
 Ratio = Annotated[FiniteFloat, Field(ge=0)]
-DeviceName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Interval(Record):
@@ -97,18 +96,20 @@ class ArtifactPerf(Record):
 
     Attributes:
         member, artifact: The names of the member and of the artifact.
+        outcome: "done"; "failed"; "unsupported" if the device has no runtime for it, or that lacks operators.
         sha256: The sha256 of the compiled file.
         runtime: The name and version of the runtime. Empty: it could not be loaded.
         threads: The threads of the runtime.
         run: The id of the run that measured it. Only artifacts of one run had the same conditions.
-        latency: None: it was not timed; `reason` says why.
+        latency: None: it was not timed.
         peak_memory_bytes: The peak of the process's memory, minus what it held before loading; from a run of its own.
             None: not measured.
-        reason: Why something is missing. Empty: nothing is.
+        reason: Why it failed or is unsupported.
     """
 
     member: Name
     artifact: Name
+    outcome: Outcome = "done"
     sha256: Sha256
     runtime: Text = ""
     threads: int = Field(ge=1, le=64)
@@ -183,8 +184,7 @@ def read_perf_file(path: Path) -> Perf:
 
 def write_perf(root: Path, perf: Perf) -> None:
     """Writes `perf.json` into the bundle in `root`, whole or not at all."""
-    data = perf.model_dump(mode="json", by_alias=True)
-    write_atomically(root / FILE_NAME, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
+    write_record(root / FILE_NAME, perf)
 
 
 def with_results(perf: Perf, new: DevicePerf) -> Perf:

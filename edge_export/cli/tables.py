@@ -41,6 +41,11 @@ def size(count: int) -> str:
     return f"{value:.1f} GB"
 
 
+def milliseconds(value: float) -> str:
+    """Returns a time in ms with three digits, such as "0.0512", "3.07" or "128"."""
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
+
+
 def count(number: int) -> str:
     """Returns 1234567 as "1.23 M"."""
     value = float(number)

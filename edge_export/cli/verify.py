@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
     add_mother_arguments(parser)
     parser.add_argument("--device", metavar="D", help="run there: local, ssh:[USER@]HOST[:PORT], … (see devices list)")
+    parser.add_argument("--shard", metavar="I/N", help="with --device: only share I of N of the artifacts")
     parser.add_argument("--resume", action="store_true", help="with --device: go on after a lost link")
     parser.add_argument("--strict", action="store_true", help="count artifacts that cannot run here as failures")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -51,8 +52,11 @@ def run(args: argparse.Namespace) -> int:
 
     if format_of_file(args.bundle.suffix) or args.bundle.is_file():
         raise RequestError(f"{args.bundle} is a file: use `compare FILE --against module:factory --inputs F`")
-    if args.resume and args.device is None:
-        raise RequestError("--resume would have no effect: it goes with --device")
+    for option, value in (("--resume", args.resume), ("--shard", args.shard)):
+        if value and args.device is None:
+            raise RequestError(f"{option} would have no effect: it goes with --device")
+    if args.resume and args.shard:
+        raise RequestError("--shard would have no effect: --resume goes on with the share of the lost run")
     bundle = read_bundle(args.bundle)
     mother, note = find_mother(args, bundle)
     if args.device is not None:
@@ -90,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
 def _on_device(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | None) -> int:
     """Proves the bundle on a device, and writes the runs under its name into numerics.json."""
     from edge_export.bundle.device_runs import only_runs, write_runs
+    from edge_export.bundle.shard import WHOLE, parse_shard
     from edge_export.cache import log_folder
     from edge_export.cli.progress import shown_progress
     from edge_export.devices.table import open_device
@@ -100,7 +105,8 @@ def _on_device(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | 
     labels = list(dict.fromkeys(artifact.label for member in members for artifact in member.artifacts))
     with shown_progress(labels, f"verifying on {device.name}") as progress:
         logs = log_folder(f"verify-{bundle.root.absolute().name}")
-        proof = prove_on_device(bundle, device, mother, logs, progress, resume=args.resume)
+        shard = parse_shard(args.shard) if args.shard else WHOLE
+        proof = prove_on_device(bundle, device, mother, logs, progress, shard=shard, resume=args.resume)
         write_runs(bundle.root, proof.runs)
     bad = {"failed", "error", "unverified"} if args.strict else {"failed", "error"}
     failures = sum(run.verdict in bad for runs in proof.runs.values() for run in runs)

@@ -45,9 +45,8 @@ def write_folder(folder: Path, request: Request, sources: Mapping[str, Path]) ->
             target.parent.mkdir(parents=True, exist_ok=True)
             copy_contents(sources[path], target)
     except OSError as error:
-        raise RequestError(
-            f"{folder} can't be written ({error.strerror}): make room, or set EDGE_EXPORT_CACHE"
-        ) from error
+        reason = one_line(error.strerror)
+        raise RequestError(f"{folder} can't be written ({reason}): make room, or set EDGE_EXPORT_CACHE") from error
     write_atomically(folder / REQUEST, request.model_dump_json(by_alias=True).encode())
 
 

@@ -19,7 +19,7 @@ from edge_export.spec.fields import all_problems
 
 RUNNER = Path(__file__).with_name("edge_runner.py")
 _LINE = 1 << 16
-_FACTS_SECONDS = 300.0
+_FACTS_SECONDS = 700.0
 
 
 def command(python: Sequence[str] = (), *, emulated: bool = False) -> list[str]:
@@ -99,7 +99,7 @@ def check_exit(code: int, complaint: str, device: str) -> None:
     """Raises RequestError if the runner did not go through all items."""
     if code != 0:
         reason = last_line(complaint) or f"the runner ended with exit code {code}"
-        raise RequestError(f"{device}: {reason}; what was finished is kept: --resume goes on")
+        raise RequestError(f"{device}: {reason}")
 
 
 def last_line(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from edge_export.devices.device import Device, Kind
+from edge_export.devices.device import Device, Kind, Listed
 from edge_export.errors import RequestError, one_line
 from edge_export.spec.lazy import resolve
 
@@ -57,3 +57,8 @@ def open_device(name: str) -> Device:
     kind, rest = kind_of(name)
     device: Device = resolve(kind.open)(rest)
     return device
+
+
+def list_devices() -> list[Listed]:
+    """Returns the devices of every kind that are there."""
+    return [listed for kind in KINDS.values() for listed in resolve(kind.found)()]

@@ -11,6 +11,7 @@ from edge_export.bundle.folder import Bundle
 from edge_export.bundle.manifest import Artifact, Member
 from edge_export.bundle.numerics import ArtifactRun
 from edge_export.bundle.perf import manifest_sha256
+from edge_export.bundle.shard import WHOLE, Shard, in_shard
 from edge_export.devices.device import Device, Report
 from edge_export.devices.folder import describe_part, new_run_id
 from edge_export.devices.request import Item, Part, Request
@@ -62,7 +63,14 @@ class Proof:
 
 
 def prove_on_device(
-    bundle: Bundle, device: Device, mother: MotherSource | None, logs: Path, progress: Progress, *, resume: bool
+    bundle: Bundle,
+    device: Device,
+    mother: MotherSource | None,
+    logs: Path,
+    progress: Progress,
+    *,
+    shard: Shard = WHOLE,
+    resume: bool,
 ) -> Proof:
     """Runs the artifacts of a bundle on a device, as `verify` does here, and judges what comes back.
 
@@ -70,6 +78,7 @@ def prove_on_device(
 
     Args:
         mother: The mother, if the task metric is its own. None: such a metric is not measured.
+        shard: The share of the artifacts that the device has a runtime for.
         resume: Whether to go on with a run whose link was lost.
 
     Raises:
@@ -83,10 +92,12 @@ def prove_on_device(
         recorded = recorded.model_copy(update={"held_out": None})
     every = [(member, artifact) for member in bundle.manifest.members for artifact in member.artifacts]
     left_out = Counter(artifact.format for _, artifact in every if artifact.format not in facts.runtimes)
-    chosen = _choose(bundle, facts)
-    if not chosen:
+    chosen = _choose(bundle, facts, shard)
+    if not _choose(bundle, facts, WHOLE):
         runs = ", ".join(facts.runtimes) or "no format"
         raise RequestError(f"{device.name} runs {runs}, the bundle has {', '.join(left_out)}: install a runtime there")
+    if not chosen:
+        return Proof(facts, {}, dict(left_out))
     job = Job("verify", bundle.root, manifest_sha256(bundle.root), resume)
     with scratch_folder() as work, Pool(1) as pool:
         inputs = {
@@ -102,7 +113,10 @@ def prove_on_device(
             found = _found(request, results)
             metric = bundle.manifest.recorded.metric
             score = score_in_worker(pool, mother, metric, recorded.held_out, logs / "score.log")
+            asked = {(item.member, item.label) for item in request.items}
             for each in chosen:
+                if not each.reason and (each.member.name, each.artifact.label) not in asked:
+                    continue  # the run that is resumed was one of a share
                 reference = replace(_reference(bundle, each.member, recorded, inputs[RECORDED]), score=score)
                 run = _judged(each, found, reference, work, device.name)
                 (run,) = judge_size(each.artifact, (run,))
@@ -111,16 +125,15 @@ def prove_on_device(
     return Proof(results.facts, {name: tuple(runs) for name, runs in runs_by_member.items()}, dict(left_out))
 
 
-def _choose(bundle: Bundle, facts: DeviceFacts) -> list[Chosen]:
-    """Returns the artifacts that the device has a runtime for. Damaged ones are not run."""
-    chosen = []
-    for member in bundle.manifest.members:
-        damage = golden_damage(bundle, member)
-        for artifact in member.artifacts:
-            if artifact.format in facts.runtimes:
-                reason = damage or _damage(bundle, artifact)
-                chosen.append(Chosen(member, artifact, reason))
-    return chosen
+def _choose(bundle: Bundle, facts: DeviceFacts, shard: Shard) -> list[Chosen]:
+    """Returns the share of the artifacts that the device has a runtime for. Damaged ones are not run."""
+    damage = {member.name: golden_damage(bundle, member) for member in bundle.manifest.members}
+    every = [(member, artifact) for member in bundle.manifest.members for artifact in member.artifacts]
+    runnable = [each for each in every if each[1].format in facts.runtimes]
+    return [
+        Chosen(member, artifact, damage[member.name] or _damage(bundle, artifact))
+        for member, artifact in in_shard(runnable, shard)
+    ]
 
 
 def _damage(bundle: Bundle, artifact: Artifact) -> str:
