@@ -35,6 +35,9 @@ def print_perf(console: Console, found: DevicePerf) -> None:
             medians = ", ".join(map(tables.milliseconds, each.latency.round_median_ms))
             line = f"noisy: its rounds differ by {each.latency.spread:.0%}: {medians} ms"
             console.print(tables.plain(f"{each.member}/{each.artifact} {line}"))
+        if each.latency is not None and (warm := _warm_rounds(each.latency)):
+            line = f"{warm} of {len(each.latency.rounds)} rounds began before the device had cooled down"
+            console.print(tables.plain(f"{each.member}/{each.artifact}: {line}"))
         if each.reason:
             console.print(tables.plain(f"{each.member}/{each.artifact} {each.outcome}: {each.reason}"))
     facts = found.facts
@@ -127,6 +130,10 @@ def _sections(rows: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[tuple[tuple[
         section = sections.setdefault(member, [])
         section.append(("" if section else tables.plain(member), *cells))
     return tuple(tuple(section) for section in sections.values())
+
+
+def _warm_rounds(latency: Latency) -> int:
+    return sum(each.before is not None and each.before.cooled is False for each in latency.rounds)
 
 
 def _states(before: DeviceState, after: DeviceState | None) -> str:

@@ -1,10 +1,10 @@
-"""Requests on an emulated phone, by the real adb client: what comes back, and what happens when something goes wrong."""
+"""Requests on an emulated phone, by the real adb client: what comes back, and what happens when it goes wrong."""
 
 from __future__ import annotations
 
 import pytest
 from emulated_phone.spoil import TOO_LARGE
-from requests import largest_error, request_folder
+from small_requests import largest_error, request_folder
 
 from edge_export.devices.adb import AdbPhone, found, open_adb, rounds
 from edge_export.devices.android_rest import CoolDown
@@ -148,7 +148,7 @@ def test_without_the_app_there_is_no_runner(run, phone):
 def test_without_the_app_a_jar_proves_and_does_not_time(run, phone, tmp_path, monkeypatch):
     phone.set(runner="")
     monkeypatch.setenv("EDGE_EXPORT_ANDROID_RUNNER", str(tmp_path / "missing.jar"))
-    with pytest.raises(RequestError, match="missing.jar, and there is no such file"):
+    with pytest.raises(RequestError, match=r"missing\.jar, and there is no such file"):
         run(VERIFY[0])
     (tmp_path / "missing.jar").write_bytes(b"PK")
     results = run(*TWO)
