@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from edge_export.cache import cache_folder
 from edge_export.devices.adb_client import Adb, attached_phones, choose_phone, find_adb, ready
 from edge_export.devices.android_facts import read_facts, read_state
 from edge_export.devices.android_files import stage, store_request
 from edge_export.devices.android_rest import COOL_DOWN, CoolDown, reset_battery, unplugged, wait_until_cool
 from edge_export.devices.android_results import Results
-from edge_export.devices.android_runner import Event, Way, choose_way, start_runner
+from edge_export.devices.android_runner import Way, choose_way, start_runner
 from edge_export.devices.device import Listed, Report
 from edge_export.devices.folder import parts_of
 from edge_export.devices.request import DEVICE, Item, Request
 from edge_export.devices.results import is_whole, load_inputs
+from edge_export.devices.run import held
 from edge_export.errors import RequestError
 from edge_export.files.atomic import write_atomically
 from edge_export.spec.device import DeviceFacts, DeviceState
@@ -78,14 +82,24 @@ class AdbPhone:
         Raises:
             RequestError: The phone is gone, or has no runner that works.
         """
-        way = choose_way(self.adb)
-        stop = start_runner(self.adb, way.facts, way, _FACTS_S, lambda _: None)
-        if stop is not None:
-            raise RequestError(f"{self.name}: the runner does not start ({stop.reason})")
-        return self._told_facts(way)
+        with self._held():
+            way = choose_way(self.adb)
+            stop = start_runner(self.adb, way.facts, way, _FACTS_S, lambda *_: None)
+            if stop is not None:
+                raise RequestError(f"{self.name}: the runner does not start ({stop.reason})")
+            return self._told_facts(way)
 
     def run(self, folder: Path, request: Request, report: Report, *, resume: bool) -> None:
         """See `Device.run`. Before each round of a bench, the phone may cool down."""
+        with self._held():
+            self._run(folder, request, report, resume=resume)
+
+    def _held(self) -> AbstractContextManager[None]:
+        """Keeps other processes away: a second start of the app ends the first one."""
+        key = hashlib.sha256(self.name.encode()).hexdigest()[:16]
+        return held(cache_folder() / "devices" / f"phone-{key}", f"{self.name} is in use: wait until that has ended")
+
+    def _run(self, folder: Path, request: Request, report: Report, *, resume: bool) -> None:
         timed = any(item.mode == "bench" for item in request.items)
         way = choose_way(self.adb)
         if timed and not way.latency:
@@ -111,9 +125,9 @@ class AdbPhone:
     def _round(self, way: Way, results: Results, items: Sequence[Item], report: Report) -> None:
         names = {item.id for item in items}
 
-        def tell(event: Event) -> None:
-            if event.item in names:
-                report(event.item, event.outcome)
+        def tell(item: str, outcome: str) -> None:
+            if item in names:
+                report(item, outcome)
 
         if items[0].mode != "bench":
             self._run_items(way, results, items, tell, None)
@@ -127,7 +141,7 @@ class AdbPhone:
         way: Way,
         results: Results,
         items: Sequence[Item],
-        tell: Callable[[Event], None],
+        report: Report,
         before: DeviceState | None,
     ) -> None:
         """Starts the runner until each item has a result. A crash costs the item that was running."""
@@ -135,7 +149,7 @@ class AdbPhone:
         while left:
             store_request(self.adb, results.request.model_copy(update={"items": tuple(left)}))
             silence_s = max(item.timeout_s for item in left) + self.grace_s
-            stop = start_runner(self.adb, way.run, way, silence_s, tell)
+            stop = start_runner(self.adb, way.run, way, silence_s, report)
             after = None if before is None else read_state(self.adb)
             missing = [item for item in left if not results.bring(item, before, after)]
             at_fault = missing if stop is None else [item for item in missing if item.id == stop.item]

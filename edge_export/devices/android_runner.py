@@ -8,22 +8,23 @@ The runner app is an instrumentation: it runs a request folder and sends a statu
     …
     INSTRUMENTATION_CODE: -1
 
-Without the app, `app_process` starts the same runner from a jar; it prints a line of JSON for each item, as the Python
-runner does. A process of the shell gets other cores than an app, so its times are never latency.
+Without the app, `app_process` starts the same runner from a jar, which prints what the Python runner prints. A process
+of the shell gets other cores than an app, so its times are never latency.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_export.devices.adb_client import Adb, Silence
 from edge_export.devices.android_files import FOLDER
+from edge_export.devices.device import Report
 from edge_export.devices.request import DEVICE
+from edge_export.devices.runner_process import hear
 from edge_export.errors import RequestError, one_line
 
 PACKAGE = "edge.runner"
@@ -41,15 +42,6 @@ _SAID_BYTES = 16 << 20
 _LINE_BYTES = 1 << 16
 
 
-@dataclass(frozen=True)
-class Event:
-    """What the runner says of one item. Nothing in it is checked."""
-
-    item: str
-    outcome: str
-    reason: str
-
-
 class Listener:
     """Reads what the runner prints, whole lines or not.
 
@@ -59,8 +51,8 @@ class Listener:
         failure: Why it did not; empty: it did not say.
     """
 
-    def __init__(self, tell: Callable[[Event], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Report) -> None:
+        self._report = report
         self._rest = b""
         self._bundle: dict[str, str] = {}
         self.running = ""
@@ -78,29 +70,20 @@ class Listener:
             self._bundle[pair[2]] = pair[3]
         elif re.fullmatch(r"INSTRUMENTATION_STATUS_CODE: -?\d+", line):
             self.failure = self._bundle.get("Error", self.failure)
-            self._event(self._bundle)
+            if "item" in self._bundle:
+                self._event(self._bundle["item"], one_line(self._bundle.get("outcome", ""), 40))
             self._bundle = {}
         elif code := re.fullmatch(r"INSTRUMENTATION_CODE: (-?\d+)", line):
             self.complete = code[1] == "-1"  # Activity.RESULT_OK
             self.failure = self._bundle.get("longMsg") or self._bundle.get("shortMsg", self.failure)
-        elif line.startswith("INSTRUMENTATION_FAILED: ") or line.startswith("INSTRUMENTATION_ABORTED: "):
+        elif line.startswith(("INSTRUMENTATION_FAILED: ", "INSTRUMENTATION_ABORTED: ")):
             self.failure = self.failure or line.partition(": ")[2]
-        elif line.startswith("{"):
-            self._json(line)
+        else:
+            hear(line.encode(), self._event)
 
-    def _json(self, line: str) -> None:
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            return
-        if isinstance(event, dict):
-            self._event({key: value for key, value in event.items() if isinstance(value, str)})
-
-    def _event(self, said: dict[str, str]) -> None:
-        if "item" in said:
-            event = Event(one_line(said["item"], 120), one_line(said.get("outcome", ""), 40), said.get("reason", ""))
-            self.running = event.item if event.outcome == "started" else ""
-            self._tell(event)
+    def _event(self, item: str, outcome: str) -> None:
+        self.running = item if outcome == "started" else ""
+        self._report(item, outcome)
 
 
 @dataclass(frozen=True)
@@ -177,12 +160,12 @@ def choose_way(adb: Adb) -> Way:
     return APP_PROCESS
 
 
-def start_runner(adb: Adb, command: str, way: Way, silence_s: float, tell: Callable[[Event], None]) -> Stop | None:
+def start_runner(adb: Adb, command: str, way: Way, silence_s: float, report: Report) -> Stop | None:
     """Starts the runner by one of the commands of `way`, and waits for its end.
 
     Args:
         silence_s: How long the runner may say nothing, in seconds, before it is ended.
-        tell: Called with each event.
+        report: Called as items start and end. Nothing in it is checked.
 
     Returns:
         None if it went through all items.
@@ -191,12 +174,16 @@ def start_runner(adb: Adb, command: str, way: Way, silence_s: float, tell: Calla
         LinkLost: The phone is gone. The runner may go on there.
         RequestError: The phone has no such runner.
     """
-    listener = Listener(tell)
+    listener = Listener(report)
     try:
         answer = adb.shell(command, timeout_s=silence_s, limit_bytes=_SAID_BYTES, heard=listener.hear)
     except Silence:
         adb.shell(way.end)
         return Stop(listener.running, f"it took longer than its time limit, and was ended after {silence_s:g} s")
+    except KeyboardInterrupt:
+        with contextlib.suppress(RequestError):
+            adb.shell(way.end)
+        raise
     if "Unable to find instrumentation" in listener.failure:
         raise RequestError(f"{adb.name} has a runner app without {INSTRUMENTATION}: install the app of this version")
     if listener.complete if way.instrumented else answer.status == 0:
