@@ -11,7 +11,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from edge_export.cache import cache_folder
-from edge_export.devices.adb_client import Adb, attached_phones, choose_phone, find_adb, ready
+from edge_export.devices.adb_attached import attached_phones, choose_phone, find_adb, ready
+from edge_export.devices.adb_client import Adb
 from edge_export.devices.android_facts import read_facts, read_state
 from edge_export.devices.android_files import stage, store_request
 from edge_export.devices.android_rest import COOL_DOWN, CoolDown, reset_battery, unplugged, wait_until_cool

@@ -100,9 +100,10 @@ def test_a_crash_of_the_runner_costs_its_item(run, phone):
     assert results["0-classifier"][0] == results["2-classifier"][0] == "done"
 
 
+@pytest.mark.slow
 def test_a_hang_costs_its_item(run, phone):
     phone.set(hang_after=1)
-    results = outcomes(run(*VERIFY, grace_s=-55))
+    results = outcomes(run(*VERIFY, grace_s=-20))
     assert results["1-segmenter"][0] == "failed"
     assert "longer than its time limit" in results["1-segmenter"][1]
     assert results["0-classifier"][0] == results["2-classifier"][0] == "done"
