@@ -25,6 +25,7 @@ import json
 import math
 import os
 import platform
+import re
 import resource
 import shlex
 import shutil
@@ -45,6 +46,7 @@ SAMPLE_SECONDS = 0.001  # clocks are too coarse for a single call of less
 MAX_SAMPLES = 1000000
 WINDOW_SECONDS, STABLE = 0.1, 0.02  # the warm-up ends when the medians of two windows in a row differ by less
 MEMORY_CALLS = 5
+NAME = "[A-Za-z0-9_][A-Za-z0-9_.+-]{0,119}"
 BENCH_CALLS = 64  # recorded calls that a bench repeats
 DEFAULT_PLAN = {"warm_up_seconds": 2.0, "seconds": 1.0, "min_samples": 20}
 FACTS_SECONDS = 600.0  # an emulator on a busy machine is slow
@@ -100,11 +102,17 @@ def sha256_of(path):
     return hashlib.sha256("".join(f"{name}\0{files[name]}\n" for name in ordered).encode()).hexdigest()
 
 
+def checked_path(text):
+    """Returns a relative path. Raises ValueError if it leads out of its folder."""
+    path = PurePosixPath(text)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError(f"{text!r} is not a path inside of the request")
+    return path
+
+
 def part_in(folder, part):
     """Returns the path of a part of the request. Raises ValueError if it is missing, changed or outside of `folder`."""
-    name = PurePosixPath(part["path"])
-    if name.is_absolute() or ".." in name.parts or not name.parts:
-        raise ValueError(f"{part['path']!r} is not a path inside of the request")
+    name = checked_path(part["path"])
     path = folder / name
     if not path.exists():
         raise ValueError(f"{name} is missing")
@@ -771,14 +779,17 @@ def read_request(folder):
         seen = set()
         for item in request["items"]:
             name = item["id"]
-            if not name or name in seen or not all(c.isalnum() or c in "_.+-" for c in name) or name[0] in ".+-":
+            if name in seen or not re.fullmatch(NAME, name):
                 raise ValueError(f"the item {name!r} has a bad or repeated name")
             seen.add(name)
             for key in ("mode", "format", "artifact", "io", "member_io", "inputs"):
                 item[key]
+            for part in (item["artifact"], item["inputs"]):
+                checked_path(part["path"])
             if item["mode"] not in ("verify", "bench", "memory"):
                 raise ValueError(f"the item {name} has the unknown mode {item['mode']!r}")
-        request["run_id"]
+        if not seen or not re.fullmatch(NAME, request["run_id"]):
+            raise ValueError("there are no items, or the run id is no name")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else one_line(error)
         raise RequestError(f"{folder / 'request.json'} is not a request: {reason}") from None

@@ -46,7 +46,7 @@ def check_device(device: Device) -> DeviceFacts:
             io=io,
             member_io=io,
             inputs=describe_part("inputs/inputs.safetensors", inputs),
-            timeout_s=60,
+            timeout_s=600,  # an emulator on a busy machine is slow
         )
         request = Request(run_id=new_run_id(), bundle=hashlib.sha256(b"").hexdigest(), items=(item,))
         folder = scratch / "request"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edge_export.spec.device import DeviceFacts as DeviceFacts
 from edge_export.spec.device import DeviceState as DeviceState
@@ -99,6 +99,13 @@ class Request(Record):
     run_id: Name
     bundle: Sha256
     items: tuple[Item, ...] = Field(min_length=1, max_length=100_000)
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Request:
+        names = [item.id for item in self.items]
+        if len(set(names)) < len(names):
+            raise ValueError("two items have the same id")
+        return self
 
 
 class ItemStatus(Record):

@@ -51,7 +51,7 @@ class Sshd:
                     session.send_signal(signal.SIGKILL)
 
 
-def _new_key(path: Path) -> None:
+def new_key(path: Path) -> None:
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)]
     subprocess.run(command, check=True, capture_output=True)
 
@@ -73,7 +73,7 @@ def running_sshd(folder: Path, path: str | None = None) -> Iterator[Sshd]:
     assert SSHD is not None
     (folder / "home").mkdir()
     for name in ("host_key", "user_key"):
-        _new_key(folder / name)
+        new_key(folder / name)
     shutil.copy(folder / "user_key.pub", folder / "authorized_keys")
     port = free_port()
     searched = path or f"{Path(sys.executable).parent}:/usr/bin:/bin"
