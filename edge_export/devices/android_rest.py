@@ -16,7 +16,7 @@ from edge_export.devices.device import LinkLost
 from edge_export.errors import RequestError
 from edge_export.spec.device import DeviceState
 
-_RESET_S = 10.0
+_RESET_S = 30.0
 _RESET = "dumpsys battery reset"
 
 
