@@ -638,12 +638,23 @@ def pin(threads):
 
 
 def facts():
-    """Returns the content of device.json, without the states. Imports each runtime, so call it in a child process."""
+    """Returns the content of device.json, without the states. Imports each runtime, so call it in a child process.
+
+    Raises DeviceError if no runtime works.
+    """
     importlib.import_module("numpy")
-    runtimes = {}
+    runtimes, problems = {}, []
     for name, load in RUNTIMES.items():
-        with contextlib.suppress(Exception):
+        try:
             runtimes[name] = load()[0]
+        except ModuleNotFoundError as error:
+            problems.append(f"{name}: {error}")
+        except Exception as error:
+            alien = any(words in str(error) for words in ("wrong ELF class", "invalid ELF header", "not a mach-o"))
+            why = f"it was built for another architecture than {platform.machine()}: " if alien else ""
+            problems.insert(0, f"{name}: {why}{error}")
+    if not runtimes:
+        raise DeviceError("no runtime works: " + one_line("; ".join(problems)))
     memory_bytes = None
     with contextlib.suppress(ValueError, OSError, AttributeError):
         memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -886,18 +897,19 @@ def device_facts(children):
     python = " ".join(children.command[:-1])
     if any("No module named 'numpy'" in line for line in lines[-1:]):
         raise DeviceError(f"numpy is missing for {python}: install it with `{python} -m pip install numpy`")
+    if code == 3 and lines:
+        raise DeviceError(one_line(lines[-1]))
     if code is None:
         raise DeviceError(f"the runtimes can't be imported within {FACTS_SECONDS:g} s")
     raise DeviceError(f"{python} can't import the runtimes: {one_line(lines[-1] if lines else code)}")
 
 
 def check(children):
-    """Prints a line for numpy and for each runtime. Returns whether at least one runtime works."""
+    """Prints a line for numpy and for each runtime. Raises DeviceError if none works."""
     found = device_facts(children)["runtimes"]
     print("numpy works")
     for name in RUNTIMES:
         print(f"{name}: {found.get(name, 'no runtime works here')}")
-    return bool(found)
 
 
 @contextlib.contextmanager
@@ -938,7 +950,11 @@ def child_main(arguments):
     """What a child process does. Its exit code is 0 if it wrote its answer."""
     end_with_input(lambda: None)
     if arguments[0] == "--child-facts":
-        write_json(Path(arguments[1]), facts())
+        try:
+            write_json(Path(arguments[1]), facts())
+        except DeviceError as error:
+            print(error, flush=True)
+            os._exit(3)
         os._exit(0)
     folder, staged = Path(arguments[1]), Path(arguments[3])
     item = read_json(folder / "request.json")["items"][int(arguments[2])]
@@ -983,7 +999,7 @@ def main(arguments):
         if args.facts:
             print(json.dumps(facts_now(children, args.emulated)))
         elif args.check:
-            return 0 if check(children) else 3
+            check(children)
         else:
             run_request(args.folder.resolve(), children, args.emulated)
     except RequestError as error:

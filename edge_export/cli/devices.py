@@ -75,8 +75,8 @@ def _check(args: argparse.Namespace) -> int:
     emulated = ", an emulator: no latency" if facts.emulated else ""
     print(f"{device.name}: a file of a hundred bytes went there and was read by {facts.runner}")
     print(f"{facts.model}, {facts.soc or facts.arch}, {facts.os}{emulated}")
-    print(f"runs {', '.join(facts.runtimes.values()) or 'nothing: install ai-edge-litert or executorch there'}")
-    return 0 if facts.runtimes else 1
+    print(f"runs {', '.join(facts.runtimes.values())}")
+    return 0
 
 
 def _setup(args: argparse.Namespace) -> int:

@@ -141,7 +141,7 @@ def test_a_wrong_result_fails_its_item_alone(name: str, sent_back: Path) -> None
     assert (found["bench"], found["memory"]) == ("done", "done")
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1.0", '"1"'])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1.0", '"x"'])
 def test_times_must_be_finite(value: str, sent_back: Path) -> None:
     place = sent_back / "results" / "bench"
     (place / "samples.json").write_text(json.dumps(SAMPLES).replace("2.0", value))

@@ -8,11 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 from typing import Any
 
 import compiled_members as members
+import numpy as np
 import pytest
 from runner_module import RUNNER, events, run_runner, status
 from safetensors.numpy import load_file, save_file
@@ -197,6 +199,32 @@ def test_a_python_without_numpy_is_named(tmp_path: Path) -> None:
     done = run_runner("--facts", "--python", f"{sys.executable} -I -S")
     assert done.returncode == 3
     assert done.stderr.startswith(f"numpy is missing for {sys.executable} -I -S: install it with ")
+
+
+def _only_numpy(folder: Path) -> str:
+    """A Python that finds numpy and, of the runtimes, only what lies in `folder`."""
+    (folder / "numpy").symlink_to(Path(np.__file__).parent)
+    (folder / "numpy.libs").symlink_to(Path(np.__file__).parents[1] / "numpy.libs")
+    script = folder / "python"
+    script.write_text(f'#!/bin/sh\nPYTHONPATH={folder} exec {sys.executable} -S "$@"\n')
+    script.chmod(0o755)
+    return str(script)
+
+
+def test_a_device_without_a_runtime_says_what_to_install(tmp_path: Path) -> None:
+    done = run_runner("--facts", "--python", _only_numpy(tmp_path))
+    assert done.returncode == 3
+    assert done.stderr == "no runtime works: tflite: install ai-edge-litert; executorch: install executorch\n"
+
+
+def test_a_runtime_of_another_architecture_is_named(tmp_path: Path) -> None:
+    python = _only_numpy(tmp_path)
+    (tmp_path / "ai_edge_litert").mkdir()
+    library = tmp_path / "ai_edge_litert" / f"interpreter{sysconfig.get_config_var('EXT_SUFFIX')}"
+    library.write_bytes(b"\x7fELF\x01" + b"\0" * 1000)  # of a machine with 32 bits
+    done = run_runner("--facts", "--python", python)
+    assert done.returncode == 3
+    assert "tflite: it was built for another architecture than" in done.stderr
 
 
 def test_check_names_the_runtimes(tmp_path: Path) -> None:
