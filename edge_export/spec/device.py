@@ -23,6 +23,8 @@ class DeviceState(Record):
         frequencies_khz: The current frequency of each core.
         load: The number of runnable processes, averaged over a minute.
         screen_on: Whether the screen is on.
+        cooled: Whether it was cool enough for a measurement; False: it still was not after a long wait. None: nobody
+            looked.
     """
 
     temperature_c: FiniteFloat | None = None
@@ -33,6 +35,7 @@ class DeviceState(Record):
     frequencies_khz: tuple[int, ...] = ()
     load: FiniteFloat | None = None
     screen_on: bool | None = None
+    cooled: bool | None = None
 
 
 class DeviceFacts(Record):
