@@ -66,10 +66,10 @@ def _live(labels: list[str], doing: str) -> Iterator[Callable[[str, str, str], N
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     states: States = {}
-    bar = Progress(TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(TextColumn(doing, markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     task = bar.add_task(doing, total=None)
     lock = threading.Lock()
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     with Live(bar, console=console, transient=True, refresh_per_second=8) as live:
 
         def report(member: str, what: str, state: str) -> None:
