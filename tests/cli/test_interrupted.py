@@ -26,6 +26,10 @@ REQUESTS = {
     "train": ["--mother", "digits", "--out", "x.safetensors"],
     "doctor": [],
     "cache": ["prune"],
+    "bench": ["b"],
+    "pick": ["b", "--budget-ms", "5"],
+    "farm": ["plan", "b", "--devices", "f"],
+    "devices": ["list"],
 }
 
 
