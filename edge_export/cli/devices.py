@@ -12,10 +12,12 @@ EXAMPLE = """\
 examples:
   edge_export devices list
   edge_export devices check ssh:pi@board:2222
+  edge_export devices check adb
   edge_export devices setup qemu:aarch64
 
-list asks this machine, the emulators that are set up, and every host in
-~/.config/edge_export/ssh_hosts: one [USER@]HOST[:PORT] a line.
+list asks this machine, the phones that adb knows, the emulators that are set
+up, and every host in ~/.config/edge_export/ssh_hosts: one [USER@]HOST[:PORT]
+a line.
 check sends a file of a hundred bytes there, and reads what the runner makes
 of it. Then `verify BUNDLE --device D` and `bench BUNDLE --device D` work.
 """

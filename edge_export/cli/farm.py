@@ -87,10 +87,7 @@ def _collect(args: argparse.Namespace) -> int:
     console = tables.console()
     for failure in failures:
         console.print(tables.plain(failure))
-    console.print(
-        tables.plain(
-            f"{args.into}: {len(args.results)} results, {len(found.runs)} new runs and {len(found.times)} new times, "
-            f"of which {found.replaced} replaced earlier ones"
-        )
-    )
+    count = f"{len(args.results)} result{'s' if len(args.results) > 1 else ''}"
+    new = f"{len(found.runs)} new runs and {len(found.times)} new times"
+    console.print(tables.plain(f"{args.into}: {count}, {new}, of which {found.replaced} replaced earlier ones"))
     return code

@@ -35,6 +35,9 @@ def print_perf(console: Console, found: DevicePerf) -> None:
             medians = ", ".join(map(tables.milliseconds, each.latency.round_median_ms))
             line = f"noisy: its rounds differ by {each.latency.spread:.0%}: {medians} ms"
             console.print(tables.plain(f"{each.member}/{each.artifact} {line}"))
+        if each.latency is not None and (warm := _warm_rounds(each.latency)):
+            line = f"{warm} of {len(each.latency.rounds)} rounds began before the device had cooled down"
+            console.print(tables.plain(f"{each.member}/{each.artifact}: {line}"))
     for (outcome, reason), names in _reasons(found.artifacts).items():
         console.print(tables.plain(f"{', '.join(names)} {outcome}: {reason}"))
     facts = found.facts
@@ -100,7 +103,7 @@ def _time_cells(each: ArtifactPerf) -> tuple[str, ...]:
 
 def _latency_cells(latency: Latency) -> tuple[str, ...]:
     interval, factor = latency.interval, latency.real_time_factor
-    between = NONE if interval is None else " … ".join(map(tables.milliseconds, (interval.low, interval.high)))
+    between = NONE if interval is None else " to ".join(map(tables.milliseconds, (interval.low, interval.high)))
     return (
         _styled("noisy") if latency.median_ms is None else tables.milliseconds(latency.median_ms),
         between,
@@ -115,7 +118,7 @@ def _latency_cells(latency: Latency) -> tuple[str, ...]:
 
 def _change_cells(change: Change) -> tuple[str, ...]:
     interval = change.interval
-    between = NONE if interval is None else f"{_percent(interval.low)} … {_percent(interval.high)}"
+    between = NONE if interval is None else f"{_percent(interval.low)} to {_percent(interval.high)}"
     ratio = NONE if change.ratio is None else _percent(change.ratio)
     return (tables.plain(change.artifact), str(change.threads), ratio, between, _styled(change.verdict))
 
@@ -136,6 +139,10 @@ def _reasons(artifacts: Iterable[ArtifactPerf]) -> dict[tuple[str, str], list[st
         if each.reason:
             reasons.setdefault((each.outcome, each.reason), []).append(f"{each.member}/{each.artifact}")
     return reasons
+
+
+def _warm_rounds(latency: Latency) -> int:
+    return sum(each.before is not None and each.before.cooled is False for each in latency.rounds)
 
 
 def _states(before: DeviceState, after: DeviceState | None) -> str:

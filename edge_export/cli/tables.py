@@ -28,7 +28,8 @@ def console(*, stderr: bool = False) -> Console:
 
     stream = sys.stderr if stderr else sys.stdout
     width, height = (None, None) if stream.isatty() else PIPED_SIZE
-    return Console(stderr=stderr, highlight=False, width=width, height=height)
+    # Without emoji=False, rich shows "ssh:a: failed" with a picture in the place of ":a:".
+    return Console(stderr=stderr, highlight=False, emoji=False, width=width, height=height)
 
 
 def size(count: int) -> str:

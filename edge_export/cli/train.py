@@ -15,7 +15,7 @@ EXAMPLE = """\
 examples:
   edge_export train --mother digits --out digits.safetensors
   edge_export train --mother digits --out mine.safetensors --epochs 20 --seed 1
-  edge_export train --mother separator --data recorded --out mine.safetensors
+  edge_export train --mother separator --data builtin,recorded --out mine.safetensors
   edge_export train --mother separator --data musdb18hq --out mine.safetensors
 
 To resume an interrupted training from its last epoch, run the same command
@@ -24,7 +24,7 @@ again.
 
 DATA = (
     "training data (default: builtin, made here; recorded, for a separator: songs of recorded voices and music, "
-    "fetched from Debian's packages)"
+    "fetched from Debian's packages; several for a separator: builtin,recorded)"
 )
 
 

@@ -1,36 +1,55 @@
-"""The data of separators: a folder in MUSDB18-HQ's layout, or songs that are rendered once into the cache."""
+"""The data of separators: folders in MUSDB18-HQ's layout, or songs that are rendered once into the cache."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_export.cache import cache_folder
 from edge_export.data.musdb import find_tracks
 from edge_export.data.recorded_songs import RecordedBook, render_recorded_songs
 from edge_export.data.songs import SongBook, render_songs
+from edge_export.errors import RequestError
 
 
-def open_music(where: str = "builtin") -> Path:
-    """Returns the folder to train on, with tracks in `train` and in `test`.
+@dataclass(frozen=True)
+class Music:
+    """A folder in MUSDB18-HQ's layout, and the name of this kind of music in tables."""
+
+    name: str
+    folder: Path
+
+
+def open_music(where: str = "builtin") -> tuple[Music, ...]:
+    """Returns the music to train on, with tracks in `train` and in `test`.
 
     Args:
-        where: A folder in MUSDB18-HQ's layout, or "builtin", or "recorded". "builtin" renders a few hundred songs by
-            synthesizers into the cache folder (about 300 MB) unless they are there. "recorded" renders songs of
-            recorded voices and music (about 5 GB with what is fetched for them).
+        where: A folder in MUSDB18-HQ's layout, "builtin" or "recorded", or several of them with commas between.
+            "builtin" renders a few hundred songs by synthesizers into the cache folder (about 300 MB) unless they are
+            there. "recorded" renders songs of recorded voices and music (about 5 GB with what is fetched for them).
 
     Raises:
         RequestError: The folder has no tracks or bad tracks, or `render_songs` or `render_recorded_songs` lacks a
             program or a package.
     """
+    names = [where] if Path(where).is_dir() else where.split(",")
+    music = tuple(_open(name.strip()) for name in names)
+    if len({each.name for each in music}) < len(music):
+        raise RequestError(f"data {where}: the same name stands there twice; name each folder once")
+    for each in music:
+        for part in ("train", "test"):
+            find_tracks(each.folder, part)
+    return music
+
+
+def _open(where: str) -> Music:
     if where == "recorded":
-        folder = recorded_songs(RecordedBook())
-    else:
-        folder = builtin_songs(SongBook()) if where == "builtin" else Path(where)
-    for part in ("train", "test"):
-        find_tracks(folder, part)
-    return folder
+        return Music(where, recorded_songs(RecordedBook()))
+    if where == "builtin":
+        return Music(where, builtin_songs(SongBook()))
+    return Music(Path(where).name, Path(where))
 
 
 def builtin_songs(book: SongBook) -> Path:

@@ -172,4 +172,5 @@ def main():
         Side(Path(cache) / "edge_export_runner", source, sink).serve()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -72,7 +72,7 @@ def results_of(
     """
     key = hashlib.sha256(f"{job.verb}\0{job.bundle.absolute()}\0{device.name}".encode()).hexdigest()[:16]
     folder = cache_folder() / "devices" / f"{job.verb}-{key}"
-    with _locked(folder, f"another {job.verb} of {job.bundle} on {device.name} is running: wait until it has ended"):
+    with held(folder, f"another {job.verb} of {job.bundle} on {device.name} is running: wait until it has ended"):
         if job.resume:
             request = _interrupted(folder, job, device.name)
         else:
@@ -95,7 +95,7 @@ def _interrupted(folder: Path, job: Job, device: str) -> Request:
 
 
 @contextmanager
-def _locked(folder: Path, taken: str) -> Iterator[None]:
+def held(folder: Path, taken: str) -> Iterator[None]:
     """Holds a folder of the cache. Raises RequestError with the text `taken` if another process holds it."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,12 @@ KINDS: dict[str, Kind] = {
         open="edge_export.devices.ssh:open_ssh",
         found="edge_export.devices.ssh:found",
     ),
+    "adb": Kind(
+        description="an Android phone with the runner app, by your own adb",
+        form="[:SERIAL]",
+        open="edge_export.devices.adb:open_adb",
+        found="edge_export.devices.adb:found",
+    ),
     "qemu": Kind(
         description="Arm code in an emulator on this machine: right results, no latency",
         form=":aarch64",

@@ -68,7 +68,8 @@ class Run:
 def run_epochs(setup: Setup, *, epochs: int, seed: int, state_path: Path, progress: bool = True) -> Run:
     """Trains for `epochs` and resumes from `state_path` if it exists.
 
-    The state file stays after the last epoch. Delete it when the result is saved.
+    The state of a run with another number of epochs fits as long as its learning rates were the same as those of this
+    run. The state file stays after the last epoch. Delete it when the result is saved.
 
     Raises:
         RequestError: The state file is damaged or has other settings, or the loss is not finite.
@@ -136,9 +137,12 @@ def _resume(setup: Setup, settings: Settings, path: Path) -> list[float]:
         raise RequestError(
             f"training state {path}: damaged ({one_line(error, 120)}); delete it to start from the beginning"
         ) from error
+    names = {*settings, *written}
+    if _had_the_same_rates(setup, len(losses), written.get("epochs"), settings["epochs"]):
+        names.remove("epochs")
     differing = [
         f"{name} {written.get(name)!r}, now {settings.get(name)!r}"
-        for name in sorted({*settings, *written})
+        for name in sorted(names)
         if written.get(name) != settings.get(name)
     ]
     if differing:
@@ -155,6 +159,14 @@ def _resume(setup: Setup, settings: Settings, path: Path) -> list[float]:
             "delete it to start from the beginning"
         ) from error
     return losses
+
+
+def _had_the_same_rates(setup: Setup, finished: int, then: object, now: object) -> bool:
+    """Returns whether the finished epochs had the same learning rates under both numbers of epochs."""
+    if not (isinstance(then, int) and isinstance(now, int) and finished <= min(then, now)):
+        return False
+    times = [epoch + n / setup.batches_per_epoch for epoch in range(finished) for n in range(setup.batches_per_epoch)]
+    return all(setup.learning_rate(time, then) == setup.learning_rate(time, now) for time in times)
 
 
 @contextlib.contextmanager

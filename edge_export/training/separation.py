@@ -11,7 +11,6 @@ import math
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +24,7 @@ from edge_export.training.losses import separation_loss, si_sdr
 from edge_export.training.sandwich import sandwich
 
 if TYPE_CHECKING:
+    from edge_export.data.music import Music
     from edge_export.mothers.band_split.mother import DepthWidth, DepthWidthSpace, ElasticBandSplit
 
 THREADS = 1
@@ -77,14 +77,16 @@ class SeparationPlan:
     warm_up: float = 2.0
 
 
-def set_up(mother: ElasticBandSplit, folder: Path, rule: str = "random", plan: SeparationPlan | None = None) -> Setup:
-    """Returns the setup that trains `mother` on the `train` part of `folder` (MUSDB18-HQ's layout).
+def set_up(
+    mother: ElasticBandSplit, music: Sequence[Music], rule: str = "random", plan: SeparationPlan | None = None
+) -> Setup:
+    """Returns the setup that trains `mother` on the `train` parts of `music`.
 
     Training runs on the GPU if there is one. It uses mixed precision (bfloat16) if the processor supports it natively.
 
     Args:
         mother: The network to train.
-        folder: The folder of the music.
+        music: The folders of the music. All tracks are drawn equally often.
         rule: A key of `RULES`; ignored if a `plan` is given.
         plan: All settings.
     """
@@ -92,7 +94,7 @@ def set_up(mother: ElasticBandSplit, folder: Path, rule: str = "random", plan: S
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     mother.to(device)
     s = mother.settings
-    tracks = find_tracks(folder, "train")
+    tracks = [track for each in music for track in find_tracks(each.folder, "train")]
     chunks = ChunkPlan(s.stems, s.sample_rate, s.channels, int(plan.seconds * s.sample_rate), plan.batch)
     last = Step(math.nan, math.nan)
 
@@ -117,7 +119,7 @@ def set_up(mother: ElasticBandSplit, folder: Path, rule: str = "random", plan: S
         learning_rate=_schedule(plan),
         settings={
             "task": "separation",
-            "data": str(folder),
+            "data": ",".join(str(each.folder) for each in music),
             "tracks": len(tracks),
             **{name: getattr(plan, name) for name in SeparationPlan.__dataclass_fields__},
         },

@@ -1,9 +1,8 @@
-"""Validation of a separator: the SI-SDR of its configurations on whole held-out tracks."""
+"""Validation of a separator: the SI-SDR of its configurations on whole tracks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from edge_export.training.separation import THREADS
 from edge_export.workers.threads import cpu_threads
 
 if TYPE_CHECKING:
+    from edge_export.data.music import Music
     from edge_export.mothers.band_split.mother import ElasticBandSplit
 
 
@@ -26,37 +26,48 @@ def read_track(track: Track, sample_rate: int, channels: int, stems: tuple[str, 
     return sources.sum(dim=1), mix_stems(sources, stems)
 
 
-def validate(mother: ElasticBandSplit, folder: Path) -> Iterator[dict[str, str | float]]:
-    """Measures the first stem of each configuration on the whole tracks of `folder/test`.
+def validate(mother: ElasticBandSplit, music: Sequence[Music]) -> Iterator[dict[str, str | float]]:
+    """Measures the first stem of each configuration on whole tracks that training has not heard.
 
-    Each configuration is recalibrated on mixtures of `folder/train`. Moves the mother to the CPU. Afterwards the mother
-    has the statistics of its largest configuration.
+    Those are the `validation` parts of `music`, or the `test` part where there is no such. Each configuration is
+    recalibrated on training mixtures of all folders. Moves the mother to the CPU. Afterwards the mother has the
+    statistics of its largest configuration.
 
     Yields:
         name: The name of the configuration.
-        dB SI-SDR: The mean over the tracks.
-        dB improvement: The mean gain over the SI-SDR of the mixture.
+        dB improvement, NAME: The mean gain of SI-SDR over that of the mixture, for each folder by its name.
     """
     mother.cpu().eval()
     s = mother.settings
-    tracks = [read_track(t, s.sample_rate, s.channels, s.stems) for t in find_tracks(folder, "test")]
-    batches = calibration_batches(mother, folder)
-    before = mean_si_sdr(lambda mixture: mixture[:, None], tracks)
+    held_out = {
+        each.name: [read_track(t, s.sample_rate, s.channels, s.stems) for t in _held_out(each)] for each in music
+    }
+    before = {name: mean_si_sdr(lambda mixture: mixture[:, None], tracks) for name, tracks in held_out.items()}
+    batches = calibration_batches(mother, music)
     with cpu_threads(THREADS):
         for config in mother.space.all():
             member = mother.extract(config)
             calibrate(member, batches)
-            after = mean_si_sdr(member, tracks)
-            yield {"name": mother.space.name(config), "dB SI-SDR": after, "dB improvement": after - before}
+            gains = {name: mean_si_sdr(member, tracks) - before[name] for name, tracks in held_out.items()}
+            yield {
+                "name": mother.space.name(config),
+                **{f"dB improvement, {name}": gain for name, gain in gains.items()},
+            }
         calibrate(mother, batches, config=mother.space.largest)
 
 
-def calibration_batches(mother: ElasticBandSplit, folder: Path, seconds: float = 4.0) -> list[tuple[Tensor, ...]]:
+def calibration_batches(
+    mother: ElasticBandSplit, music: Sequence[Music], seconds: float = 4.0
+) -> list[tuple[Tensor, ...]]:
     """Returns six batches of eight training mixtures each, `(batch, channels, samples)`, the same in every call."""
     s = mother.settings
     plan = ChunkPlan(s.stems, s.sample_rate, s.channels, int(seconds * s.sample_rate), batch=8)
-    rng, tracks = np.random.default_rng(1), find_tracks(folder, "train")
+    rng, tracks = np.random.default_rng(1), [track for each in music for track in find_tracks(each.folder, "train")]
     return [draw_batch(tracks, plan, rng)[:1] for _ in range(6)]
+
+
+def _held_out(music: Music) -> list[Track]:
+    return find_tracks(music.folder, "validation" if (music.folder / "validation").is_dir() else "test")
 
 
 def mean_si_sdr(separate: Callable[[Tensor], Tensor], tracks: list[tuple[Tensor, Tensor]]) -> float:

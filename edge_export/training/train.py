@@ -21,7 +21,7 @@ class Recipe:
     """The functions and defaults that train a mother.
 
     Attributes:
-        data: "module:function" that opens the data, from "builtin" or a folder.
+        data: "module:function" that opens the data by name.
         setup: "module:function" that returns a `training.loop.Setup` from (mother, data).
         epochs: The default number of epochs.
         rules: The sampling rules that a user can choose, the default first. The setup receives the name.
@@ -102,8 +102,8 @@ def train(
 
     Args:
         mother: A name of the catalog.
-        data: "builtin", a folder in the layout of the mother's task, or "recorded" for a separator: songs of recorded
-            voices and music.
+        data: "builtin" or a folder in the layout of the mother's task. For a separator also "recorded", songs of
+            recorded voices and music, and several of these with commas between.
         out: The checkpoint to write, `.safetensors`.
         epochs: The number of epochs in total; None: the recipe's number.
         seed: The seed of the initial weights and of every choice.

@@ -165,7 +165,7 @@ def test_the_tables_fit(width):
     text = shown(width, lambda console: print_perf(console, found))
     assert_fits(text, width)
     assert_whole(text, ["executorch-xnnpack-fp32", "tflite-builtin-int8", "noisy", "failed", "median ms", "10.0 MB"])
-    assert_whole(text, ["differ by 100%", "31.5 → 39.2 °C", "Board 1"])
+    assert_whole(text, ["100%:", "31.5", "39.2", "noisy:"])
     then = on_board(*(each.model_copy(update={"run": "then"}) for each in found.artifacts))
     name = f"{found.artifacts[0].member}/{found.artifacts[0].artifact}"
     for yardstick in (name, "none"):

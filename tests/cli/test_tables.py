@@ -171,10 +171,12 @@ def test_the_doctor(width, capsys, monkeypatch):
 
 @pytest.mark.parametrize("width", [*WIDTHS, None])
 def test_a_trained_mother(width, capsys, monkeypatch):
-    rows = tuple({"name": f"d{d}w4", "dB SI-SDR": 4.5 + d, "dB improvement": -1.25} for d in range(3))
+    rows = tuple(
+        {"name": f"d{d}w4", "dB improvement, builtin": 4.5 + d, "dB improvement, recorded": -1.25} for d in range(3)
+    )
     report = TrainingReport(Path("a.safetensors"), "0" * 64, 12345, 3, 1, (0.5,), 12.0, rows)
     text = _on(monkeypatch, capsys, width, lambda: train.print_report(report))
-    assert_whole(text, ["dB SI-SDR", "dB improvement", "d2w4", "6.50", "-1.25", "0" * 16])
+    assert_whole(text, ["dB improvement, builtin", "dB improvement, recorded", "d2w4", "6.50", "-1.25", "0" * 16])
 
 
 def _on(monkeypatch, capsys, width, show) -> str:

@@ -12,7 +12,7 @@ import soundfile as sf
 
 from edge_export.data.corpus import Corpus, open_corpus
 from edge_export.data.musdb import find_tracks
-from edge_export.data.music import open_music
+from edge_export.data.music import Music, open_music
 from edge_export.data.recorded_songs import (
     STEMS,
     RecordedBook,
@@ -148,6 +148,9 @@ def test_recorded_music_is_opened_by_its_name(
     debs = tmp_path / "cache" / "recorded" / "debs"
     debs.parent.mkdir(parents=True)
     (tmp_path / "debs").rename(debs)
-    folder = open_music("recorded")
-    assert len(find_tracks(folder, "train")) == 2
-    assert open_music("recorded") == folder
+    (music,) = open_music("recorded")
+    assert len(find_tracks(music.folder, "train")) == 2
+    both = open_music(f"recorded,{music.folder}")
+    assert both == (music, Music(music.folder.name, music.folder))
+    with pytest.raises(RequestError, match="twice"):
+        open_music("recorded,recorded")

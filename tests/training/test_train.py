@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_digits_data import write_class_folders
+from class_folders import write_class_folders
 
 from edge_export.data.digits import recordings as digits_recordings
 from edge_export.errors import RequestError
@@ -101,8 +102,29 @@ def run_tiny(setup: Setup, state: Path, epochs: int = 4) -> tuple[float, ...]:
 
 def test_state_of_other_settings_is_refused_by_name(tmp_path: Path) -> None:
     run_tiny(tiny_setup(), tmp_path / "state")
-    with pytest.raises(RequestError, match=r"other settings \(epochs 4, now 5; rate 0\.1, now 0\.2\)"):
+    with pytest.raises(RequestError, match=r"other settings \(rate 0\.1, now 0\.2\)"):
         run_tiny(tiny_setup(0.2), tmp_path / "state", epochs=5)
+
+
+def falling(epoch: float, epochs: int) -> float:
+    """Constant over the first half."""
+    return 0.1 * min(1.0, 2 * (epochs - epoch) / epochs)
+
+
+@pytest.mark.parametrize(("finished", "fits"), [(2, True), (3, False)])
+def test_more_epochs_go_on_while_the_rate_was_the_same(tmp_path: Path, finished: int, fits: bool) -> None:
+    """A run is interrupted after `finished` of 4 epochs, and then goes on to 8."""
+    with pytest.raises(RequestError, match="diverged"):
+        run_tiny(dataclasses.replace(tiny_setup(poison=3 * finished + 1), learning_rate=falling), tmp_path / "state")
+    longer = dataclasses.replace(tiny_setup(), learning_rate=falling)
+    if not fits:
+        with pytest.raises(RequestError, match=r"other settings \(epochs 4, now 8\)"):
+            run_tiny(longer, tmp_path / "state", epochs=8)
+        return
+    run_tiny(longer, tmp_path / "state", epochs=8)
+    undisturbed = dataclasses.replace(tiny_setup(), learning_rate=falling)
+    run_tiny(undisturbed, tmp_path / "other", epochs=8)
+    assert torch.equal(longer.mother.weight, undisturbed.mother.weight)  # type: ignore[arg-type]
 
 
 def test_a_finished_state_is_not_trained_further(tmp_path: Path) -> None:
