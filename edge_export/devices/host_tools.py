@@ -46,9 +46,8 @@ _KOTLIN = "the Kotlin tests: make -C android_demo test"
 TOOLS: Final = (
     HostTool("Java", ("javac", "-version"), "default-jdk-headless", _KOTLIN),
     HostTool("Maven", ("mvn", "--version"), "maven", _KOTLIN),
-    HostTool("gcc", ("gcc", "--version"), "gcc", _KOTLIN),
-    HostTool("nm", ("nm", "--version"), "binutils", _KOTLIN),
-    HostTool("QEMU", ("qemu-aarch64-static", "--version"), "qemu-user-static", "device qemu:aarch64"),
+    HostTool("gcc", ("gcc", "--version"), "gcc", "devices aar:x86_64 and aar:arm64; without it they fetch ziglang"),
+    HostTool("QEMU", ("qemu-aarch64-static", "--version"), "qemu-user-static", "devices qemu:aarch64 and aar:arm64"),
 )
 
 
