@@ -26,7 +26,8 @@ internal fun commonPrefix(a: String, b: String): String {
     val first = normalized(a)
     val second = normalized(b)
     var prefix = first.commonPrefixWith(second)
-    if (listOf(first, second).any { it.getOrNull(prefix.length) in DIGITS }) prefix = prefix.trimEnd(*DIGITS.toCharArray())
+    val cutsNumber = listOf(first, second).any { it.getOrNull(prefix.length) in DIGITS }
+    if (cutsNumber) prefix = prefix.trimEnd(*DIGITS.toCharArray())
     prefix = prefix.trimEnd(' ')
     val isKind = prefix.any { it in DIGITS } || (prefix == first && prefix == second)
     return if (isKind) prefix else ""

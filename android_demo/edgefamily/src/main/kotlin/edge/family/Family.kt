@@ -7,7 +7,11 @@ import java.io.File
  *
  * @property manifest What was built.
  */
-public class Family private constructor(private val folder: File, public val manifest: Manifest, private val perf: Perf) {
+public class Family private constructor(
+    private val folder: File,
+    public val manifest: Manifest,
+    private val perf: Perf,
+) {
     /**
      * Returns the best member for a device and a budget, and the rules that decided.
      *
@@ -51,7 +55,9 @@ public class Family private constructor(private val folder: File, public val man
             val manifest = Manifest.parse(readJson(manifestFile), manifestFile.path)
             if (!perfFile.exists()) return Family(folder, manifest, Perf.NONE)
             val perf = Perf.parse(readJson(perfFile), perfFile.path)
-            demand(perf.bundle == sha256Of(manifestFile)) { "$perfFile belongs to another manifest: measure the bundle again" }
+            demand(perf.bundle == sha256Of(manifestFile)) {
+                "$perfFile belongs to another manifest: measure the bundle again"
+            }
             return Family(folder, manifest, perf)
         }
     }

@@ -76,7 +76,8 @@ public data class Stream(
         if (framesPerCall !in 1..(1 shl 16)) add("stream.frames_per_call must be 1 to ${1 shl 16}, not $framesPerCall")
         if (delay !in 0..(1 shl 20)) add("stream.delay must be 0 to ${1 shl 20}, not $delay")
         if (hop.toLong() * framesPerCall > Int.MAX_VALUE) add("stream: a call has 2^31 samples or more")
-        if (stems.size !in 1..64 || stems.any { !TensorSpec.NAME.matches(it) }) add("stream.stems must be 1 to 64 names")
+        val named = stems.size in 1..64 && stems.all { TensorSpec.NAME.matches(it) }
+        if (!named) add("stream.stems must be 1 to 64 names")
         if (stems.toSet().size < stems.size) add("stream.stems has a name twice")
     }
 }
@@ -113,7 +114,8 @@ public data class Io(
         if (names.toSet().size < names.size) found += "a name is used twice"
         found += feedbackProblems()
         stream?.problems()?.let { found += it }
-        if (labels.size > 100_000 || labels.any { it.length > MAX_TEXT }) found += "labels must be at most 100000 short strings"
+        val short = labels.size <= 100_000 && labels.all { it.length <= MAX_TEXT }
+        if (!short) found += "labels must be at most 100000 short strings"
         return found.map { "$where.$it" }
     }
 
@@ -126,8 +128,10 @@ public data class Io(
             val from = sources[source]
             val to = sinks[sink]
             when {
-                from == null || to == null -> found += "feedback ${quoted(source)} to ${quoted(sink)} does not name an output and an input"
-                from.shape != to.shape || from.dtype != to.dtype -> found += "feedback $source to $sink: their shapes or types differ"
+                from == null || to == null ->
+                    found += "feedback ${quoted(source)} to ${quoted(sink)} does not name an output and an input"
+                from.shape != to.shape || from.dtype != to.dtype ->
+                    found += "feedback $source to $sink: their shapes or types differ"
             }
         }
         if (state.map { it.second }.toSet().size < feedback.size) found += "an input is fed back twice"

@@ -3,7 +3,8 @@ package edge.family
 /** Returns this tensor transposed from layout [from] to [to], such as "NCHW" to "NHWC"; itself if they are equal. */
 internal fun Tensor.toLayout(from: String, to: String): Tensor {
     if (from == to) return this
-    demand(from.toList().sorted() == to.toList().sorted() && from.length == shape.size && from.toSet().size == from.length) {
+    val fits = from.toList().sorted() == to.toList().sorted() && from.length == shape.size
+    demand(fits && from.toSet().size == from.length) {
         "an array of shape $shape can't go from layout ${quoted(from)} to ${quoted(to)}"
     }
     val order = to.map { from.indexOf(it) }

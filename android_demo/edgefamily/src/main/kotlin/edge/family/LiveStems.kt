@@ -46,7 +46,8 @@ public class LiveStems(private val stream: StemStream, private val channels: Int
         late -= start
         for ((ring, sound) in stems.zip(block)) {
             for (sample in start until size) {
-                for (channel in 0 until channels) interleaved[(sample - start) * channels + channel] = sound[channel][sample]
+                val place = (sample - start) * channels
+                for (channel in 0 until channels) interleaved[place + channel] = sound[channel][sample]
             }
             ring.write(interleaved, 0, (size - start) * channels)
         }

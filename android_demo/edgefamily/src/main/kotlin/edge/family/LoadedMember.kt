@@ -50,7 +50,8 @@ public class LoadedMember private constructor(
 
     /** The pairs of an output and an input, in the file's names and layouts, that are fed back. */
     internal val ownState: List<Pair<TensorSpec, TensorSpec>> = io.state.map { (source, sink) ->
-        own.outputs[io.outputs.indexOfFirst { it.name == source }] to own.inputs[io.inputs.indexOfFirst { it.name == sink }]
+        val from = own.outputs[io.outputs.indexOfFirst { it.name == source }]
+        from to own.inputs[io.inputs.indexOfFirst { it.name == sink }]
     }
 
     /** Calls the file in its own names and layouts. */
@@ -93,7 +94,8 @@ public class LoadedMember private constructor(
             }
             check(LOADED.compareAndSet(null, name)) { "${LOADED.get()} is loaded: close it before $name is loaded" }
             try {
-                return LoadedMember(name, io, own, runtimeCall("$name can't be loaded") { runtime.load(file, own, threads) })
+                val engine = runtimeCall("$name can't be loaded") { runtime.load(file, own, threads) }
+                return LoadedMember(name, io, own, engine)
             } catch (error: Throwable) {
                 LOADED.set(null)
                 throw error

@@ -105,7 +105,8 @@ public class Member internal constructor(
         if (!Part.NAME.matches(name)) add("$where.name is not a name")
         addAll(io.problems("$where.io"))
         addAll(io.streamProblems("$where.io"))
-        if (minOf(params, macs, peakActivationBytes, minOf(calibrationBatches, folded)) < 0) add("$where: a count is negative")
+        val counts = listOf(params, macs, peakActivationBytes, calibrationBatches, folded)
+        if (counts.any { it < 0 }) add("$where: a count is negative")
         for ((field, file) in listOf("golden" to golden, "extremes" to extremes) + sounds.map { "sounds" to it }) {
             addAll(file.problems("$where.$field"))
         }
@@ -149,7 +150,8 @@ public class Artifact internal constructor(
     public val label: String get() = "$format-$backend-$precision"
 
     internal fun problems(where: String): List<String> = buildList {
-        for (name in listOf(format, backend, precision)) if (!Part.NAME.matches(name)) add("$where: ${quoted(name)} is not a name")
+        val names = listOf(format, backend, precision)
+        names.filter { !Part.NAME.matches(it) }.mapTo(this) { "$where: ${quoted(it)} is not a name" }
         file?.let { addAll(it.problems("$where.file")) }
         io?.let { addAll(it.problems("$where.io")) }
     }

@@ -60,8 +60,9 @@ private class Calls(job: Job, private val member: LoadedMember) {
         val stream = io.stream
         val entries = (0 until job.count).asSequence().map { n -> job.samples.mapValues { it.value.entry(n) } }
         val name = io.inputs[0].name
-        val calls = if (stream == null) entries else entries.flatMap { streamCalls(stream, it.getValue(name)).asSequence() }.map { mapOf(name to it) }
-        return calls.take(MAX_CALLS).toList()
+        if (stream == null) return entries.take(MAX_CALLS).toList()
+        val calls = entries.flatMap { streamCalls(stream, it.getValue(name)).asSequence() }
+        return calls.take(MAX_CALLS).map { mapOf(name to it) }.toList()
     }
 }
 
@@ -82,7 +83,8 @@ internal fun bench(job: Job, staged: File, status: ItemStatus): ItemStatus {
             warmUp++
         }
         // One late call of a stream is heard, and a mean would hide it.
-        val perSample = if (job.item.memberIo.stream != null) 1 else maxOf(1, ceil(SAMPLE_SECONDS / maxOf(median(each), 1e-9)).toInt())
+        val streams = job.item.memberIo.stream != null
+        val perSample = if (streams) 1 else maxOf(1, ceil(SAMPLE_SECONDS / maxOf(median(each), 1e-9)).toInt())
         fun sample(): Double = 1000 * timed { repeat(perSample) { calls.next() } } / perSample
 
         var stable = false
@@ -98,7 +100,9 @@ internal fun bench(job: Job, staged: File, status: ItemStatus): ItemStatus {
         }
         val times = ArrayList<Double>()
         val began = seconds()
-        while (times.size < plan.minSamples || (seconds() - began < plan.seconds && times.size < MAX_SAMPLES)) times += sample()
+        while (times.size < plan.minSamples || (seconds() - began < plan.seconds && times.size < MAX_SAMPLES)) {
+            times += sample()
+        }
         val samples = Samples(
             loadMs = 1000 * (loaded - start),
             firstMs = 1000 * (first - ready),

@@ -9,7 +9,8 @@ import kotlinx.serialization.Serializable
 @Serializable
 public data class Part(val path: String, val sha256: String, val bytes: Long) {
     internal fun problems(where: String): List<String> = buildList {
-        if (path.length > 400 || !PATH.matches(path)) add("$where.path ${quoted(path)} is not a path inside of the folder")
+        val inside = path.length <= 400 && PATH.matches(path)
+        if (!inside) add("$where.path ${quoted(path)} is not a path inside of the folder")
         if (!SHA256.matches(sha256)) add("$where.sha256 is not a sha256")
         if (bytes < 0) add("$where.bytes is negative")
     }

@@ -111,7 +111,9 @@ internal fun pick(
     val times = measured.times(calibration)
     val memory = measured.memory()
     val limits = buildList {
-        if (budget.callMs != null || budget.realTimeFactor != null) add(Limit("time", times) { timeLimit(it.member, budget) })
+        if (budget.callMs != null || budget.realTimeFactor != null) {
+            add(Limit("time", times) { timeLimit(it.member, budget) })
+        }
         budget.memoryBytes?.let { limit -> add(Limit("memory", memory) { limit.toDouble() }) }
         budget.bytes?.let { limit ->
             val sizes = candidates.associate { it.key to it.bytes.toDouble() }
@@ -164,8 +166,8 @@ private fun candidatesOf(members: List<Member>, perf: Perf, facts: DeviceFacts):
     return members.flatMap { member ->
         member.artifacts.flatMap { artifact ->
             val file = artifact.file
-            val usable = artifact.status == Status.PASSED && (facts.runtimes.isEmpty() || artifact.format in facts.runtimes)
-            if (file == null || !usable) return@flatMap emptyList()
+            val runs = facts.runtimes.isEmpty() || artifact.format in facts.runtimes
+            if (file == null || artifact.status != Status.PASSED || !runs) return@flatMap emptyList()
             (threads[member.name to artifact.label] ?: setOf(1)).map { Candidate(member, artifact, it, file.bytes) }
         }
     }

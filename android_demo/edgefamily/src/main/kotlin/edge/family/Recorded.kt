@@ -9,21 +9,30 @@ internal fun countSamples(samples: Map<String, Tensor>, io: Io): Int {
     val sinks = io.state.map { it.second }.toSet()
     val expected = io.inputs.filter { it.name !in sinks }.associateBy { it.name }
     val problems = ArrayList<String>()
-    if (samples.keys != expected.keys) problems += "the samples are of ${samples.keys.sorted()}, but the inputs are ${expected.keys.sorted()}"
+    if (samples.keys != expected.keys) {
+        problems += "the samples are of ${samples.keys.sorted()}, but the inputs are ${expected.keys.sorted()}"
+    }
     for ((name, spec) in expected) {
         val tensor = samples[name] ?: continue
         fun middle(shape: List<Int>) = if (io.stream == null) shape.drop(1) else shape.drop(1).dropLast(1)
-        val fits = tensor.shape.size == spec.shape.size && middle(tensor.shape) == middle(spec.shape) && spec.shape[0] == 1
+        val sameShape = tensor.shape.size == spec.shape.size && middle(tensor.shape) == middle(spec.shape)
+        val fits = sameShape && spec.shape[0] == 1
         if (!fits || tensor.size == 0 || tensor.dtype != spec.type) {
-            val wanted = listOf("count") + middle(spec.shape) + if (io.stream == null) emptyList() else listOf("samples")
+            val time = if (io.stream == null) emptyList() else listOf("samples")
+            val wanted = listOf("count") + middle(spec.shape) + time
             problems += "samples of $name are $tensor, not ${spec.dtype} $wanted"
         }
     }
     val counts = samples.values.map { it.shape.firstOrNull() ?: 0 }.toSet()
-    if (counts.size != 1 || counts.first() == 0) problems += "all inputs need the same number of samples, at least one; there are $counts"
+    if (counts.size != 1 || counts.first() == 0) {
+        problems += "all inputs need the same number of samples, at least one; there are $counts"
+    }
     demand(problems.isEmpty()) { problems.sorted().joinToString("; ") }
     return counts.first()
 }
+
+/** A member, from its inputs to its outputs. */
+internal typealias Call = (Map<String, Tensor>) -> Map<String, Tensor>
 
 /** Splits `(1, ..., samples)` into the calls of a stream. Silence after its end flushes the delayed samples. */
 internal fun streamCalls(stream: Stream, recording: Tensor): List<Tensor> {
@@ -39,7 +48,7 @@ internal fun streamCalls(stream: Stream, recording: Tensor): List<Tensor> {
 }
 
 /** Calls [run] once for each sample. The state that is fed back starts at zero. Returns all outputs. */
-internal fun callEach(run: (Map<String, Tensor>) -> Map<String, Tensor>, io: Io, samples: Map<String, Tensor>, count: Int): Map<String, Tensor> {
+internal fun callEach(run: Call, io: Io, samples: Map<String, Tensor>, count: Int): Map<String, Tensor> {
     var state = io.zeroState()
     val results = List(count) { index ->
         val outputs = run(samples.mapValues { it.value.entry(index) } + state)
@@ -49,8 +58,8 @@ internal fun callEach(run: (Map<String, Tensor>) -> Map<String, Tensor>, io: Io,
     return io.outputs.associate { spec -> spec.name to Tensor.concatenated(results.map { it.getValue(spec.name) }) }
 }
 
-/** Runs each recording of `(count, ..., samples)` from a state of zeros. Returns the first output, aligned with them. */
-internal fun streamEach(run: (Map<String, Tensor>) -> Map<String, Tensor>, io: Io, stream: Stream, recordings: Tensor): Map<String, Tensor> {
+/** Runs each recording of `(count, ..., samples)` from a state of zeros. Returns the first output, aligned. */
+internal fun streamEach(run: Call, io: Io, stream: Stream, recordings: Tensor): Map<String, Tensor> {
     val stems = io.outputs[0]
     val samples = recordings.shape.last()
     val width = stems.type.bytes

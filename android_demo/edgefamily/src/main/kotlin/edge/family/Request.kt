@@ -6,13 +6,13 @@ import kotlinx.serialization.Serializable
 /** The content of `request.json`: what to run. The order of the items is that in which they run. */
 @Serializable
 internal data class Request(
-    val schema: String = Manifest.SCHEMA,
+    val schema: String,
     @SerialName("run_id") val runId: String,
     val bundle: String,
     val items: List<Item>,
 ) {
     fun problems(): List<String> = buildList {
-        if (schema != Manifest.SCHEMA) add("schema is ${quoted(schema)}, this runner knows ${Manifest.SCHEMA}: use its runner")
+        if (schema != Manifest.SCHEMA) add("schema is ${quoted(schema)}, not ${Manifest.SCHEMA}: use its runner")
         if (!Part.NAME.matches(runId)) add("run_id is not a name")
         if (!Part.SHA256.matches(bundle)) add("bundle is not a sha256")
         if (items.isEmpty()) add("there are no items")
@@ -84,7 +84,7 @@ internal data class Item(
 
 /** What became of an item. */
 @Serializable
-public enum class Outcome {
+internal enum class Outcome {
     @SerialName("done") DONE,
     @SerialName("failed") FAILED,
     @SerialName("unsupported") UNSUPPORTED,

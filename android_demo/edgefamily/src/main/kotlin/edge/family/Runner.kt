@@ -29,36 +29,51 @@ public class Runner(
 ) {
     private val runtimes = runtimes.associateBy { it.format }
 
-    /** What became of one item, as it is told while a request runs. */
-    public data class Finished(val item: String, val outcome: Outcome, val reason: String)
+    /** What is told of an item while a request runs; [label] is the word that all runners use. */
+    public enum class Step(public val label: String) {
+        STARTED("started"),
+        DONE("done"),
+        FAILED("failed"),
+        UNSUPPORTED("unsupported"),
+        FINISHED_BEFORE("finished before"),
+    }
+
+    /** One step of an item. [reason] says why it failed or is unsupported. */
+    public data class Event(val item: String, val step: Step, val reason: String = "")
 
     /**
      * Runs every item that is not finished.
      *
-     * @param tell Called after each item.
+     * @param folder Where `request.json` and the files of the request are.
+     * @param results Where `device.json` and the folder `results` are written. On Android an app can't write [folder].
+     * @param tell Called when an item starts and when it ends.
      * @return Whether every item is finished. False: a runtime hangs; end this process and start it again.
      * @throws FamilyException The request is not valid, another runner works on it, or the folder can't be written.
      */
-    public fun run(folder: File, tell: (Finished) -> Unit = {}): Boolean {
+    public fun run(folder: File, results: File = folder, tell: (Event) -> Unit = {}): Boolean {
         val file = File(folder, Request.FILE)
         val request = Request.parse(readJson(file), file.path)
         try {
-            return locked(folder) { runAll(folder, request, tell) }
+            return locked(results) { runAll(folder, results, request, tell) }
         } catch (error: IOException) {
-            throw FamilyException("$folder can't be written: ${oneLine(error.message ?: "no reason")}", error)
+            throw FamilyException("$results can't be written: ${oneLine(error.message ?: "no reason")}", error)
         }
     }
 
-    private fun runAll(folder: File, request: Request, tell: (Finished) -> Unit): Boolean {
+    private fun runAll(folder: File, results: File, request: Request, tell: (Event) -> Unit): Boolean {
         val before = facts.copy(before = state())
-        writeDevice(folder, before)
+        writeDevice(results, before)
         for (item in request.items) {
-            if (isFinished(folder, request, item)) continue
-            val (status, hangs) = finish(folder, request, item)
-            tell(Finished(item.id, status.outcome, status.reason))
+            if (isFinished(results, request, item)) {
+                tell(Event(item.id, Step.FINISHED_BEFORE))
+                continue
+            }
+            tell(Event(item.id, Step.STARTED))
+            val (status, hangs) = finish(folder, File(results, "results"), request, item)
+            tell(Event(item.id, Step.valueOf(status.outcome.name), status.reason))
             if (hangs) return false
         }
-        writeDevice(folder, before.copy(after = state()))
+        writeDevice(results, before.copy(after = state()))
         return true
     }
 
@@ -74,8 +89,7 @@ public class Runner(
     }
 
     /** Runs one item and writes its results. Returns its status, and whether its thread still runs. */
-    private fun finish(folder: File, request: Request, item: Item): Pair<ItemStatus, Boolean> {
-        val results = File(folder, "results")
+    private fun finish(folder: File, results: File, request: Request, item: Item): Pair<ItemStatus, Boolean> {
         val staged = File(results, ".${item.id}.part")
         val starts = File(results, ".${item.id}.starts")
         val earlier = startsOf(starts, request)
@@ -84,7 +98,8 @@ public class Runner(
         val base = ItemStatus(runId = request.runId, item = item.id, outcome = Outcome.DONE, before = state())
         var hangs = false
         val status = if (earlier >= 2) {
-            base.copy(outcome = Outcome.FAILED, reason = "the process ended twice in this item: the runtime crashed, or the system ended it")
+            val reason = "the process ended twice in this item: the runtime crashed, or the system ended it"
+            base.copy(outcome = Outcome.FAILED, reason = reason)
         } else {
             writeWhole(starts, "${request.runId} ${earlier + 1}")
             val task = FutureTask { runItem(folder, item, staged, base) }
@@ -125,7 +140,8 @@ public class Runner(
             status = base.copy(runtime = versionOf(runtime))
             val samples = Safetensors.read(inputs)
             val job = Job(item, samples, countSamples(samples, item.memberIo)) {
-                LoadedMember.load("${item.member} ${item.label}", runtime, artifact, item.io, item.memberIo, item.threads)
+                val name = "${item.member} ${item.label}"
+                LoadedMember.load(name, runtime, artifact, item.io, item.memberIo, item.threads)
             }
             when (item.mode) {
                 Mode.VERIFY -> verify(job, staged, status)

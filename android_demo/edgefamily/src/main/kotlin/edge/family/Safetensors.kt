@@ -49,13 +49,14 @@ public object Safetensors {
         val text = ByteArray(size.toInt()).also { content.get(it) }
         val data = content.slice().order(ByteOrder.LITTLE_ENDIAN)
         val where = "the header of $name"
-        val entries = STRICT.decode(Entries, String(text, StandardCharsets.UTF_8), where).filter { it.first != METADATA }
+        val header = STRICT.decode(Entries, String(text, StandardCharsets.UTF_8), where)
+        val entries = header.filter { it.first != METADATA }
         demand(entries.map { it.first }.toSet().size == entries.size) { "$where has a name twice" }
         val specs = entries.map { (key, value) -> key to STRICT.decode(Entry.serializer(), value.toString(), where) }
         var end = 0L
         for ((key, entry) in specs.sortedWith(compareBy({ it.second.begin }, { it.second.end }))) {
             val bytes = entry.type?.let { Tensor.byteCount(it, entry.shape) }
-            demand(entry.offsets.size == 2 && entry.type != null && bytes != null) { "$where: ${quoted(key)} is not an array" }
+            demand(entry.offsets.size == 2 && bytes != null) { "$where: ${quoted(key)} is not an array" }
             demand(entry.begin == end && entry.end - entry.begin == bytes!!.toLong()) {
                 "$where: the bytes of ${quoted(key)} don't fit its shape, or there are holes or overlaps"
             }

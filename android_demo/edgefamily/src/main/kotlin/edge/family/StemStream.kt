@@ -61,7 +61,8 @@ public class StemStream(member: LoadedMember, private val channels: Int) : AutoC
         val running = member
         val load = next
         if (load == null) {
-            val stems = run(checkNotNull(running) { "the stream has no member: it is closed, or a switch failed" }, block)
+            checkNotNull(running) { "the stream has no member: it is closed, or a switch failed" }
+            val stems = run(running, block)
             remember(block)
             return stems
         }
@@ -150,7 +151,9 @@ public class StemStream(member: LoadedMember, private val channels: Int) : AutoC
 
     private fun lanesOf(member: LoadedMember): List<Lane> {
         val each = member.io.inputs[0].shape[1]
-        demand(channels >= each && channels % each == 0) { "${member.name} takes $each channels: $channels is no multiple" }
+        demand(channels >= each && channels % each == 0) {
+            "${member.name} takes $each channels: $channels is no multiple"
+        }
         return (0 until channels step each).map { Lane(member.io, it, each) }
     }
 

@@ -4,7 +4,7 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * An array: its type, its shape and its bytes, in C order and little-endian, as safetensors and both runtimes have them.
+ * An array: its type, its shape and its bytes, in C order and little-endian, as safetensors and runtimes have them.
  *
  * @property bytes A direct buffer, from which engines read in place. Its position and limit never change.
  */

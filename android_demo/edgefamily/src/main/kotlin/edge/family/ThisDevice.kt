@@ -26,7 +26,8 @@ public object ThisDevice {
     public fun state(): DeviceState {
         val zones = File("/sys/class/thermal").list().orEmpty().filter { it.startsWith("thermal_zone") }
         val temperatures = zones.mapNotNull { number("/sys/class/thermal/$it/temp") }.filter { it in -50_000..200_000 }
-        val cores = (0 until java.lang.Runtime.getRuntime().availableProcessors()).map { "/sys/devices/system/cpu/cpu$it/cpufreq" }
+        val count = java.lang.Runtime.getRuntime().availableProcessors()
+        val cores = (0 until count).map { "/sys/devices/system/cpu/cpu$it/cpufreq" }
         return DeviceState(
             temperatureC = temperatures.maxOrNull()?.let { it / 1000.0 },
             governors = cores.mapNotNull { readOrNull("$it/scaling_governor")?.trim() },

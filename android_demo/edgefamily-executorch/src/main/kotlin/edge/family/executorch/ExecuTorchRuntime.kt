@@ -37,7 +37,7 @@ public class ExecuTorchRuntime(private val release: String) : Runtime {
 
     override fun load(file: File, io: Io, threads: Int): Engine {
         val other = (io.inputs + io.outputs).filter { it.dtype !in TYPES }
-        if (other.isNotEmpty()) throw UnsupportedException("${other[0].name} is ${other[0].dtype}: the engine takes $TYPES")
+        other.firstOrNull()?.let { throw UnsupportedException("${it.name} is ${it.dtype}: the engine takes $TYPES") }
         return translated {
             val module = Module.load(file.path, Module.LOAD_MODE_MMAP, threads)
             try {
@@ -81,7 +81,8 @@ private class ExecuTorchEngine(private val module: Module, private val io: Io) :
 
     private fun copyOf(spec: TensorSpec, tensor: ExecuTorchTensor): Tensor {
         val shape = tensor.shape().map { Math.toIntExact(it) }
-        val bytes = ByteBuffer.allocateDirect(BYTES.getValue(spec.dtype) * shape.fold(1, Int::times)).order(ByteOrder.LITTLE_ENDIAN)
+        val count = BYTES.getValue(spec.dtype) * shape.fold(1, Int::times)
+        val bytes = ByteBuffer.allocateDirect(count).order(ByteOrder.LITTLE_ENDIAN)
         when (spec.dtype) {
             "float32" -> bytes.asFloatBuffer().put(tensor.dataAsFloatArray)
             "int32" -> bytes.asIntBuffer().put(tensor.dataAsIntArray)
@@ -101,7 +102,8 @@ private inline fun <T> translated(block: () -> T): T =
         block()
     } catch (error: ExecutorchRuntimeException) {
         val text = "error 0x%02x: %s".format(error.errorCode, error.message)
-        throw if (error.errorCode == OPERATOR_MISSING) UnsupportedException(text, error) else FamilyException(text, error)
+        if (error.errorCode == OPERATOR_MISSING) throw UnsupportedException(text, error)
+        throw FamilyException(text, error)
     } catch (error: IllegalArgumentException) {
         throw FamilyException("${error.message}", error)
     }

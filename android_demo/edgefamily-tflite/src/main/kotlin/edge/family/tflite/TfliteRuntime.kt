@@ -70,7 +70,9 @@ private class TfliteEngine(private val interpreter: Interpreter, private val io:
     override fun call(inputs: Map<String, Tensor>): Map<String, Tensor> {
         results.values.forEach { it.clear() }
         interpreter.runSignature(inputs.mapValues { it.value.buffer() }, results, SIGNATURE)
-        return io.outputs.associate { it.name to Tensor.of(dtypeOf(output(it.name)), it.shape, results.getValue(it.name)) }
+        return io.outputs.associate { spec ->
+            spec.name to Tensor.of(dtypeOf(output(spec.name)), spec.shape, results.getValue(spec.name))
+        }
     }
 
     override fun close() = interpreter.close()
@@ -86,7 +88,9 @@ private class TfliteEngine(private val interpreter: Interpreter, private val io:
         find: (String) -> org.tensorflow.lite.Tensor,
     ): List<String> {
         val wanted = specs.map { it.name }
-        if (wanted.toSet() != names.toSet()) return listOf("the file has the ${side}s ${names.sorted()}, not ${wanted.sorted()}")
+        if (wanted.toSet() != names.toSet()) {
+            return listOf("the file has the ${side}s ${names.sorted()}, not ${wanted.sorted()}")
+        }
         return specs.mapNotNull { spec ->
             val tensor = find(spec.name)
             val found = "${typeName(tensor.dataType())} ${tensor.shape().toList()}"

@@ -3,8 +3,8 @@ package edge.family.tflite
 import edge.family.Engine
 import edge.family.FamilyException
 import edge.family.Io
-import edge.family.Outcome
 import edge.family.Runner
+import edge.family.Runner.Step
 import edge.family.Runtime
 import edge.family.Safetensors
 import edge.family.Tensor
@@ -37,8 +37,8 @@ class RunnerTest {
         val folder = scratch()
         File(Bundles.vectors, "folder").copyRecursively(folder, overwrite = true)
         val expected = json(File(folder, "expected.json"))
-        val told = HashMap<String, String>()
-        assertTrue(runner.run(folder) { told[it.item] = it.outcome.name.lowercase() })
+        val told = LinkedHashMap<String, String>()
+        assertTrue(runner.run(folder) { event -> told.put(event.item, event.step.label)?.let { assertEquals("started", it) } })
         assertEquals(expected.at("outcomes").jsonObject.mapValues { it.value.jsonPrimitive.content }, told)
         for ((item, outcome) in told) assertEquals(outcome, status(folder, item).text("outcome"))
         assertEquals("true", status(folder, "verify").text("repeatable"))
@@ -51,15 +51,17 @@ class RunnerTest {
         assertTrue(status(folder, "content").text("reason").contains("sha256"))
         assertEquals("this machine", json(File(folder, "device.json")).text("model"))
         assertTrue(json(File(folder, "device.json")).text("runtimes", "tflite").startsWith("TensorFlow Lite 2.16.1"))
-        assertTrue(runner.run(folder) { throw AssertionError("${it.item} ran again") })
+        assertTrue(runner.run(folder) { assertEquals("finished before", it.step.label) })
         folder.deleteRecursively()
     }
 
     @Test
     fun `both families agree with the mother's goldens, repeat their bits, and are timed`() {
         for ((bundle, output) in listOf(Bundles.digits to "logits", Bundles.separator to "stems")) {
-            val folder = requestOf(bundle, listOf("verify", "bench", "memory"))
-            assertTrue(runner.run(folder) { assertEquals(Outcome.DONE, it.outcome, it.reason) })
+            val request = requestOf(bundle, listOf("verify", "bench", "memory"))
+            val folder = scratch() // an app can't write where adb puts the request
+            assertTrue(runner.run(request, folder) { assertTrue(it.step in setOf(Step.STARTED, Step.DONE), it.reason) })
+            assertEquals(setOf("request.json", "inputs", "artifacts"), request.list()!!.toSet())
             for (member in json(File(bundle, "manifest.json")).at("members").jsonArray.map { it.text("name") }) {
                 val found = Safetensors.read(File(folder, "results/$member-verify/outputs.safetensors")).getValue(output)
                 val golden = Bundles.golden(bundle, member).getValue(output)
@@ -70,6 +72,7 @@ class RunnerTest {
                 assertEquals("true", status(folder, "$member-verify").text("repeatable"))
                 assertTrue(status(folder, "$member-memory").text("peak_memory_bytes").toLong() > 0)
             }
+            request.deleteRecursively()
             folder.deleteRecursively()
         }
     }
@@ -78,7 +81,7 @@ class RunnerTest {
         val folder = requestOf(Bundles.digits, listOf("verify"), change)
         damage(folder)
         val reasons = ArrayList<String>()
-        assertTrue(runner.run(folder) { if (it.outcome != Outcome.DONE) reasons += it.reason })
+        assertTrue(runner.run(folder) { if (it.step == Step.FAILED) reasons += it.reason })
         folder.deleteRecursively()
         assertEquals(1, reasons.size, reasons.toString())
         assertFalse(reasons[0].contains('\n'))
@@ -130,8 +133,8 @@ class RunnerTest {
     private fun startCrashing(folder: File): Int {
         val java = File(System.getProperty("java.home"), "bin/java").path
         val path = System.getProperty("java.class.path")
-        val library = "-Djava.library.path=${System.getProperty("java.library.path")}"
-        return ProcessBuilder(java, library, "-cp", path, "edge.family.tflite.CrashingKt", folder.path).inheritIO().start().waitFor()
+        val command = listOf(java, "-cp", path, "edge.family.tflite.CrashingKt", folder.path)
+        return ProcessBuilder(command).inheritIO().start().waitFor()
     }
 
     @Test

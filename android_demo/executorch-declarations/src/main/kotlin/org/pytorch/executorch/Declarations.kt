@@ -11,7 +11,8 @@ import java.nio.FloatBuffer
 import java.nio.IntBuffer
 import java.nio.LongBuffer
 
-private fun declared(): Nothing = throw UnsupportedOperationException("a declaration: add org.pytorch:executorch-android")
+private fun declared(): Nothing =
+    throw UnsupportedOperationException("only a declaration: add org.pytorch:executorch-android")
 
 public open class Module private constructor() : Closeable {
     public open fun forward(vararg inputs: EValue): Array<EValue> = declared()
