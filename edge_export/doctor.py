@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from edge_export.devices.host_tools import TOOLS, HostTool, look_for
 from edge_export.errors import one_line
 from edge_export.files.arrays import save_arrays
 from edge_export.files.owned import scratch_folder
@@ -37,7 +38,7 @@ class Check:
     """One converter or runtime.
 
     Attributes:
-        kind: "converter", "runtime" or "environment".
+        kind: "converter", "runtime", "environment" or "program".
         ok: Whether it worked. None: it cannot be tried on this machine.
         detail: The measurement, or the error.
         remedy: How to fix or install it. Empty: nothing to do.
@@ -55,6 +56,8 @@ class Check:
 def checkup(jobs: int, logs: Path, report: Callable[[str], None]) -> list[Check]:
     """Converts and runs a small network in every format, and converts it in every isolated environment that is set up.
 
+    Then it looks for the programs that the Kotlin tests and emulated devices need.
+
     Args:
         jobs: The number of workers that run at once.
         report: Called with a description of each step.
@@ -63,7 +66,8 @@ def checkup(jobs: int, logs: Path, report: Callable[[str], None]) -> list[Check]
         trial = _Trial(pool, scratch, _network(scratch), logs, report)
         checks = [check for name in FORMATS for check in _try_format(name, trial)]
         environments = [(name, environment) for name in FORMATS for environment in FORMATS[name].environments]
-        return [*checks, *(_try_environment(*each, trial) for each in environments)]
+        checks += (_try_environment(*each, trial) for each in environments)
+        return [*checks, *map(_try_program, TOOLS)]
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,12 @@ def _try_environment(format_name: str, name: str, trial: _Trial) -> Check:
         return _check("environment", name, "", started, False, str(error), _set_up_again(name))
     version = f"{name} {compiled.tools[name]}"
     return _check("environment", name, version, started, True, f"a network of 2 layers became {compiled.file}")
+
+
+def _try_program(tool: HostTool) -> Check:
+    started = time.monotonic()
+    found = look_for(tool)
+    return _check("program", tool.name, found.version, started, found.works, found.detail, found.remedy)
 
 
 def _set_up_again(environment: str) -> str:

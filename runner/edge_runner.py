@@ -6,8 +6,9 @@
     python3 edge_runner.py --check       print whether numpy and each runtime work here
 
 One file, for Python 3.9 or later. It needs numpy, and ai-edge-litert (or tflite-runtime) for `.tflite` files or
-executorch for `.pte` files. Each item runs in a child process: a crash or a hang of a runtime costs that item only.
-An item is finished when `results/<item>/` is there, whole, with its `status.json`.
+executorch for `.pte` files; or, by --tflite-library, a shared library with TFLite's C API. Each item runs in a child
+process: a crash or a hang of a runtime costs that item only. An item is finished when `results/<item>/` is there,
+whole, with its `status.json`.
 
 Each line on standard output is one JSON object: {"item": …, "outcome": "started" | "done" | "failed" | "unsupported"}.
 Exit codes: 0 every item is finished; 2 the request is wrong; 3 this device lacks something; 4 ended from outside.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import functools
 import hashlib
 import importlib
@@ -37,11 +39,13 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from pathlib import Path, PurePosixPath
 
 SCHEMA = "1.0"
 VERSION = "edge_runner.py 1.0"
 MAX_JSON_BYTES = 64 << 20
+SIGNATURE = "serving_default"
 SAMPLE_SECONDS = 0.001  # clocks are too coarse for a single call of less
 MAX_SAMPLES = 1000000
 WINDOW_SECONDS, STABLE = 0.1, 0.02  # the warm-up ends when the medians of two windows in a row differ by less
@@ -225,11 +229,13 @@ def _tflite():
 
 
 def _load_tflite(interpreter_type, path, io, threads):
-    import numpy as np
-
     interpreter = interpreter_type(str(path), num_threads=threads)
     interpreter.allocate_tensors()
-    runner = interpreter.get_signature_runner("serving_default")
+    return _tflite_call(interpreter.get_signature_runner(SIGNATURE), io)
+
+
+def _tflite_call(runner, io):
+    import numpy as np
 
     def specs(details, stated):
         order = [spec["name"] for spec in stated if spec["name"] in details]
@@ -243,6 +249,238 @@ def _load_tflite(interpreter_type, path, io, threads):
         io, specs(runner.get_input_details(), io["inputs"]), specs(runner.get_output_details(), io["outputs"]), True
     )
     return lambda inputs: runner(**inputs)
+
+
+LIBRARY = "EDGE_RUNNER_TFLITE_LIBRARY"  # tells child processes of --tflite-library
+
+
+def _tflite_library():
+    path = os.environ[LIBRARY]
+    api = ctypes.CDLL(path)
+    for name, (result, arguments) in C_API.items():
+        function = getattr(api, name)
+        function.restype, function.argtypes = result, arguments
+    name = f"TensorFlow Lite {api.TfLiteVersion().decode()} ({Path(path).name}, {platform.machine()})"
+    return name, lambda path, io, threads: _tflite_call(LibrarySignature(api, path, threads), io)
+
+
+class XNNPackOptions(ctypes.Structure):
+    """Its first field, and room for those of any version."""
+
+    _fields_ = [("num_threads", ctypes.c_int32), ("rest", ctypes.c_char * 508)]
+
+
+POINTER, REPORTER = ctypes.c_void_p, ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+C_API = {
+    "TfLiteVersion": (ctypes.c_char_p, []),
+    "TfLiteModelCreateFromFileWithErrorReporter": (POINTER, [ctypes.c_char_p, REPORTER, POINTER]),
+    "TfLiteModelDelete": (None, [POINTER]),
+    "TfLiteInterpreterOptionsCreate": (POINTER, []),
+    "TfLiteInterpreterOptionsSetNumThreads": (None, [POINTER, ctypes.c_int32]),
+    "TfLiteInterpreterOptionsSetErrorReporter": (None, [POINTER, REPORTER, POINTER]),
+    "TfLiteInterpreterOptionsAddDelegate": (None, [POINTER, POINTER]),
+    "TfLiteInterpreterOptionsDelete": (None, [POINTER]),
+    "TfLiteXNNPackDelegateOptionsDefault": (XNNPackOptions, []),
+    "TfLiteXNNPackDelegateCreate": (POINTER, [ctypes.POINTER(XNNPackOptions)]),
+    "TfLiteXNNPackDelegateDelete": (None, [POINTER]),
+    "TfLiteInterpreterCreate": (POINTER, [POINTER, POINTER]),
+    "TfLiteInterpreterAllocateTensors": (ctypes.c_int, [POINTER]),
+    "TfLiteInterpreterDelete": (None, [POINTER]),
+    "TfLiteInterpreterGetSignatureRunner": (POINTER, [POINTER, ctypes.c_char_p]),
+    "TfLiteSignatureRunnerAllocateTensors": (ctypes.c_int, [POINTER]),
+    "TfLiteSignatureRunnerGetInputCount": (ctypes.c_size_t, [POINTER]),
+    "TfLiteSignatureRunnerGetInputName": (ctypes.c_char_p, [POINTER, ctypes.c_int32]),
+    "TfLiteSignatureRunnerGetInputTensor": (POINTER, [POINTER, ctypes.c_char_p]),
+    "TfLiteSignatureRunnerGetOutputCount": (ctypes.c_size_t, [POINTER]),
+    "TfLiteSignatureRunnerGetOutputName": (ctypes.c_char_p, [POINTER, ctypes.c_int32]),
+    "TfLiteSignatureRunnerGetOutputTensor": (POINTER, [POINTER, ctypes.c_char_p]),
+    "TfLiteSignatureRunnerInvoke": (ctypes.c_int, [POINTER]),
+    "TfLiteSignatureRunnerDelete": (None, [POINTER]),
+    "TfLiteTensorType": (ctypes.c_int, [POINTER]),
+    "TfLiteTensorNumDims": (ctypes.c_int32, [POINTER]),
+    "TfLiteTensorDim": (ctypes.c_int32, [POINTER, ctypes.c_int32]),
+    "TfLiteTensorByteSize": (ctypes.c_size_t, [POINTER]),
+    "TfLiteTensorData": (POINTER, [POINTER]),
+}
+# The numbers of TFLite's types.
+TFLITE_TYPES = {
+    1: "float32",
+    2: "int32",
+    3: "uint8",
+    4: "int64",
+    6: "bool",
+    7: "int16",
+    9: "int8",
+    10: "float16",
+    11: "float64",
+}
+
+
+class LibrarySignature:
+    """The signature of a TFLite file in a library with TFLite's C API. Raises ValueError or RuntimeError.
+
+    XNNPACK runs what it can, as in apps: this API adds no delegate by itself. Where the file can't be prepared with
+    XNNPACK it runs without, as Android's Java binding does it.
+    """
+
+    def __init__(self, api, path, threads):
+        self.api, self.said = api, []
+        self.reporter = REPORTER(self._hear)
+        model = api.TfLiteModelCreateFromFileWithErrorReporter(os.fsencode(str(path)), self.reporter, None)
+        if not model:
+            raise ValueError(self._what_it_said("it is not a TFLite file"))
+        made = self._prepare(model, threads, True) or self._prepare(model, threads, False)
+        if made is None:
+            api.TfLiteModelDelete(model)
+            raise RuntimeError(self._what_it_said("it can't be prepared"))
+        interpreter, delegate = made
+        self.runner = api.TfLiteInterpreterGetSignatureRunner(interpreter, SIGNATURE.encode())
+        weakref.finalize(self, _free, api, self.runner, interpreter, delegate, model)
+        if not self.runner:
+            raise ValueError(f"the file has no signature {SIGNATURE}")
+        if api.TfLiteSignatureRunnerAllocateTensors(self.runner) != 0:
+            raise RuntimeError(self._what_it_said("its tensors can't be allocated"))
+        self.inputs, self.outputs = self._tensors("Input"), self._tensors("Output")
+        self.views = {name: self._view(tensor) for name, tensor in {**self.inputs, **self.outputs}.items()}
+
+    def _prepare(self, model, threads, with_xnnpack):
+        """Returns an interpreter and its delegate, or None."""
+        api, delegate = self.api, None
+        self.said.clear()
+        options = api.TfLiteInterpreterOptionsCreate()
+        api.TfLiteInterpreterOptionsSetNumThreads(options, threads)
+        api.TfLiteInterpreterOptionsSetErrorReporter(options, self.reporter, None)
+        if with_xnnpack:
+            chosen = api.TfLiteXNNPackDelegateOptionsDefault()
+            chosen.num_threads = threads
+            delegate = api.TfLiteXNNPackDelegateCreate(ctypes.byref(chosen))
+            api.TfLiteInterpreterOptionsAddDelegate(options, delegate)
+        interpreter = api.TfLiteInterpreterCreate(model, options)
+        api.TfLiteInterpreterOptionsDelete(options)
+        if interpreter and api.TfLiteInterpreterAllocateTensors(interpreter) == 0:
+            return interpreter, delegate
+        _free(api, None, interpreter, delegate, None)
+        return None
+
+    def _hear(self, _, text, arguments):
+        line = ctypes.create_string_buffer(1000)
+        ctypes.CDLL(None).vsnprintf(line, ctypes.c_size_t(len(line)), text, ctypes.c_void_p(arguments))
+        self.said.append(line.value.decode("utf-8", "replace"))
+
+    def _what_it_said(self, otherwise):
+        return one_line(" ".join(self.said) or otherwise)
+
+    def _tensors(self, side):
+        count = getattr(self.api, f"TfLiteSignatureRunnerGet{side}Count")(self.runner)
+        name_of = getattr(self.api, f"TfLiteSignatureRunnerGet{side}Name")
+        tensor_of = getattr(self.api, f"TfLiteSignatureRunnerGet{side}Tensor")
+        names = [name_of(self.runner, index) for index in range(count)]
+        return {name.decode(): tensor_of(self.runner, name) for name in names}
+
+    def _details(self, tensor):
+        api = self.api
+        number = api.TfLiteTensorType(tensor)
+        if number not in TFLITE_TYPES:
+            raise ValueError(f"the file has an input or output of type {number}, which is no number")
+        shape = tuple(api.TfLiteTensorDim(tensor, axis) for axis in range(api.TfLiteTensorNumDims(tensor)))
+        return {"shape": shape, "dtype": TFLITE_TYPES[number]}
+
+    def get_input_details(self):
+        return {name: self._details(tensor) for name, tensor in self.inputs.items()}
+
+    def get_output_details(self):
+        return {name: self._details(tensor) for name, tensor in self.outputs.items()}
+
+    def _view(self, tensor):
+        """Returns the tensor's own memory as an array. None: its size is not known before a call."""
+        import numpy as np
+
+        address, details = self.api.TfLiteTensorData(tensor), self._details(tensor)
+        dtype, count = np.dtype(details["dtype"]), math.prod(details["shape"])
+        if not address or self.api.TfLiteTensorByteSize(tensor) != count * dtype.itemsize:
+            return None
+        block = (ctypes.c_char * (count * dtype.itemsize)).from_address(address)
+        return np.frombuffer(block, dtype, count).reshape(details["shape"])
+
+    def __call__(self, **inputs):
+        for name in self.inputs:
+            view, array = self.views[name], inputs[name]
+            if view is None or array.shape != view.shape or array.dtype != view.dtype:
+                raise ValueError(f"input {name} does not take {array.dtype.name} {list(array.shape)}")
+            view[...] = array
+        if self.api.TfLiteSignatureRunnerInvoke(self.runner) != 0:
+            raise RuntimeError(self._what_it_said("the call failed"))
+        outputs = {}
+        for name, tensor in self.outputs.items():
+            view = self.views[name]
+            view = self._view(tensor) if view is None else view
+            if view is None:
+                raise RuntimeError(f"output {name} has no data after the call")
+            outputs[name] = view.copy()
+        return outputs
+
+
+def _free(api, runner, interpreter, delegate, model):
+    for kind, made in (
+        ("SignatureRunner", runner),
+        ("Interpreter", interpreter),
+        ("XNNPackDelegate", delegate),
+        ("Model", model),
+    ):
+        if made:
+            getattr(api, f"TfLite{kind}Delete")(made)
+
+
+# The first TensorFlow Lite with a version of an operator, from 2.15 on: apps may have an older one.
+SINCE = {
+    "ADD": {6: "2.23"},
+    "CAST": {6: "2.15", 7: "2.17", 8: "2.21"},
+    "CONCATENATION": {5: "2.21", 6: "2.23"},
+    "CONV_2D": {8: "2.15"},
+    "COS": {2: "2.23"},
+    "DEQUANTIZE": {6: "2.18", 7: "2.21", 8: "2.22"},
+    "DILATE": {1: "2.15"},
+    "DYNAMIC_UPDATE_SLICE": {2: "2.17", 3: "2.19", 4: "2.20", 5: "2.21", 6: "2.22"},
+    "EMBEDDING_LOOKUP": {4: "2.18", 5: "2.21"},
+    "EQUAL": {5: "2.21"},
+    "FULLY_CONNECTED": {11: "2.15", 12: "2.17", 13: "2.18", 14: "2.21"},
+    "GATHER": {7: "2.15"},
+    "GATHER_ND": {5: "2.16"},
+    "LOG": {2: "2.15"},
+    "MUL": {8: "2.23"},
+    "NOT_EQUAL": {4: "2.21"},
+    "PAD": {5: "2.20"},
+    "PADV2": {5: "2.20"},
+    "QUANTIZE": {4: "2.21", 5: "2.21", 6: "2.21"},
+    "REDUCE_WINDOW": {1: "2.15"},
+    "RSQRT": {3: "2.15"},
+    "SIN": {2: "2.23"},
+    "SLICE": {7: "2.21", 8: "2.23"},
+    "SOFTMAX": {4: "2.23"},
+    "SQRT": {2: "2.21"},
+    "STABLEHLO_ADD": {1: "2.16"},
+    "STABLEHLO_COMPOSITE": {1: "2.17"},
+    "STABLEHLO_GATHER": {1: "2.16"},
+    "STABLEHLO_MAXIMUM": {1: "2.16"},
+    "STABLEHLO_MINIMUM": {1: "2.16"},
+    "STABLEHLO_MULTIPLY": {1: "2.16"},
+    "STABLEHLO_PAD": {1: "2.16"},
+    "STABLEHLO_REDUCE_WINDOW": {1: "2.16"},
+    "STABLEHLO_SCATTER": {1: "2.15"},
+    "TRANSPOSE": {8: "2.22", 9: "2.23"},
+    "TRANSPOSE_CONV": {5: "2.15"},
+    "UNPACK": {5: "2.22"},
+}
+
+
+def lacking(text):
+    """Returns the operators that a TFLite runtime says it lacks, each with the version that has it, or ""."""
+    found = dict.fromkeys(re.findall(r"opcode '([A-Z0-9_]+)' version '([0-9]+)'", text))
+    since = [(name, number, SINCE.get(name, {}).get(int(number))) for name, number in found]
+    return "; ".join(
+        f"{name} version {number}" + (f", which TensorFlow Lite {first} and newer have" if first else "")
+        for name, number, first in since
+    )
 
 
 # The numbers of ExecuTorch's scalar types.
@@ -286,6 +524,11 @@ def _load_executorch(torch, bindings, path, io, threads):
 
 
 RUNTIMES = {"tflite": _tflite, "executorch": _executorch}
+
+
+def runtimes_here():
+    """Returns the runtimes that this process may use, by format. With --tflite-library it is the only one."""
+    return {"tflite": _tflite_library} if LIBRARY in os.environ else RUNTIMES
 
 
 def _require_io(io, inputs, outputs, named):
@@ -458,10 +701,11 @@ def run_item(folder, item, staged):
     Returns the fields of its status that only this process knows.
     """
     artifact, inputs = part_in(folder, item["artifact"]), part_in(folder, item["inputs"])
-    if item["format"] not in RUNTIMES:
+    runtimes = runtimes_here()
+    if item["format"] not in runtimes:
         raise Unsupported(f"this runner has no runtime for the format {item['format']}")
     try:
-        runtime, load_file = RUNTIMES[item["format"]]()
+        runtime, load_file = runtimes[item["format"]]()
     except (ImportError, OSError, AttributeError) as error:
         raise Unsupported(f"no runtime for {item['format']} works on this device: {one_line(error)}") from None
     samples = load_arrays(inputs)
@@ -479,7 +723,7 @@ def run_item(folder, item, staged):
     except (RuntimeError, ValueError) as error:
         text = str(error)
         if any(words in text for words in ("unresolved custom op", "Didn't find op", "0x14")):
-            raise Unsupported(f"{runtime} lacks an operator of this file: {one_line(text)}") from None
+            raise Unsupported(f"{runtime} lacks an operator of this file: {lacking(text) or one_line(text)}") from None
         raise
     answer["runtime"] = runtime
     return answer
@@ -644,7 +888,7 @@ def facts():
     """
     importlib.import_module("numpy")
     runtimes, problems = {}, []
-    for name, load in RUNTIMES.items():
+    for name, load in runtimes_here().items():
         try:
             runtimes[name] = load()[0]
         except ModuleNotFoundError as error:
@@ -908,7 +1152,7 @@ def check(children):
     """Prints a line for numpy and for each runtime. Raises DeviceError if none works."""
     found = device_facts(children)["runtimes"]
     print("numpy works")
-    for name in RUNTIMES:
+    for name in runtimes_here():
         print(f"{name}: {found.get(name, 'no runtime works here')}")
 
 
@@ -980,12 +1224,15 @@ def main(arguments):
     parser.add_argument("--facts", action="store_true", help="print the facts of this device as JSON")
     parser.add_argument("--check", action="store_true", help="print whether numpy and the runtimes work here")
     parser.add_argument("--python", metavar="COMMAND", help="the Python, with its emulator, that runs the items")
+    parser.add_argument("--tflite-library", metavar="FILE", help="run .tflite files in this library, and nothing else")
     parser.add_argument("--emulated", action="store_true", help="the processor is emulated: no time is a latency")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input ends")
     args = parser.parse_args(arguments)
     if (args.folder is not None) + args.facts + args.check != 1:
         parser.error("give a FOLDER, --facts or --check")
     children = Children(shlex.split(args.python) if args.python else [sys.executable])
+    if args.tflite_library:
+        os.environ[LIBRARY] = args.tflite_library
 
     def stop(*_):
         children.end()

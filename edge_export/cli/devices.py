@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 HELP = "list devices, prove the way to one, or prepare one"
 INTERRUPTED = "nothing was kept"
@@ -14,6 +15,8 @@ examples:
   edge_export devices check ssh:pi@board:2222
   edge_export devices check adb
   edge_export devices setup qemu:aarch64
+  edge_export devices setup aar
+  edge_export devices setup aar:x86_64 --file tensorflow-lite-2.16.1.aar
 
 list asks this machine, the phones that adb knows, the emulators that are set
 up, and every host in ~/.config/edge_export/ssh_hosts: one [USER@]HOST[:PORT]
@@ -26,6 +29,7 @@ of it. Then `verify BUNDLE --device D` and `bench BUNDLE --device D` work.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("list", "check", "setup"), help="what to do")
     parser.add_argument("device", nargs="?", metavar="D", help="the device, for check and setup")
+    parser.add_argument("--file", type=Path, help="for setup: take it from this file, such as an AAR")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
@@ -36,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
         raise RequestError(
             "devices list takes no device" if args.what == "list" else f"give a device: devices {args.what} D"
         )
+    if args.file is not None and args.what != "setup":
+        raise RequestError(f"devices {args.what} takes no --file")
     if args.what == "setup":
         return _setup(args)
     return _list(args) if args.what == "list" else _check(args)
@@ -87,7 +93,7 @@ def _setup(args: argparse.Namespace) -> int:
     kind, rest = kind_of(args.device)
     if not kind.setup:
         raise RequestError(f"{args.device} needs no setup: try devices check {args.device}")
-    resolve(kind.setup)(rest, lambda line: print(line, file=sys.stderr))
+    resolve(kind.setup)(rest, lambda line: print(line, file=sys.stderr), args.file)
     if args.json:
         print(json.dumps({"device": args.device, "ready": True}))
     return 0

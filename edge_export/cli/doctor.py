@@ -69,7 +69,7 @@ def _check(as_json: bool) -> int:
 
 
 def print_checks(console: Console, checks: list[Check]) -> None:
-    """Prints one row per converter, runtime and environment, then how to fix what is broken."""
+    """Prints one row per converter, runtime, environment and program, then how to fix what is broken."""
     from edge_export.cli import tables
     from edge_export.cli.fitted_table import Column, FittedTable, print_fitted
 

@@ -71,7 +71,8 @@ class Kind:
         form: What follows the kind's name in `--device`.
         open: `(rest of the name after the colon) -> Device`. Raises RequestError.
         found: `() -> list[Listed]`: the devices of this kind that are there.
-        setup: `(rest of the name, say) -> None`: prepares this machine for it. Empty: there is nothing to prepare.
+        setup: `(rest of the name, say, file or None) -> None`: prepares this machine for it, from a file if one is
+            given. Empty: there is nothing to prepare.
     """
 
     description: str

@@ -6,6 +6,7 @@ XNNPACK takes its Arm kernels there. Results are those of Arm; times are those o
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from edge_export.cache import cache_folder
@@ -45,10 +46,12 @@ def open_qemu(rest: str) -> Qemu:
     return Qemu(architecture, emulator, userland)
 
 
-def python_in(emulator: str, userland: Path) -> list[str]:
-    """Returns the command that runs the userland's Python with its wheels."""
+def python_in(emulator: str, userland: Path, variables: Mapping[str, str] | None = None) -> list[str]:
+    """Returns the command that runs the userland's Python with its wheels, and with more environment variables."""
     python = (userland / PYTHON).resolve()
-    return [emulator, "-L", str(userland), "-E", f"PYTHONPATH={userland / WHEELS}", str(python)]
+    settings = {"PYTHONPATH": str(userland / WHEELS), **(variables or {})}
+    options = [word for name, value in settings.items() for word in ("-E", f"{name}={value}")]
+    return [emulator, "-L", str(userland), *options, str(python)]
 
 
 def known_architecture(name: str) -> str:

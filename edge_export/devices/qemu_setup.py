@@ -8,13 +8,12 @@ without torch's wheel, which asks for CUDA's libraries on Arm, too.
 
 from __future__ import annotations
 
-import os
+import functools
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,27 +27,32 @@ from edge_export.devices.qemu import (
     python_in,
     userland_folder,
 )
+from edge_export.devices.setup_step import run_step
 from edge_export.errors import RequestError, one_line
 from edge_export.files.atomic import whole_folder
 from edge_export.formats import FORMATS
 
 DEBIAN = ("python3-minimal", "libpython3-stdlib", "libstdc++6")
-_LIMIT_S = 900.0
 _GLIBC = range(17, 37)
 """The minor versions of glibc 2 whose wheels Debian 12 can load."""
 
+_run = functools.partial(run_step, missing="the userland is made of Debian's packages")
 
-def set_up(rest: str, say: Callable[[str], None]) -> None:
+
+def set_up(rest: str, say: Callable[[str], None], file: Path | None = None) -> None:
     """Sets up the userland unless it is there: about 45 MB are fetched, and 160 MB kept.
 
     Args:
         rest: The architecture.
         say: Called with a line of text for each step.
+        file: There is nothing to take from a file.
 
     Raises:
-        RequestError: A program is missing, something can't be fetched, or the result does not run.
+        RequestError: A file is given, a program is missing, something can't be fetched, or the result does not run.
     """
     architecture = known_architecture(rest)
+    if file is not None:
+        raise RequestError(f"qemu:{architecture} is set up from Debian's packages: leave out --file")
     emulator = find_emulator(architecture)
     folder = userland_folder(architecture)
     if (folder / READY).is_file():
@@ -124,25 +128,3 @@ def _unpack_wheels(architecture: str, scratch: Path, target: Path) -> None:
     for wheel in sorted(wheels.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(target / WHEELS)
-
-
-def _run(command: Sequence[str], failure: str, *, must: bool = True) -> None:
-    """Raises RequestError with what `command` said last, if it is missing or fails, unless it need not succeed."""
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_LIMIT_S,
-            check=False,
-            env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
-        )
-    except FileNotFoundError as error:
-        raise RequestError(f"{command[0]} is missing: the userland is made of Debian's packages") from error
-    except subprocess.TimeoutExpired as error:
-        raise RequestError(f"{failure}: it took longer than {_LIMIT_S:.0f} s; try again") from error
-    if must and done.returncode != 0:
-        lines = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
-        raise RequestError(f"{failure} ({one_line(lines[-1], 300)}): fix the cause and try again")

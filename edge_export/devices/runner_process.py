@@ -22,13 +22,15 @@ _LINE = 1 << 16
 _FACTS_SECONDS = 700.0
 
 
-def command(python: Sequence[str] = (), *, emulated: bool = False) -> list[str]:
+def command(python: Sequence[str] = (), *, emulated: bool = False, library: Path | None = None) -> list[str]:
     """Returns the command that starts the runner.
 
     Args:
         python: The command that runs the items; empty: the Python that runs the runner.
+        library: The only runtime: a library with TFLite's C API. None: whatever that Python has.
     """
     options = ["--python", shlex.join(python)] if python else []
+    options += ["--tflite-library", str(library)] if library else []
     return [sys.executable, str(RUNNER.resolve()), *options, *(["--emulated"] if emulated else [])]
 
 

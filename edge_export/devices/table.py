@@ -34,6 +34,13 @@ KINDS: dict[str, Kind] = {
         found="edge_export.devices.qemu:found",
         setup="edge_export.devices.qemu_setup:set_up",
     ),
+    "aar": Kind(
+        description="Android's own TFLite library, out of its AAR, on this machine; arm64 in an emulator",
+        form=":x86_64|arm64",
+        open="edge_export.devices.aar:open_aar",
+        found="edge_export.devices.aar:found",
+        setup="edge_export.devices.aar_setup:set_up",
+    ),
 }
 
 
