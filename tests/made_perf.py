@@ -13,11 +13,11 @@ from edge_export.spec.tensors import IOSpec, Stream, TensorSpec
 IO = IOSpec((TensorSpec("image", (1, 4)),), (TensorSpec("logits", (1, 2)),))
 SOUND = Stream(sample_rate=16000, hop=160, frames_per_call=1, delay=0, stems=("vocals",))  # 10 ms a call
 STREAMING_IO = IOSpec((TensorSpec("audio", (1, 160)),), (TensorSpec("stems", (1, 1, 160)),), stream=SOUND)
-FACTS = DeviceFacts(runner="made up 1.0", model="Board 1")
+FACTS = DeviceFacts(schema="1.0", runner="made up 1.0", model="Board 1")
 
 
 def samples(times: Sequence[float], load_ms: float = 5.0, first_ms: float = 2.0) -> Samples:
-    return Samples(load_ms=load_ms, first_ms=first_ms, warm_up_calls=3, stable=True, call_ms=tuple(times))
+    return Samples(schema="1.0", load_ms=load_ms, first_ms=first_ms, warm_up_calls=3, stable=True, call_ms=tuple(times))
 
 
 def timed(name: str, rounds: Sequence[Sequence[float]], run: str = "run", sha256: str = "0" * 64) -> ArtifactPerf:

@@ -63,7 +63,10 @@ def _member(reduced: dict[str, Any]) -> dict[str, Any]:
 def whole_perf(reduced: dict[str, Any]) -> Perf:
     devices = [
         each
-        | {"facts": {"runner": "r"} | each["facts"], "artifacts": [_artifact(result) for result in each["artifacts"]]}
+        | {
+            "facts": {"schema": "1.0", "runner": "r"} | each["facts"],
+            "artifacts": [_artifact(result) for result in each["artifacts"]],
+        }
         for each in reduced["devices"]
     ]
     return Perf.model_validate_json(json.dumps({"schema": "1.0", "bundle": _DIGEST, "devices": devices}))
@@ -83,7 +86,7 @@ def pick_case(vectors: dict[str, Any], case: dict[str, Any]) -> Pick:
     return pick(
         whole_manifest(vectors["manifests"][case["manifest"]]),
         whole_perf(vectors["perfs"][case["perf"]]),
-        DeviceFacts(runner="r", **case["facts"]),
+        DeviceFacts(schema="1.0", runner="r", **case["facts"]),
         Budget(**case["budget"]),
         case["calibration"] and Calibration(**case["calibration"]),
     )

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from edge_export.bench.order import shuffled_rounds
-from edge_export.bundle.manifest import File, Manifest
+from edge_export.bundle.manifest import Manifest
 from edge_export.bundle.shard import Chosen
+from edge_export.devices.folder import artifact_part
 from edge_export.devices.request import BenchPlan, Item, Part
 from edge_export.errors import RequestError
 
@@ -82,11 +82,6 @@ def items_of(timed: Sequence[Chosen], inputs: Part, settings: BenchSettings) -> 
     return (*items, *(_item(f"{MEMORY}.{index:04}", each, inputs, settings, memory=True) for index, each in numbered))
 
 
-def artifact_path(file: File) -> str:
-    """Returns the path of a compiled file in a request folder: its content's name, with its suffix."""
-    return f"artifacts/{file.sha256}{PurePosixPath(file.path).suffix}"
-
-
 def _item(name: str, chosen: Chosen, inputs: Part, settings: BenchSettings, *, memory: bool) -> Item:
     member, artifact = chosen
     file, io = artifact.file, artifact.io
@@ -98,7 +93,7 @@ def _item(name: str, chosen: Chosen, inputs: Part, settings: BenchSettings, *, m
         label=artifact.label,
         mode="memory" if memory else "bench",
         format=artifact.format,
-        artifact=Part(path=artifact_path(file), sha256=file.sha256, bytes=file.bytes),
+        artifact=artifact_part(file),
         io=io,
         member_io=member.io,
         inputs=inputs,

@@ -6,7 +6,7 @@ It is apart from `manifest.json`, so that measuring again never rebuilds. It nam
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
@@ -20,7 +20,6 @@ from edge_export.spec.fields import DeviceName, Name, Record, Sha256, Text
 Outcome = Literal["done", "failed", "unsupported"]
 
 FILE_NAME = "perf.json"
-SCHEMA: Final = "1.0"
 
 Milliseconds = Annotated[FiniteFloat, Field(ge=0)]
 Ratio = Annotated[FiniteFloat, Field(ge=0)]
@@ -144,7 +143,7 @@ class Perf(Record):
         devices: One entry for each device, sorted by name.
     """
 
-    schema_version: Literal["1.0"] = Field(default=SCHEMA, alias="schema")
+    schema_version: Literal["1.0"] = Field(alias="schema")
     bundle: Sha256
     devices: tuple[DevicePerf, ...] = ()
 
@@ -166,7 +165,7 @@ def read_perf(bundle: Bundle) -> Perf:
     """
     digest, path = manifest_sha256(bundle.root), bundle.root / FILE_NAME
     if not path.exists():
-        return Perf(bundle=digest)
+        return Perf(schema="1.0", bundle=digest)
     perf = read_perf_file(path)
     if perf.bundle != digest:
         raise RequestError(f"{path} was measured on another bundle: delete it, and run bench again")

@@ -102,7 +102,7 @@ def _facts(device: str | None, perf: Perf) -> DeviceFacts:
         if len(measured) > 1:
             names = ", ".join(each.device for each in measured)
             raise RequestError(f"several devices were measured: give --device, one of {names}")
-        return measured[0].facts if measured else DeviceFacts(runner="", model="")
+        return measured[0].facts if measured else DeviceFacts(schema="1.0", runner="", model="")
     if (known := perf.on(device)) is not None:
         return known.facts
     if device.endswith(".json") or Path(device).is_file():

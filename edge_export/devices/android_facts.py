@@ -51,6 +51,7 @@ def read_facts(adb: Adb, runner: str) -> DeviceFacts:
     memory = re.search(r"^MemTotal:\s*(\d+) kB", found["memory"], re.MULTILINE)
     cores = re.match(r"0-(\d{1,3})\b", found["cores"])
     return DeviceFacts(
+        schema="1.0",
         runner=runner,
         model=props.model,
         soc=props.soc,

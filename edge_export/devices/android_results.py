@@ -73,7 +73,9 @@ class Results:
 
     def fail(self, item: Item, reason: str) -> None:
         """Records that an item failed."""
-        status = ItemStatus(run_id=self.request.run_id, item=item.id, outcome="failed", reason=one_line(reason))
+        status = ItemStatus(
+            schema="1.0", run_id=self.request.run_id, item=item.id, outcome="failed", reason=one_line(reason)
+        )
         self._keep(item, {STATUS: status.model_dump_json(by_alias=True).encode()})
 
     def _keep(self, item: Item, contents: dict[str, bytes]) -> None:

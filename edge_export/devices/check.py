@@ -48,7 +48,7 @@ def check_device(device: Device) -> DeviceFacts:
             inputs=describe_part("inputs/inputs.safetensors", inputs),
             timeout_s=600,  # an emulator on a busy machine is slow
         )
-        request = Request(run_id=new_run_id(), bundle=hashlib.sha256(b"").hexdigest(), items=(item,))
+        request = Request(schema="1.0", run_id=new_run_id(), bundle=hashlib.sha256(b"").hexdigest(), items=(item,))
         folder = scratch / "request"
         folder.mkdir()
         write_folder(folder, request, {item.artifact.path: artifact, item.inputs.path: inputs})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from edge_export.bundle.manifest import File
 from edge_export.devices.request import REQUEST, Part, Request
 from edge_export.errors import RequestError, one_line
 from edge_export.files.atomic import write_atomically
@@ -21,6 +22,12 @@ def new_run_id() -> str:
 def describe_part(path: str, file: Path) -> Part:
     """Returns the part of a request that will stand at `path` and has the content of `file`, a file or a folder."""
     return Part(path=path, sha256=sha256_of(file), bytes=bytes_of(file))
+
+
+def artifact_part(file: File) -> Part:
+    """Returns the part of a request that a compiled file of a bundle is: named by its content, with its suffix."""
+    path = f"artifacts/{file.sha256}{PurePosixPath(file.path).suffix}"
+    return Part(path=path, sha256=file.sha256, bytes=file.bytes)
 
 
 def parts_of(request: Request) -> dict[str, Part]:

@@ -11,7 +11,7 @@ last. A lost link or a crash of a runtime then costs one item, and a second star
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -21,7 +21,6 @@ from edge_export.spec.device import Samples as Samples
 from edge_export.spec.fields import Name, Record, RelativePath, Sha256, Text
 from edge_export.spec.tensors import IO
 
-SCHEMA: Final = "1.0"
 REQUEST, DEVICE, STATUS = "request.json", "device.json", "status.json"
 OUTPUTS, SAMPLES = "outputs.safetensors", "samples.json"
 
@@ -95,7 +94,7 @@ class Request(Record):
         bundle: The sha256 of the bundle's manifest.json.
     """
 
-    schema_version: Literal["1.0"] = Field(default=SCHEMA, alias="schema")
+    schema_version: Literal["1.0"] = Field(alias="schema")
     run_id: Name
     bundle: Sha256
     items: tuple[Item, ...] = Field(min_length=1, max_length=100_000)
@@ -123,7 +122,7 @@ class ItemStatus(Record):
         before, after: The device's state around this item.
     """
 
-    schema_version: Literal["1.0"] = Field(default=SCHEMA, alias="schema")
+    schema_version: Literal["1.0"] = Field(alias="schema")
     run_id: Name
     item: Name
     outcome: Outcome

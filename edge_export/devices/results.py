@@ -91,7 +91,7 @@ def read_results(folder: Path, request: Request) -> Results:
             except (RequestError, ValueError, OSError) as error:
                 reason = f"the result that came back can't be used: {one_line(error, 600)}"
                 items[item.id] = ItemResult(
-                    ItemStatus(run_id=request.run_id, item=item.id, outcome="failed", reason=reason)
+                    ItemStatus(schema="1.0", run_id=request.run_id, item=item.id, outcome="failed", reason=reason)
                 )
     return Results(_record(folder / DEVICE, DeviceFacts, DEVICE_BYTES), items)
 

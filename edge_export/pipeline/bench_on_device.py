@@ -118,7 +118,7 @@ def _request(
     for item in items:
         if (file := files[item.member, item.label]) is not None:
             sources[item.artifact.path] = bundle.path(file)
-    return Request(run_id=new_run_id(), bundle=digest, items=items), sources
+    return Request(schema="1.0", run_id=new_run_id(), bundle=digest, items=items), sources
 
 
 def _reporter(request: Request, progress: Progress) -> Report:

@@ -13,8 +13,8 @@ from edge_export.bundle.numerics import ArtifactRun
 from edge_export.bundle.perf import manifest_sha256
 from edge_export.bundle.shard import WHOLE, Shard, in_shard
 from edge_export.devices.device import Device, Report
-from edge_export.devices.folder import describe_part, new_run_id
-from edge_export.devices.request import Item, Part, Request
+from edge_export.devices.folder import artifact_part, describe_part, new_run_id
+from edge_export.devices.request import Item, Request
 from edge_export.devices.results import ItemResult, Results
 from edge_export.devices.run import Job, results_of
 from edge_export.errors import RequestError
@@ -156,7 +156,7 @@ def _request(
         file, io = each.artifact.file, each.artifact.io
         if each.reason or file is None or io is None:
             continue
-        artifact = Part(path=f"artifacts/{file.sha256}{Path(file.path).suffix}", sha256=file.sha256, bytes=file.bytes)
+        artifact = artifact_part(file)
         sources[artifact.path] = bundle.path(file)
         items += [
             Item(
@@ -176,7 +176,7 @@ def _request(
         ]
     if not items:
         raise RequestError(f"{bundle.root}: {chosen[0].reason}: build it again")
-    return Request(run_id=new_run_id(), bundle=digest, items=tuple(items)), sources
+    return Request(schema="1.0", run_id=new_run_id(), bundle=digest, items=tuple(items)), sources
 
 
 def _reporter(request: Request, progress: Progress) -> Report:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
 from edge_export.spec.fields import Name, Record, Text
-
-SCHEMA: Final = "1.0"
 
 
 class DeviceState(Record):
@@ -52,7 +50,7 @@ class DeviceFacts(Record):
         before, after: The state at the start and at the end of the run.
     """
 
-    schema_version: Literal["1.0"] = Field(default=SCHEMA, alias="schema")
+    schema_version: Literal["1.0"] = Field(alias="schema")
     runner: Text
     model: Text
     soc: Text = ""
@@ -78,7 +76,7 @@ class Samples(Record):
         call_ms: The samples, in order, in milliseconds a call.
     """
 
-    schema_version: Literal["1.0"] = Field(default=SCHEMA, alias="schema")
+    schema_version: Literal["1.0"] = Field(alias="schema")
     load_ms: FiniteFloat = Field(ge=0)
     first_ms: FiniteFloat = Field(ge=0)
     warm_up_calls: int = Field(ge=0)

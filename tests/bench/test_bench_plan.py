@@ -79,14 +79,14 @@ def test_rounds_interleave_all_artifacts_and_memory_is_apart(manifest):
 def request_(manifest):
     settings = BenchSettings(rounds=3)
     items = items_of(artifacts_to_time(manifest, ["tflite"]), INPUTS, settings)
-    return Request(run_id="run", bundle="0" * 64, items=items)
+    return Request(schema="1.0", run_id="run", bundle="0" * 64, items=items)
 
 
 def results(request, **changes):
     """Good results of all items, but for those of member m0 in the items that begin with a name of `changes`."""
     found = {}
     for item in request.items:
-        status = ItemStatus(run_id="run", item=item.id, outcome="done", runtime="LiteRT 2.1.2")
+        status = ItemStatus(schema="1.0", run_id="run", item=item.id, outcome="done", runtime="LiteRT 2.1.2")
         times = None
         if item.mode == "memory":
             status = status.model_copy(update={"peak_memory_bytes": 1000})

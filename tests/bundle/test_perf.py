@@ -54,7 +54,9 @@ def result(member: str = "w0.5", threads: int = 1, median_ms: float = 1.0) -> Ar
 
 
 def on(device: str, *artifacts: ArtifactPerf) -> DevicePerf:
-    return DevicePerf(device=device, facts=DeviceFacts(runner="made up 1.0", model="Board"), artifacts=artifacts)
+    return DevicePerf(
+        device=device, facts=DeviceFacts(schema="1.0", runner="made up 1.0", model="Board"), artifacts=artifacts
+    )
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_the_published_schema_is_that_of_the_model():
 
 
 def test_what_is_written_is_read_back(bundle):
-    assert read_perf(bundle) == Perf(bundle=manifest_sha256(bundle.root))
+    assert read_perf(bundle) == Perf(schema="1.0", bundle=manifest_sha256(bundle.root))
     perf = with_results(read_perf(bundle), on("ssh:pi@board:22", result()))
     write_perf(bundle.root, perf)
     assert read_perf(bundle) == perf
@@ -77,7 +79,7 @@ def test_what_is_written_is_read_back(bundle):
 
 
 def test_results_of_another_bundle_are_refused(bundle):
-    write_perf(bundle.root, Perf(bundle="0" * 64))
+    write_perf(bundle.root, Perf(schema="1.0", bundle="0" * 64))
     with pytest.raises(RequestError, match=r"perf\.json was measured on another bundle: delete it"):
         read_perf(bundle)
 
@@ -87,7 +89,7 @@ def test_results_of_another_bundle_are_refused(bundle):
     [("schema", "2.0"), ("bundle", "../x"), ("devices", [{"device": ""}]), ("more", 1), ("devices", "x" * 99)],
 )
 def test_a_stranger_s_file_is_checked(bundle, field, value):
-    write_perf(bundle.root, Perf(bundle=manifest_sha256(bundle.root)))
+    write_perf(bundle.root, Perf(schema="1.0", bundle=manifest_sha256(bundle.root)))
     data = json.loads((bundle.root / FILE_NAME).read_text())
     (bundle.root / FILE_NAME).write_text(json.dumps(data | {field: value}))
     with pytest.raises(RequestError, match=r"perf\.json is not valid"):
@@ -103,7 +105,7 @@ def test_numbers_must_be_finite(bundle):
 
 
 def test_new_results_replace_those_of_the_same_artifact_device_and_threads():
-    perf = Perf(bundle="0" * 64)
+    perf = Perf(schema="1.0", bundle="0" * 64)
     perf = with_results(perf, on("b", result("w0.5"), result("w1.0")))
     perf = with_results(perf, on("a", result("w0.5", median_ms=7)))
     perf = with_results(perf, on("b", result("w0.5", median_ms=2), result("w0.5", threads=2)))

@@ -134,7 +134,7 @@ CALIBRATIONS = st.none() | st.builds(
 
 def picked(family, perf, model, soc, budget, calibration):
     """The pick, or None if no artifact may be picked."""
-    arguments = (whole_manifest(family), whole_perf(perf), DeviceFacts(runner="r", model=model, soc=soc))
+    arguments = (whole_manifest(family), whole_perf(perf), DeviceFacts(schema="1.0", runner="r", model=model, soc=soc))
     if all(artifact["status"] != "passed" for member in family["members"] for artifact in member["artifacts"]):
         with pytest.raises(RequestError, match="has passed"):
             pick(*arguments, Budget(**budget), calibration)

@@ -39,7 +39,7 @@ def bundle(small_bundle, tmp_path) -> Path:
                     peak_memory_bytes=3_000_000,
                 )
             )
-    write_perf(root, with_results(Perf(bundle=manifest_sha256(root)), on_board(*artifacts)))
+    write_perf(root, with_results(Perf(schema="1.0", bundle=manifest_sha256(root)), on_board(*artifacts)))
     return root
 
 
@@ -60,7 +60,7 @@ def test_nothing_fits_exits_with_1(bundle, edge_export):
 
 def test_a_device_that_nobody_measured_gets_the_smallest_member(bundle, edge_export):
     facts = bundle.parent / "device.json"
-    facts.write_text(DeviceFacts(runner="r", model="Other Phone").model_dump_json(by_alias=True))
+    facts.write_text(DeviceFacts(schema="1.0", runner="r", model="Other Phone").model_dump_json(by_alias=True))
     done = edge_export("pick", bundle, "--budget-ms", 10, "--device", facts, "--json")
     found = json.loads(done.stdout)
     assert (done.returncode, found["fits"]) == (0, "unknown")
@@ -97,7 +97,7 @@ def test_a_wrong_request_is_one_line(bundle, edge_export, arguments, message):
 
 def test_of_several_devices_one_must_be_named(bundle, edge_export):
     perf = Perf.model_validate_json((bundle / "perf.json").read_bytes())
-    other = DevicePerf(device="ssh:other", facts=DeviceFacts(runner="r", model="Other"), artifacts=())
+    other = DevicePerf(device="ssh:other", facts=DeviceFacts(schema="1.0", runner="r", model="Other"), artifacts=())
     write_perf(bundle, with_results(perf, other))
     done = edge_export("pick", bundle, "--budget-ms", 10)
     assert done.returncode == 2

@@ -41,7 +41,7 @@ def make_folder(folder: Path, files: dict[str, Path], inputs: Path, io: Any, mem
         given: dict[str, Any] = {"id": name, "member": "m", "label": "l", "mode": "verify", "artifact": artifact}
         given |= {"format": "tflite", "inputs": sent, "io": io, "member_io": member_io}
         items.append(Item(**given | change))
-    request = Request(run_id="run1", bundle="0" * 64, items=tuple(items))
+    request = Request(schema="1.0", run_id="run1", bundle="0" * 64, items=tuple(items))
     write_folder(folder, request, sources)
     return request
 

@@ -64,6 +64,7 @@ def request_cases() -> list[dict[str, Any]]:
     cases += [("two items", good | {"items": [item, item | {"id": "0001"}]}, True)]
     bad: dict[str, tuple[str, Any]] = {
         "of another version": ("schema", "2.0"),
+        "without a version": ("schema", None),
         "without a run": ("run_id", None),
         "a run that is a path": ("run_id", "../a"),
         "without items": ("items", None),
@@ -115,6 +116,7 @@ def manifest_cases() -> list[dict[str, Any]]:
     cases += [("nothing compiled", changed(good, "members/0/artifacts", [artifact | failed]), True)]
     bad: dict[str, tuple[str, Any]] = {
         "of another version": ("schema", "2.0"),
+        "without a version": ("schema", None),
         "without members": ("members", None),
         "no members": ("members", []),
         "a file above": ("members/0/artifacts/0/file/path", "../x.tflite"),
@@ -271,7 +273,7 @@ def write_request_folder(folder: Path) -> None:
         item("content", artifact=Part(path=parts[0].path, sha256=DIGEST, bytes=parts[0].bytes)),
         item("inputs", member_io=IOSpec((wrong,), members.MEMBERS["segmenter"][1].outputs)),
     )
-    request = Request(run_id="vectors", bundle=DIGEST, items=items)
+    request = Request(schema="1.0", run_id="vectors", bundle=DIGEST, items=items)
     made = folder / "made.safetensors"
     write_folder(folder, request, {parts[0].path: artifact, parts[1].path: made})
     made.unlink()

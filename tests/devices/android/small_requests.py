@@ -39,7 +39,7 @@ def request_folder(folder: Path, *wanted: tuple[Mode, str]) -> Request:
                 timeout_s=60,
             )
         )
-    request = Request(run_id=new_run_id(), bundle="0" * 64, items=tuple(items))
+    request = Request(schema="1.0", run_id=new_run_id(), bundle="0" * 64, items=tuple(items))
     write_folder(folder, request, sources)
     return request
 
