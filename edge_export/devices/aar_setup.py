@@ -30,6 +30,7 @@ from edge_export.devices.qemu_setup import set_up as set_up_userland
 from edge_export.devices.runner_process import ask_facts, command
 from edge_export.devices.setup_step import run_step
 from edge_export.errors import RequestError, one_line
+from edge_export.files.alone import alone
 from edge_export.files.atomic import whole_folder
 from edge_export.files.hashing import file_sha256
 
@@ -74,29 +75,31 @@ def set_up(rest: str, say: Callable[[str], None], file: Path | None = None) -> N
         RequestError: A program is missing, something can't be fetched, the AAR's library needs what the shim does not
             know, or it does not load.
     """
-    abis = [known_abi(rest)] if rest else [abi for abi in ABIS if not _why_not(abi)]
+    abis = [known_abi(rest)] if rest else [abi for abi in ABIS if _runs_here(abi)]
     with tempfile.TemporaryDirectory(prefix="edge-export-aar-") as scratch:
         aar = file
         for abi in abis:
             folder = library_folder(abi)
-            if file is None and (folder / READY).is_file():
-                say(f"aar:{abi} is set up in {folder}")
-                continue
-            aar = aar or _fetch_aar(Path(scratch), say)
             try:
-                _set_up_abi(abi, aar, folder, say)
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                with alone(folder.parent, say):
+                    if file is None and (folder / READY).is_file():
+                        say(f"aar:{abi} is set up in {folder}")
+                        continue
+                    aar = aar or _fetch_aar(Path(scratch), say)
+                    _set_up_abi(abi, aar, folder, say)
             except OSError as error:
                 raise RequestError(
                     f"cannot write {folder} ({one_line(error)}): fix the cause or set EDGE_EXPORT_CACHE"
                 ) from error
 
 
-def _why_not(abi: str) -> str:
+def _runs_here(abi: str) -> bool:
     try:
         known_abi(abi)
-    except RequestError as error:
-        return str(error)
-    return ""
+    except RequestError:
+        return False
+    return True
 
 
 def _set_up_abi(abi: str, aar: Path, folder: Path, say: Callable[[str], None]) -> None:
@@ -105,7 +108,6 @@ def _set_up_abi(abi: str, aar: Path, folder: Path, say: Callable[[str], None]) -
     library = checked_library(aar, abi)
     if is_emulated(abi):
         set_up_userland(ABIS[abi].architecture, say)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     with whole_folder(folder) as staged:
         (staged / LIBRARY).write_bytes(library)

@@ -5,18 +5,16 @@ It is created in a temporary folder, tested, marked ready, then renamed. The nex
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge_export.cache import log_folder
 from edge_export.errors import RequestError, one_line
+from edge_export.files.alone import alone
 from edge_export.files.atomic import whole_folder
 from edge_export.workers.environments import ENVIRONMENTS, READY, environment_folder, interpreter
 
@@ -43,7 +41,7 @@ def set_up(name: str, report: Callable[[str], None]) -> Path:
     folder = environment_folder(name)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder.parent, report):
+        with alone(folder.parent, report):
             if python := interpreter(name):  # another process created it while this one waited
                 return python
             _remove_unfinished(folder)
@@ -54,21 +52,6 @@ def set_up(name: str, report: Callable[[str], None]) -> Path:
             f"cannot create {folder} ({one_line(error)}): fix the cause or set EDGE_EXPORT_CACHE"
         ) from error
     return folder / "bin" / "python"
-
-
-@contextmanager
-def _alone(parent: Path, report: Callable[[str], None]) -> Iterator[None]:
-    """Waits until no other process sets up an environment in `parent`. The kernel releases the lock of a dead one."""
-    lock = os.open(parent / "lock", os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report("waiting for another setup to end")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def _remove_unfinished(folder: Path) -> None:

@@ -7,6 +7,8 @@ import shutil
 
 import pytest
 
+from edge_export.devices.aar_setup import set_up
+
 
 @pytest.fixture
 def bundle(small_bundle, tmp_path):
@@ -74,3 +76,18 @@ def test_a_wrong_device_is_one_line(edge_export, bundle, options, message):
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert (bundle / "numerics.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_the_runs_in_androids_library_name_it_with_its_version_and_architecture(edge_export, bundle):
+    for program, package in (("mvn", "maven"), ("gcc", "gcc")):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is missing: apt-get install {package}")
+    set_up("x86_64", print)
+    done = edge_export("verify", bundle, "--device", "aar:x86_64", "--json")
+    assert done.returncode == 0, done.stderr
+    found = [run for run in runs(bundle) if run["device"] == "aar:x86_64"]
+    assert {run["artifact"].partition("-")[0] for run in found} == {"tflite"}
+    for run in found:
+        assert run["verdict"] == "passed"
+        assert run["runtime"] == "TensorFlow Lite 2.16.1 (libtensorflowlite_jni.so, x86_64)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -225,6 +226,18 @@ def test_a_runtime_of_another_architecture_is_named(tmp_path: Path) -> None:
     done = run_runner("--facts", "--python", python)
     assert done.returncode == 3
     assert "tflite: it was built for another architecture than" in done.stderr
+
+
+def test_a_library_that_does_not_load_is_named(tmp_path: Path) -> None:
+    done = run_runner("--facts", "--tflite-library", tmp_path / "lib.so")
+    assert done.returncode == 3
+    assert re.fullmatch(r"no runtime works: tflite: .*/lib\.so: cannot open shared object file.*\n", done.stderr)
+
+
+def test_a_library_without_the_c_api_is_named(tmp_path: Path) -> None:
+    done = run_runner("--facts", "--tflite-library", "libc.so.6")
+    assert done.returncode == 3
+    assert re.fullmatch(r"no runtime works: tflite: .*undefined symbol: TfLiteVersion\n", done.stderr)
 
 
 def test_check_names_the_runtimes(tmp_path: Path) -> None:
