@@ -168,7 +168,7 @@ def test_it_ends_when_its_input_ends(segmenter: dict[str, Any], tmp_path: Path) 
     process.stdin.close()
     assert process.wait(60) == 4
     process.stdout.close()
-    assert len(list((folder / "results").iterdir())) < 100
+    assert len(list(folder.glob("results/*"))) < 100
 
 
 def test_two_runners_never_work_on_one_folder(segmenter: dict[str, Any], tmp_path: Path) -> None:
