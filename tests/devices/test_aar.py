@@ -117,6 +117,23 @@ def test_the_canary_of_arm_code_is_constant_only_where_the_shim_is_preloaded(tmp
         assert done.stdout.strip() == constant
 
 
+def test_memory_is_aligned_for_kernels_that_need_more_than_the_library_asks_for() -> None:
+    need("mvn", "gcc")
+    set_up("x86_64", print)
+    ask = """
+import ctypes, sys
+find = ctypes.CDLL(None).dlvsym
+find.restype, find.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p]
+shim = ctypes.CDLL(sys.argv[1])
+memalign = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)(find(shim._handle, b"memalign", b"LIBC"))
+print({memalign(32, 4288) % 64 for _ in range(200)}, memalign(4096, 1) % 4096)
+"""
+    python = python_for("x86_64", library_folder("x86_64"))
+    shim = str(library_folder("x86_64") / SHIM)
+    done = subprocess.run([*python, "-c", ask, shim], capture_output=True, text=True, check=True)
+    assert done.stdout == "{0} 0\n"
+
+
 def test_what_the_shim_forwards_and_what_it_has_itself_are_all_that_the_library_needs(aar: Path) -> None:
     for each in ABIS:
         assert checked_library(aar, each)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -74,6 +75,11 @@ EXPORT(__system_property_get);
 
 void b_android_set_abort_message(const char *message) { fprintf(stderr, "%s\n", message); }
 EXPORT(android_set_abort_message);
+
+/* TFLite 2.16.1 asks for 32 bytes where its int8 kernels for AVX-512 load 64 aligned ones: they crash by chance. Phones
+ * have no AVX-512. */
+void *b_memalign(size_t alignment, size_t size) { return memalign(alignment < 64 ? 64 : alignment, size); }
+EXPORT(memalign);
 
 /* bionic numbers its names otherwise */
 long b_sysconf(int name) {
