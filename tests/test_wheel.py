@@ -20,7 +20,7 @@ def test_the_installed_wheel_builds_from_any_folder(tmp_path):
     source = tmp_path / "source"
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in tracked.splitlines():
-        if name.startswith(("edge_export/", "pyproject.toml", "README.md")):
+        if name.startswith(("edge_export/", "runner/", "pyproject.toml", "README.md")):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             if (ROOT / name).is_symlink():
                 (source / name).symlink_to((ROOT / name).readlink())
@@ -33,7 +33,7 @@ def test_the_installed_wheel_builds_from_any_folder(tmp_path):
     assert {f"edge_export/targets/{name}.toml" for name in ("android", "ios", "linux")} <= names
     checkpoints = {f"edge_export/mothers/checkpoints/{name}.safetensors" for name in ("digits", "separator")}
     assert checkpoints <= names
-    assert "edge_export/workers/pins/tensorflow.txt" in names
+    assert {"edge_export/workers/pins/tensorflow.txt", "edge_export/devices/edge_runner.py"} <= names
     assert not [name for name in names if name.startswith(("tests", "examples", "benchmarks"))]
 
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
