@@ -66,7 +66,7 @@ class Quality:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="default: the separator that ships")
-    parser.add_argument("--part", default="test", metavar="P", help="test or validation (default: test)")
+    parser.add_argument("--part", default="test", choices=("test", "validation"), help="default: test")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there, too")
     args = parser.parse_args()
     torch.set_num_threads(1)

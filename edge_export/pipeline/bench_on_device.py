@@ -12,15 +12,15 @@ from edge_export.bundle.device_runs import locked
 from edge_export.bundle.folder import Bundle
 from edge_export.bundle.perf import ArtifactPerf, DevicePerf, manifest_sha256, read_perf, with_results, write_perf
 from edge_export.bundle.shard import WHOLE, Chosen, Shard, in_shard
-from edge_export.devices.device import Device, Report
+from edge_export.devices.device import Device
 from edge_export.devices.folder import new_run_id
-from edge_export.devices.request import Part, Request
+from edge_export.devices.request import Item, Part, Request
 from edge_export.devices.run import Job, results_of
 from edge_export.errors import RequestError
 from edge_export.pipeline.context import Progress
+from edge_export.pipeline.on_device import EMULATED_TIMEOUT_S, artifact_damage, reporter
 
 _INPUTS = "inputs/recorded.safetensors"
-_EMULATED_TIMEOUT_S = 7200.0
 
 
 def bench_on_device(
@@ -49,9 +49,9 @@ def bench_on_device(
     """
     facts = device.facts()
     if facts.emulated:
-        settings = replace(settings, timeout_s=_EMULATED_TIMEOUT_S)
+        settings = replace(settings, timeout_s=EMULATED_TIMEOUT_S)
     chosen = in_shard(artifacts_to_time(bundle.manifest, facts.runtimes, only), shard)
-    damage = {_key(each): reason for each in chosen if (reason := _damage(bundle, each))}
+    damage = {_key(each): reason for each in chosen if (reason := artifact_damage(bundle, each[1]))}
     whole = [each for each in chosen if _key(each) not in damage]
     damaged = [_failed(each, settings.threads, damage[_key(each)]) for each in chosen if _key(each) in damage]
     if not whole:
@@ -61,7 +61,7 @@ def bench_on_device(
     def make() -> tuple[Request, Mapping[str, Path]]:
         return _request(bundle, whole, settings, job.digest)
 
-    with results_of(device, job, make, lambda request: _reporter(request, progress)) as (request, results):
+    with results_of(device, job, make, lambda request: reporter(request, progress, _kind)) as (request, results):
         found = device_perf(device.name, request, results.timed(), results.facts)
     for each in found.artifacts:
         progress(each.member, each.artifact, "passed" if each.outcome == "done" else each.outcome)
@@ -81,14 +81,6 @@ def keep_perf(bundle: Bundle, new: DevicePerf) -> None:
 
 def _key(chosen: Chosen) -> tuple[str, str]:
     return (chosen[0].name, chosen[1].label)
-
-
-def _damage(bundle: Bundle, chosen: Chosen) -> str:
-    file = chosen[1].file
-    try:
-        return "it did not compile" if file is None else bundle.why_changed(file) or ""
-    except RequestError as error:
-        return str(error)
 
 
 def _failed(chosen: Chosen, threads: int, reason: str) -> ArtifactPerf:
@@ -121,11 +113,5 @@ def _request(
     return Request(schema="1.0", run_id=new_run_id(), bundle=digest, items=items), sources
 
 
-def _reporter(request: Request, progress: Progress) -> Report:
-    items = {item.id: item for item in request.items}
-
-    def report(name: str, state: str) -> None:
-        if (item := items.get(name)) is not None:
-            progress(item.member, item.label, f"{name.partition('.')[0]} {state}")
-
-    return report
+def _kind(item: Item) -> str:
+    return item.id.partition(".")[0]

@@ -12,7 +12,7 @@ from edge_export.bundle.manifest import Artifact, Member
 from edge_export.bundle.numerics import ArtifactRun
 from edge_export.bundle.perf import manifest_sha256
 from edge_export.bundle.shard import WHOLE, Shard, in_shard
-from edge_export.devices.device import Device, Report
+from edge_export.devices.device import Device
 from edge_export.devices.folder import artifact_part, describe_part, new_run_id
 from edge_export.devices.request import Item, Request
 from edge_export.devices.results import ItemResult, Results
@@ -21,6 +21,7 @@ from edge_export.errors import RequestError
 from edge_export.files.owned import scratch_folder
 from edge_export.pipeline.context import Progress
 from edge_export.pipeline.mother_source import MotherSource, RecordedFiles
+from edge_export.pipeline.on_device import EMULATED_TIMEOUT_S, artifact_damage, reporter
 from edge_export.pipeline.prove import checked_recordings, golden_damage, unit_of
 from edge_export.pipeline.score import score_in_worker
 from edge_export.pipeline.size import judge_size
@@ -31,11 +32,11 @@ from edge_export.workers import Pool, WorkerError
 
 RECORDED, EXTREMES = "recorded", "extremes"
 Found = dict[tuple[str, str, str], ItemResult | None]
-_TIMEOUT_S, _EMULATED_TIMEOUT_S = 600.0, 7200.0
+_TIMEOUT_S = 600.0
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Subject:
     """An artifact that the device has a runtime for.
 
     Attributes:
@@ -92,10 +93,10 @@ def prove_on_device(
         recorded = recorded.model_copy(update={"held_out": None})
     every = [(member, artifact) for member in bundle.manifest.members for artifact in member.artifacts]
     left_out = Counter(artifact.format for _, artifact in every if artifact.format not in facts.runtimes)
-    chosen = _choose(bundle, facts, shard)
-    if not _choose(bundle, facts, WHOLE):
+    if len(every) == left_out.total():
         runs = ", ".join(facts.runtimes) or "no format"
         raise RequestError(f"{device.name} runs {runs}, the bundle has {', '.join(left_out)}: install a runtime there")
+    chosen = _choose(bundle, facts, shard)
     if not chosen:
         return Proof(facts, {}, dict(left_out))
     job = Job("verify", bundle.root, manifest_sha256(bundle.root), resume)
@@ -106,10 +107,10 @@ def prove_on_device(
         }
 
         def make() -> tuple[Request, Mapping[str, Path]]:
-            return _request(bundle, chosen, inputs, job.digest, _EMULATED_TIMEOUT_S if facts.emulated else _TIMEOUT_S)
+            return _request(bundle, chosen, inputs, job.digest, EMULATED_TIMEOUT_S if facts.emulated else _TIMEOUT_S)
 
         runs_by_member: dict[str, list[ArtifactRun]] = {}
-        with results_of(device, job, make, lambda request: _reporter(request, progress)) as (request, results):
+        with results_of(device, job, make, lambda request: reporter(request, progress, _kind)) as (request, results):
             found = _found(request, results)
             metric = bundle.manifest.recorded.metric
             score = score_in_worker(pool, mother, metric, recorded.held_out, logs / "score.log")
@@ -125,28 +126,19 @@ def prove_on_device(
     return Proof(results.facts, {name: tuple(runs) for name, runs in runs_by_member.items()}, dict(left_out))
 
 
-def _choose(bundle: Bundle, facts: DeviceFacts, shard: Shard) -> list[Chosen]:
+def _choose(bundle: Bundle, facts: DeviceFacts, shard: Shard) -> list[Subject]:
     """Returns the share of the artifacts that the device has a runtime for. Damaged ones are not run."""
     damage = {member.name: golden_damage(bundle, member) for member in bundle.manifest.members}
     every = [(member, artifact) for member in bundle.manifest.members for artifact in member.artifacts]
     runnable = [each for each in every if each[1].format in facts.runtimes]
     return [
-        Chosen(member, artifact, damage[member.name] or _damage(bundle, artifact))
+        Subject(member, artifact, damage[member.name] or artifact_damage(bundle, artifact))
         for member, artifact in in_shard(runnable, shard)
     ]
 
 
-def _damage(bundle: Bundle, artifact: Artifact) -> str:
-    if artifact.file is None:
-        return artifact.reason or "it did not compile"
-    try:
-        return bundle.why_changed(artifact.file) or ""
-    except RequestError as error:
-        return str(error)
-
-
 def _request(
-    bundle: Bundle, chosen: list[Chosen], inputs: Mapping[str, Path], digest: str, timeout_s: float
+    bundle: Bundle, chosen: list[Subject], inputs: Mapping[str, Path], digest: str, timeout_s: float
 ) -> tuple[Request, dict[str, Path]]:
     """Returns the request: for each artifact an item for the recorded inputs, and one that runs the extremes twice."""
     parts = {kind: describe_part(f"inputs/{kind}.safetensors", path) for kind, path in inputs.items()}
@@ -179,17 +171,6 @@ def _request(
     return Request(schema="1.0", run_id=new_run_id(), bundle=digest, items=tuple(items)), sources
 
 
-def _reporter(request: Request, progress: Progress) -> Report:
-    """Returns a function that shows what a device says of the request's items."""
-    items = {item.id: item for item in request.items}
-
-    def report(name: str, state: str) -> None:
-        if (item := items.get(name)) is not None:
-            progress(item.member, item.label, f"{_kind(item)} {state}")
-
-    return report
-
-
 def _kind(item: Item) -> str:
     return item.id.rpartition("-")[2]
 
@@ -211,7 +192,7 @@ def _reference(bundle: Bundle, member: Member, recorded: RecordedFiles, inputs: 
     )
 
 
-def _judged(chosen: Chosen, found: Found, reference: Reference, work: Path, device: str) -> ArtifactRun:
+def _judged(chosen: Subject, found: Found, reference: Reference, work: Path, device: str) -> ArtifactRun:
     """Returns the run of an artifact from its two items."""
     member, artifact = chosen.member, chosen.artifact
     if chosen.reason:
