@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 THREADS = 1
 """Such small layers gain nothing from more threads, and the last bits should not depend on the machine."""
-FALLING = 1 / 2
+FALLING = 0.3
 """The share of the epochs, at the end of training, in which the learning rate falls."""
 
 
@@ -65,7 +65,7 @@ class SeparationPlan:
         seconds: The length of an example.
         batch: The examples in a batch.
         batches_per_epoch: The batches in an epoch.
-        rate: Adam's learning rate. Over the last half of the epochs it falls to a fiftieth.
+        rate: Adam's learning rate. Over the last `FALLING` of the epochs it falls to a fiftieth.
         warm_up: The epochs in which the rate rises.
     """
 
