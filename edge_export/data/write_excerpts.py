@@ -66,9 +66,10 @@ def write_excerpts(packages: Path, rendered: Path, folder: Path = FOLDER) -> Non
     Raises:
         RequestError: As `open_corpus` and `find_tracks`.
     """
-    held_out = list(islice(_recorded("test", packages, HELD_OUT_SECONDS), HELD_OUT_COUNT))
+    held_out = list(islice(recorded_excerpts("test", packages, HELD_OUT_SECONDS), HELD_OUT_COUNT))
     recorded = [
-        mixture for mixture, _ in islice(_recorded("train", packages, CALIBRATION_SECONDS), CALIBRATION_COUNT // 2)
+        mixture
+        for mixture, _ in islice(recorded_excerpts("train", packages, CALIBRATION_SECONDS), CALIBRATION_COUNT // 2)
     ]
     samples = CALIBRATION_SECONDS * SAMPLE_RATE
     tracks = find_tracks(rendered, "train")[: CALIBRATION_COUNT // 2]
@@ -79,8 +80,8 @@ def write_excerpts(packages: Path, rendered: Path, folder: Path = FOLDER) -> Non
     _write(folder / "calibration.flac", [each for pair in zip(built_in, recorded, strict=True) for each in pair])
 
 
-def _recorded(split: str, packages: Path, seconds: int) -> Iterator[Pair]:
-    """Yields excerpts of new songs of a split, without end."""
+def recorded_excerpts(split: str, packages: Path, seconds: int) -> Iterator[Pair]:
+    """Yields excerpts of new recorded songs of a split, without end."""
     corpus = open_corpus(split, packages, tuple(source for source in SOURCES if source.name in PASSED_ON[split]))
     book, index, here = RecordedBook(), 0, slice(round(START * SAMPLE_RATE), round((START + seconds) * SAMPLE_RATE))
     while True:
