@@ -65,7 +65,7 @@ def main(core: int) -> None:
     """Measure and print JSON."""
     import torch
 
-    from edge_export.runtimes.timing import pin
+    from edge_export.bench.in_turn import pin
 
     pin(core)
     torch.set_num_threads(1)

@@ -17,8 +17,8 @@ from statistics import median
 from typing import Any, TextIO
 
 from benchmarks.conversion import ROOT
+from edge_export.bench.in_turn import Timed, TimingPlan, burst, calls_in_a_sample, pin, time_in_turn
 from edge_export.errors import one_line
-from edge_export.runtimes.timing import Timed, TimingPlan, burst, calls_in_a_sample, pin, time_in_turn
 
 MIN_SNR_DB = 80.0
 """A file whose outputs are further than this from the network's is not measured."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.results import CaseResult
-    from edge_export.runtimes.timing import TimingPlan
+    from edge_export.bench.in_turn import TimingPlan
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # a script's own folder is not enough to find the package and this folder's other files
@@ -59,7 +59,7 @@ def main() -> int:
     from benchmarks.picture import svg_of
     from benchmarks.results import Run
     from benchmarks.tables import text_of
-    from edge_export.runtimes.timing import TimingPlan
+    from edge_export.bench.in_turn import TimingPlan
 
     if arguments.list:
         print("cases:", *CASES, "contestants:", *CONTESTANTS, sep="\n  ")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from benchmarks.machine import Machine
+from edge_export.bench.statistics import ratios
 
 MIN_TIMES_REAL_TIME = {"d1w1": 100.0, "d4w4": 20.0}
 """How many times faster than sound a separator has to be at one frame a call."""
@@ -75,7 +76,7 @@ class Goal:
 
 def ratio(ours: Sequence[float], peer: Sequence[float]) -> tuple[float, float, float]:
     """Median, lowest and highest of ours over the peer's, round by round."""
-    each = [a / b for a, b in zip(ours, peer, strict=True)]
+    each = ratios(ours, peer)
     return median(each), min(each), max(each)
 
 

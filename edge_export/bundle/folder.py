@@ -16,6 +16,7 @@ from edge_export.bundle import numerics as numerics_file
 from edge_export.bundle.manifest import File, Manifest
 from edge_export.bundle.numerics import Numerics
 from edge_export.errors import RequestError, one_line
+from edge_export.files.atomic import write_atomically
 from edge_export.files.exchange import put_back, put_in_place
 from edge_export.files.hashing import bytes_of, sha256_of
 from edge_export.files.owned import owned_folder, remove_abandoned
@@ -68,15 +69,21 @@ def read_bundle(root: Path) -> Bundle:
         raise RequestError(f"{root} is not a folder: give the folder that `build --out` wrote")
     if not (root / manifest_file.FILE_NAME).is_file():
         raise RequestError(f"{root} has no {manifest_file.FILE_NAME}: give a folder that `build` wrote")
-    manifest = _read(root / manifest_file.FILE_NAME, Manifest)
-    return Bundle(root, manifest, _read(root / numerics_file.FILE_NAME, Numerics))
+    manifest = read_record(root / manifest_file.FILE_NAME, Manifest)
+    return Bundle(root, manifest, read_record(root / numerics_file.FILE_NAME, Numerics))
 
 
 def write_records(root: Path, manifest: Manifest, numerics: Numerics) -> None:
     """Writes both JSON files of a bundle that is being staged in `root`."""
     for name, record in ((manifest_file.FILE_NAME, manifest), (numerics_file.FILE_NAME, numerics)):
-        data = record.model_dump(mode="json", by_alias=True)
-        (root / name).write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        write_record(root / name, record)
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Writes a JSON file of a bundle, whole or not at all."""
+    data = record.model_dump(mode="json", by_alias=True)
+    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, text.encode("utf-8"))
 
 
 def describe_file(root: Path, path: Path) -> File:
@@ -143,14 +150,20 @@ def _looks_like_bundle(folder: Path) -> bool:
     return isinstance(head, dict) and {"schema", "mother", "members"} <= head.keys()
 
 
-def _read[R: Record](path: Path, record: type[R]) -> R:
+def read_record[R: Record](path: Path, record: type[R], remedy: str = "build the bundle again") -> R:
+    """Returns the content of a JSON file that may come from anywhere.
+
+    Args:
+        remedy: What to do if it can't be read, for the message.
+
+    Raises:
+        RequestError: It can't be read, is too large, or is not valid.
+    """
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise RequestError(
-                f"{path} has {path.stat().st_size} bytes, the maximum is {MAX_JSON_BYTES}: build the bundle again"
-            )
+        if (size := path.stat().st_size) > MAX_JSON_BYTES:
+            raise RequestError(f"{path} has {size} bytes, the maximum is {MAX_JSON_BYTES}: {remedy}")
         return record.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise RequestError(f"{path} can't be read ({one_line(error.strerror)}): build the bundle again") from error
+        raise RequestError(f"{path} can't be read ({one_line(error.strerror)}): {remedy}") from error
     except ValidationError as error:
         raise all_problems(path, error) from error

@@ -8,10 +8,12 @@ from pydantic import Field
 
 from edge_export.bundle.manifest import Status
 from edge_export.spec.agreement import Agreement
-from edge_export.spec.fields import Name, Record, Text
+from edge_export.spec.fields import DeviceName, Name, Record, Text
 from edge_export.spec.results import Extreme, Stage, TaskMetric
 
 FILE_NAME = "numerics.json"
+LOCAL = "local"
+"""The name of this machine among the devices."""
 
 
 class ArtifactRun(Record):
@@ -19,6 +21,7 @@ class ArtifactRun(Record):
 
     Attributes:
         artifact: The artifact's label.
+        device: Where it ran, as `--device` names it.
         agreement: The agreement with the mother on the goldens. None: it was not run.
         metric: The task metric on the held-out set.
         extremes: The errors on extreme inputs that no recording contains.
@@ -28,7 +31,7 @@ class ArtifactRun(Record):
 
     artifact: Name
     runtime: Text
-    device: Name
+    device: DeviceName
     agreement: Agreement | None = None
     metric: TaskMetric | None = None
     extremes: tuple[Extreme, ...] = ()

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from edge_export.cli import bisect, build, cache, compare, doctor, inspect, listing, run, train, verify
+from edge_export.cli import (
+    bench,
+    bisect,
+    build,
+    cache,
+    compare,
+    devices,
+    doctor,
+    farm,
+    inspect,
+    listing,
+    pick,
+    run,
+    train,
+    verify,
+)
 
 VERBS: dict[str, ModuleType] = {
     "build": build,
     "verify": verify,
+    "bench": bench,
     "compare": compare,
     "bisect": bisect,
+    "pick": pick,
+    "farm": farm,
     "run": run,
     "inspect": inspect,
+    "devices": devices,
     "list": listing,
     "train": train,
     "doctor": doctor,

@@ -32,10 +32,13 @@ def print_artifacts(
         console.print(f"{labels}: {tables.plain(reason)}")
 
 
-def _columns(metric: str, timed: bool, several_runtimes: bool) -> tuple[Column, ...]:
+def _columns(metric: str, timed: bool, several_runtimes: bool, devices: bool) -> tuple[Column, ...]:
     """Returns the columns in order.
 
     If an artifact ran in several runtimes, the column "runtime" is removed late: only it distinguishes the rows.
+
+    Args:
+        devices: Whether there is a column "device", because not all ran here.
     """
     columns = (
         Column("member"),
@@ -45,6 +48,7 @@ def _columns(metric: str, timed: bool, several_runtimes: bool) -> tuple[Column, 
         Column("scheme", drop=1),
         Column("bytes", drop=9, right=True),
         Column("runtime", drop=11 if several_runtimes else 4),
+        *((Column("device", drop=12),) if devices else ()),
         Column("status"),
         Column("SNR dB", drop=10, right=True),
         Column("max error", drop=3, right=True),
@@ -57,7 +61,10 @@ def _columns(metric: str, timed: bool, several_runtimes: bool) -> tuple[Column, 
 def _artifacts(
     manifest: Manifest, numerics: Numerics, seconds: dict[tuple[str, str], float | None] | None
 ) -> FittedTable:
+    from edge_export.bundle.numerics import LOCAL
+
     sections = []
+    devices = any(run.device != LOCAL for member in numerics.members for run in member.runs)
     for member, numbers in zip(manifest.members, numerics.members, strict=True):
         head = [member.name, tables.count(member.params), tables.count(member.macs)]
         rows: list[tuple[str, ...]] = []
@@ -66,7 +73,9 @@ def _artifacts(
             about = [artifact.label, artifact.scheme, size]
             for run in numbers.runs_of(artifact.label):
                 taken = [] if seconds is None else [_taken(seconds, member.name, run)]
-                rows.append((*head, *about, *_numbers(run), *taken))
+                runtime, *rest = _numbers(run)
+                where = [tables.plain(run.device)] if devices else []
+                rows.append((*head, *about, runtime, *where, *rest, *taken))
                 head, about = [""] * len(head), [""] * len(about)
         sections.append(tuple(rows))
     several = any(
@@ -74,7 +83,7 @@ def _artifacts(
         for member, numbers in zip(manifest.members, numerics.members, strict=True)
         for artifact in member.artifacts
     )
-    columns = _columns(manifest.recorded.metric, seconds is not None, several)
+    columns = _columns(manifest.recorded.metric, seconds is not None, several, devices)
     return FittedTable(f"{tables.plain(manifest.mother.spec)} for {manifest.target}", columns, tuple(sections))
 
 

@@ -116,7 +116,7 @@ def _natural_widths(table: FittedTable) -> list[int]:
 def _cell_width(markup: str) -> int:
     from rich.text import Text
 
-    return Text.from_markup(markup).cell_len
+    return Text.from_markup(markup, emoji=False).cell_len
 
 
 def _only(table: FittedTable, kept: Sequence[int]) -> FittedTable:

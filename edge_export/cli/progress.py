@@ -53,7 +53,8 @@ def shown_progress(labels: list[str], doing: str) -> Iterator[Callable[[str, str
 
     def line(member: str, what: str, state: str) -> None:
         if state != WAITING:
-            print(f"{time.monotonic() - started:7.1f} s  {member}  {what}: {one_line(state, 160)}", file=sys.stderr)
+            # One write for each line: print() writes the line's end apart, and threads report at the same time.
+            sys.stderr.write(f"{time.monotonic() - started:7.1f} s  {member}  {what}: {one_line(state, 160)}\n")
 
     yield line
 
@@ -65,10 +66,10 @@ def _live(labels: list[str], doing: str) -> Iterator[Callable[[str, str, str], N
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     states: States = {}
-    bar = Progress(TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(TextColumn(doing, markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     task = bar.add_task(doing, total=None)
     lock = threading.Lock()
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     with Live(bar, console=console, transient=True, refresh_per_second=8) as live:
 
         def report(member: str, what: str, state: str) -> None:

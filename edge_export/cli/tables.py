@@ -28,7 +28,8 @@ def console(*, stderr: bool = False) -> Console:
 
     stream = sys.stderr if stderr else sys.stdout
     width, height = (None, None) if stream.isatty() else PIPED_SIZE
-    return Console(stderr=stderr, highlight=False, width=width, height=height)
+    # Without emoji=False, rich shows "ssh:a: failed" with a picture in the place of ":a:".
+    return Console(stderr=stderr, highlight=False, emoji=False, width=width, height=height)
 
 
 def size(count: int) -> str:
@@ -39,6 +40,11 @@ def size(count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def milliseconds(value: float) -> str:
+    """Returns a time in ms with three digits, such as "0.0512", "3.07" or "128"."""
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def count(number: int) -> str:

@@ -11,14 +11,16 @@ last. A lost link or a crash of a runtime then costs one item, and a second star
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from edge_export.spec.device import DeviceFacts as DeviceFacts
+from edge_export.spec.device import DeviceState as DeviceState
+from edge_export.spec.device import Samples as Samples
 from edge_export.spec.fields import Name, Record, RelativePath, Sha256, Text
 from edge_export.spec.tensors import IO
 
-SCHEMA: Final = "1.0"
 REQUEST, DEVICE, STATUS = "request.json", "device.json", "status.json"
 OUTPUTS, SAMPLES = "outputs.safetensors", "samples.json"
 
@@ -92,83 +94,17 @@ class Request(Record):
         bundle: The sha256 of the bundle's manifest.json.
     """
 
-    schema_version: Literal["1.0"] = Field(default=SCHEMA, alias="schema")
+    schema_version: Literal["1.0"] = Field(alias="schema")
     run_id: Name
     bundle: Sha256
     items: tuple[Item, ...] = Field(min_length=1, max_length=100_000)
 
-
-class DeviceState(Record):
-    """What may slow a device down, at one moment. None: the device does not say.
-
-    Attributes:
-        temperature_c: The battery's or the processor's temperature in degrees Celsius.
-        thermal_status: Android's thermal status, 0 (none) to 6, or Apple's thermal state, 0 to 3.
-        battery_percent: The charge.
-        charging: Whether power is connected.
-        governors: The frequency governor of each core, or of all.
-        frequencies_khz: The current frequency of each core.
-        load: The number of runnable processes, averaged over a minute.
-        screen_on: Whether the screen is on.
-    """
-
-    temperature_c: float | None = None
-    thermal_status: int | None = None
-    battery_percent: float | None = None
-    charging: bool | None = None
-    governors: tuple[Text, ...] = ()
-    frequencies_khz: tuple[int, ...] = ()
-    load: float | None = None
-    screen_on: bool | None = None
-
-
-class DeviceFacts(Record):
-    """The content of `device.json`.
-
-    Attributes:
-        runner: The name and version of the runner.
-        model: What its owner calls it, such as "Pixel 8" or "Raspberry Pi 5 Model B".
-        soc: The system on chip or processor.
-        os: Name and version of the system.
-        arch: The architecture, as `uname -m` says it.
-        runtimes: The versions of its runtimes, by format.
-        emulated: Whether the processor is emulated: then no time is a latency.
-        before, after: The state at the start and at the end of the run.
-    """
-
-    schema_version: Literal["1.0"] = Field(default=SCHEMA, alias="schema")
-    runner: Text
-    model: Text
-    soc: Text = ""
-    os: Text = ""
-    arch: Text = ""
-    cores: int | None = Field(default=None, ge=1)
-    memory_bytes: int | None = Field(default=None, ge=0)
-    runtimes: dict[Name, Text] = Field(default_factory=dict)
-    emulated: bool = False
-    before: DeviceState = DeviceState()
-    after: DeviceState | None = None
-
-
-class Samples(Record):
-    """The content of `samples.json`: the times of one bench item.
-
-    Attributes:
-        load_ms: From the file to a runtime that is ready.
-        first_ms: The first call.
-        warm_up_calls: Calls before the samples, the first one not counted.
-        stable: Whether the warm-up ended because it was stable, not because its time was over.
-        calls_per_sample: Each sample is the mean of so many calls, where the clock is too coarse for one.
-        call_ms: The samples, in order, in milliseconds a call.
-    """
-
-    schema_version: Literal["1.0"] = Field(default=SCHEMA, alias="schema")
-    load_ms: float = Field(ge=0)
-    first_ms: float = Field(ge=0)
-    warm_up_calls: int = Field(ge=0)
-    stable: bool
-    calls_per_sample: int = Field(default=1, ge=1)
-    call_ms: tuple[float, ...] = Field(min_length=1, max_length=1_000_000)
+    @model_validator(mode="after")
+    def _check_names(self) -> Request:
+        names = [item.id for item in self.items]
+        if len(set(names)) < len(names):
+            raise ValueError("two items have the same id")
+        return self
 
 
 class ItemStatus(Record):
@@ -186,7 +122,7 @@ class ItemStatus(Record):
         before, after: The device's state around this item.
     """
 
-    schema_version: Literal["1.0"] = Field(default=SCHEMA, alias="schema")
+    schema_version: Literal["1.0"] = Field(alias="schema")
     run_id: Name
     item: Name
     outcome: Outcome

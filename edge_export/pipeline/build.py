@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from edge_export.bundle.carry_over import carry_over
 from edge_export.bundle.folder import check_output, finish_interrupted, staging, write_records
 from edge_export.bundle.manifest import Manifest, MotherEntry
 from edge_export.bundle.numerics import MemberNumerics, Numerics
@@ -84,6 +85,7 @@ def _build_with(workers: Workers, request: BuildRequest, progress: Progress) -> 
             finished = all(run.verdict != "error" for member in numerics.members for run in member.runs)
             if request.store is not None and key is not None and finished:
                 keep_bundle(request.store, key, staged)
+            carry_over(request.out, staged)
     return Built(manifest, numerics, context.seconds)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge_export.bundle import perf as perf_file
+from edge_export.bundle.carry_over import carry_over
 from edge_export.bundle.folder import Bundle, read_bundle, staging
 from edge_export.cache.store import Damaged, Entry, Store
 from edge_export.errors import RequestError
@@ -27,6 +29,7 @@ def take_finished(store: Store, key: str, out: Path) -> tuple[Bundle, bool] | No
         if changed := not _is_there(entry, out):
             with staging(out) as staged:
                 store.restore(entry, staged)
+                carry_over(out, staged)
         return read_bundle(out), changed
     except (Damaged, RequestError):
         return None
@@ -34,6 +37,6 @@ def take_finished(store: Store, key: str, out: Path) -> tuple[Bundle, bool] | No
 
 def _is_there(entry: Entry, out: Path) -> bool:
     present = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} if out.is_dir() else set()
-    if present != entry.files.keys() or any(path.is_symlink() for path in out.rglob("*")):
+    if present - {perf_file.FILE_NAME} != entry.files.keys() or any(path.is_symlink() for path in out.rglob("*")):
         return False
     return all(file_sha256(out / name) == digest for name, digest in entry.files.items())

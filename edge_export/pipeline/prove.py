@@ -51,7 +51,7 @@ def prove_bundle(bundle: Bundle, mother: MotherSource | None, jobs: int, logs: P
         RequestError: The recorded inputs are damaged, so nothing can be proven.
     """
     members = bundle.manifest.members
-    recorded = _recorded(bundle)
+    recorded = checked_recordings(bundle)
     with (
         scratch_folder() as work,
         ThreadPoolExecutor(max_workers=jobs) as preparers,
@@ -60,7 +60,7 @@ def prove_bundle(bundle: Bundle, mother: MotherSource | None, jobs: int, logs: P
     ):
         context = _Context(bundle, mother, recorded, work, pool, logs, progress)
         join_inputs(work / "inputs.safetensors", recorded.inputs, recorded.held_out)
-        damage = {member.name: _golden_damage(bundle, member) for member in members}
+        damage = {member.name: golden_damage(bundle, member) for member in members}
         stages: dict[str, Future[tuple[Stage, ...]]] = {}
         if mother is not None:
             whole = [member for member in members if not damage[member.name]]
@@ -82,7 +82,7 @@ def prove_bundle(bundle: Bundle, mother: MotherSource | None, jobs: int, logs: P
     return Numerics(schema="1.0", members=numbers)
 
 
-def _recorded(bundle: Bundle) -> RecordedFiles:
+def checked_recordings(bundle: Bundle) -> RecordedFiles:
     """Returns the bundle's recorded data, after checking it."""
     recorded = bundle.manifest.recorded
     sounds = [sound for member in bundle.manifest.members for sound in member.sounds]
@@ -101,7 +101,7 @@ def _recorded(bundle: Bundle) -> RecordedFiles:
     )
 
 
-def _golden_damage(bundle: Bundle, member: Member) -> str:
+def golden_damage(bundle: Bundle, member: Member) -> str:
     """Returns why the member's reference outputs are damaged. Empty: they are not."""
     try:
         for file in (member.golden, member.extremes):
@@ -164,7 +164,7 @@ def _runs(context: _Context, member: Member, artifact: Artifact, damage: str) ->
         golden=bundle.path(member.golden),
         held_out=recorded.held_out,
         metric=metric,
-        unit=_unit(bundle),
+        unit=unit_of(bundle),
         mother_metric=member.metric,
         extremes=(recorded.extremes, bundle.path(member.extremes)),
         score=score_in_worker(context.pool, context.mother, metric, recorded.held_out, log),
@@ -177,7 +177,7 @@ def _runs(context: _Context, member: Member, artifact: Artifact, damage: str) ->
     return judge_size(artifact, run_everywhere(artifact, member.tolerance, measure))
 
 
-def _unit(bundle: Bundle) -> str:
+def unit_of(bundle: Bundle) -> str:
     """Returns the unit of the task metric. Old bundles do not record it, but have one of `METRICS`."""
     recorded = bundle.manifest.recorded
     return METRICS[recorded.metric].unit if recorded.metric in METRICS else recorded.unit

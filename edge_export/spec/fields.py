@@ -19,6 +19,8 @@ RelativePath = Annotated[
     AfterValidator(lambda path: str(checked_relative(path))),
 ]
 """A path inside of a bundle, with names that every system supports: `checked_relative`, at most 8 parts."""
+DeviceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:@%\[\]+-]{0,199}$")]
+"""What `--device` names a device, such as "ssh:pi@[fe80::1]:22"."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=2000)]
 

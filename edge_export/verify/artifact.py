@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +72,25 @@ def join_inputs(path: Path, goldens: Path, held_out: Path | None) -> Path:
     return path
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """The outputs of an artifact, wherever it ran.
+
+    Attributes:
+        runtime: The name and version of the runtime.
+        recorded: Its outputs on `Reference.inputs`.
+        extremes: Its outputs on the extreme inputs. Empty: it was not run on them.
+        repeatable: Whether a second run on the extremes gave the same bits.
+        seconds: The time to load and run it, all runs together.
+    """
+
+    runtime: str
+    recorded: dict[str, Array]
+    extremes: dict[str, Array]
+    repeatable: bool
+    seconds: float
+
+
 def measure_artifact(
     workers: Workers,
     file: CompiledFile,
@@ -81,7 +100,7 @@ def measure_artifact(
     log: Path,
     stages: Mapping[str, Path] | None = None,
 ) -> Measured:
-    """Runs a compiled file once on the goldens and on the held-out set, and twice on the extremes.
+    """Runs a compiled file here, once on the goldens and on the held-out set, and twice on the extremes.
 
     Args:
         runtime: A runtime of the file's format.
@@ -93,27 +112,42 @@ def measure_artifact(
         WorkerError: The file could not be loaded or run.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    golden = load_arrays(reference.golden)
-    outputs, answer = _run(workers, file, runtime, reference.inputs, workdir, log)
+    recorded, answer = _run(workers, file, runtime, reference.inputs, workdir, log)
     seconds = answer.load_seconds + answer.seconds
-    extremes: tuple[Extreme, ...] = ()
+    extremes: dict[str, Array] = {}
     repeatable = True
     if reference.extremes is not None:
-        inputs, expected = reference.extremes
-        again, answer = _run(workers, file, runtime, inputs, workdir, log, repeat=True)
-        extremes = tuple(compare_extremes(again, load_arrays(expected), peaks_of(golden)))
+        extremes, answer = _run(workers, file, runtime, reference.extremes[0], workdir, log, repeat=True)
         repeatable = bool(answer.repeatable)
         seconds += answer.load_seconds + answer.seconds
-    first = file.member_io.recorded_outputs[0].name
+    outputs = Outputs(answer.runtime, recorded, extremes, repeatable, seconds)
+    measured = measure_outputs(outputs, reference, file.member_io, workdir)
+    golden = load_arrays(reference.golden)
+    each = ((name, path) for name, path in (stages or {}).items())
+    found = tuple(_stage(workers, file, name, path, reference, golden, workdir, log) for name, path in each)
+    return replace(measured, stages=found)
+
+
+def measure_outputs(outputs: Outputs, reference: Reference, member_io: IOSpec, workdir: Path) -> Measured:
+    """Compares the outputs of an artifact with the mother's.
+
+    Args:
+        workdir: A folder for a file that a metric of the mother's own receives.
+    """
+    golden = load_arrays(reference.golden)
+    extremes: tuple[Extreme, ...] = ()
+    if reference.extremes is not None:
+        extremes = tuple(compare_extremes(outputs.extremes, load_arrays(reference.extremes[1]), peaks_of(golden)))
+    first = member_io.recorded_outputs[0].name
     return Measured(
-        runtime=answer.runtime,
-        agreement=compare(outputs, golden, file.member_io),
-        metric=_metric(outputs[first], reference, workdir / "held_out_outputs.safetensors"),
+        runtime=outputs.runtime,
+        agreement=compare(outputs.recorded, golden, member_io),
+        metric=_metric(outputs.recorded[first], reference, workdir / "held_out_outputs.safetensors"),
         extremes=extremes,
-        repeatable=repeatable,
-        finite=all(np.isfinite(array).all() for array in outputs.values()),
-        stages=tuple(_stage(workers, file, *each, reference, golden, workdir, log) for each in (stages or {}).items()),
-        seconds=seconds,
+        repeatable=outputs.repeatable,
+        finite=all(np.isfinite(array).all() for array in outputs.recorded.values()),
+        stages=(),
+        seconds=outputs.seconds,
     )
 
 

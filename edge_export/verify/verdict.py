@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from edge_export.bundle.manifest import Artifact, Status
-from edge_export.bundle.numerics import ArtifactRun
+from edge_export.bundle.numerics import LOCAL, ArtifactRun
 from edge_export.errors import RequestError, one_line
 from edge_export.formats import FORMATS
 from edge_export.runtimes import Runtime, Unsupported, why_unavailable
@@ -16,7 +16,6 @@ from edge_export.verify.artifact import why_wrong
 from edge_export.verify.suggestions import first_divergence
 from edge_export.workers import WorkerError
 
-LOCAL = "local"
 _WORST_FIRST: tuple[Status, ...] = ("error", "failed", "unverified", "passed")
 
 
@@ -47,10 +46,38 @@ def worst(runs: Iterable[ArtifactRun]) -> ArtifactRun:
     return min(runs, key=lambda run: _WORST_FIRST.index(run.verdict))
 
 
-def not_run(artifact: Artifact, verdict: Status, reason: str, runtime: str = "none") -> ArtifactRun:
+def not_run(
+    artifact: Artifact, verdict: Status, reason: str, runtime: str = "none", device: str = LOCAL
+) -> ArtifactRun:
     """Returns the run of an artifact that was not executed."""
     return ArtifactRun(
-        artifact=artifact.label, runtime=runtime, device=LOCAL, verdict=verdict, reason=one_line(reason, 1000)
+        artifact=artifact.label, runtime=runtime, device=device, verdict=verdict, reason=one_line(reason, 1000)
+    )
+
+
+def judge_measured(
+    artifact: Artifact, measured: Measured, exact: Tolerance, device: str = LOCAL, proves: str = ""
+) -> ArtifactRun:
+    """Returns the run of an artifact that was executed, with its verdict.
+
+    Args:
+        exact: The member's tolerance, which applies to the intermediate files of the conversion.
+        device: Where it ran.
+        proves: What the runtime proves, where it does not prove everything.
+    """
+    stages = judge_stages(measured.stages, exact)
+    wrong = first_divergence(stages) or why_wrong(measured, artifact.tolerance, artifact.precision)
+    return ArtifactRun(
+        artifact=artifact.label,
+        runtime=measured.runtime,
+        device=device,
+        agreement=measured.agreement,
+        metric=measured.metric,
+        extremes=measured.extremes,
+        repeatable=measured.repeatable,
+        stages=stages,
+        verdict="failed" if wrong else "passed",
+        reason=wrong or "within tolerance of the mother" + (f"; {proves}" if proves else ""),
     )
 
 
@@ -65,17 +92,4 @@ def _run_in(
         return not_run(artifact, "unverified", str(error), runtime.name)
     except (WorkerError, RequestError, ValueError, KeyError) as error:
         return not_run(artifact, "failed", f"did not run: {error}", runtime.name)
-    stages = judge_stages(measured.stages, exact)
-    wrong = first_divergence(stages) or why_wrong(measured, artifact.tolerance, artifact.precision)
-    return ArtifactRun(
-        artifact=artifact.label,
-        runtime=measured.runtime,
-        device=LOCAL,
-        agreement=measured.agreement,
-        metric=measured.metric,
-        extremes=measured.extremes,
-        repeatable=measured.repeatable,
-        stages=stages,
-        verdict="failed" if wrong else "passed",
-        reason=wrong or "within tolerance of the mother" + (f"; {runtime.proves}" if runtime.proves else ""),
-    )
+    return judge_measured(artifact, measured, exact, proves=runtime.proves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -83,3 +84,20 @@ def test_verify_in_a_real_terminal(small_bundle, tmp_path):
     assert code == 0, text
     assert_fits(text, 80)
     assert_whole(text, ["verifying", *LABELS, "extract", "proven", "everything passed"])
+
+
+def test_each_line_is_one_write(monkeypatch):
+    """Members report from threads of their own: lines that are written in pieces would mix."""
+    writes = []
+
+    class Stream(io.StringIO):
+        def write(self, text):
+            writes.append(text)
+            return len(text)
+
+    monkeypatch.setattr("sys.stderr", Stream())
+    with shown_progress(LABELS, "building") as report:
+        report("d1w1", "member", "bake")
+        report("d2w2", "member", "waiting")
+        report("d2w2", "member", "proven")
+    assert [text.split("s  ", 1)[1] for text in writes] == ["d1w1  member: bake\n", "d2w2  member: proven\n"]

@@ -1,4 +1,4 @@
-"""Times several contestants in turn on the same core, so that drift affects all of them equally.
+"""Times several contestants of this process in rounds on the same core, so that drift affects all of them equally.
 
 Times are CPU time of the process, over all of its threads, and wall time. They agree on an idle machine. On a busy
 machine, CPU time still measures the cost of a call.
@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from edge_export.bench.order import shuffled_rounds
 
 SAMPLE_SECONDS = 0.001
 """The duration of the calls that are timed together. Clocks are too coarse for a single call."""
@@ -40,8 +42,8 @@ class TimingPlan:
     Attributes:
         sittings: How often all contestants are started. The placement of its memory makes a process some per cent
             faster or slower for its whole life.
-        rounds: The rounds of each sitting. A round calls all contestants in turn. One more round comes first and is
-            discarded.
+        rounds: The rounds of each sitting. A round calls all contestants in a random order. One more round comes
+            first and is discarded.
         seconds: The duration of each burst of calls.
         core: The core to which all contestants are pinned.
         limit: The time limit for loading, in seconds. Some contestants compile while they load.
@@ -78,9 +80,9 @@ def time_in_turn(names: Iterable[str], start: Callable[[str], Contestant], plan:
         plan: The settings.
     """
     total = {name: Timed() for name in names}
-    for _ in range(plan.sittings):
+    for number in range(plan.sittings):
         running = [name for name, timed in total.items() if not timed.failed]
-        for name, timed in _sitting(running, start, plan).items():
+        for name, timed in _sitting(running, start, plan, number).items():
             whole = total[name]
             whole.cpu_us += timed.cpu_us
             whole.wall_us += timed.wall_us
@@ -88,15 +90,15 @@ def time_in_turn(names: Iterable[str], start: Callable[[str], Contestant], plan:
     return total
 
 
-def _sitting(names: Iterable[str], start: Callable[[str], Contestant], plan: TimingPlan) -> dict[str, Timed]:
+def _sitting(names: Iterable[str], start: Callable[[str], Contestant], plan: TimingPlan, seed: int) -> dict[str, Timed]:
     contestants: dict[str, Contestant] = {}
     try:
         for name in names:
             contestants[name] = start(name)
         for each in contestants.values():
             each.get_ready(plan.limit)
-        for _ in range(plan.rounds + 1):
-            for each in contestants.values():
+        for order in shuffled_rounds(list(contestants.values()), plan.rounds + 1, seed):
+            for each in order:
                 each.burst(plan.seconds)
     finally:
         for each in contestants.values():

@@ -1,8 +1,9 @@
-"""Contestants are called in turn, the first round is discarded, and a contestant that fails has no times."""
+"""Contestants are called in rounds, the first round is discarded, and a contestant that fails has no times."""
 
 from __future__ import annotations
 
-from edge_export.runtimes.timing import Timed, TimingPlan, burst, calls_in_a_sample, time_in_turn
+from edge_export.bench.in_turn import Timed, TimingPlan, burst, calls_in_a_sample, time_in_turn
+from edge_export.bench.order import shuffled_rounds
 
 PLAN = TimingPlan(sittings=2, rounds=3, seconds=0.01, core=0, limit=5.0)
 
@@ -31,8 +32,10 @@ class Recorded:
 def test_rounds_alternate_and_the_first_is_thrown_away() -> None:
     calls: list[str] = []
     total = time_in_turn(["a", "b"], lambda name: Recorded(name, calls), PLAN)
-    sitting = ["ready a", "ready b", *["burst a", "burst b"] * 4, "stop a", "stop b"]
-    assert calls == sitting * 2
+    for sitting in (calls[:12], calls[12:]):
+        assert (sitting[:2], sitting[-2:]) == (["ready a", "ready b"], ["stop a", "stop b"])
+        bursts = sitting[2:-2]
+        assert all(sorted(bursts[i : i + 2]) == ["burst a", "burst b"] for i in range(0, 8, 2))
     assert total["a"].cpu_us == [1.0, 2.0, 3.0] * 2
 
 
@@ -51,3 +54,10 @@ def test_a_burst_has_as_many_samples_of_both_clocks() -> None:
     cpu, wall = burst(work, calls_in_a_sample(work), 0.02)
     assert len(cpu) == len(wall) > 0
     assert all(time > 0 for time in wall)
+
+
+def test_each_round_has_all_in_an_order_of_its_own() -> None:
+    rounds = list(shuffled_rounds("abcdef", 50, seed=1))
+    assert all(sorted(order) == list("abcdef") for order in rounds)
+    assert len({"".join(order) for order in rounds}) > 40
+    assert rounds == list(shuffled_rounds("abcdef", 50, seed=1)) != list(shuffled_rounds("abcdef", 50, seed=2))

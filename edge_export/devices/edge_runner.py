@@ -1,0 +1,1 @@
+../../runner/edge_runner.py
