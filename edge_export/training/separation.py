@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 THREADS = 1
 """Such small layers gain nothing from more threads, and the last bits should not depend on the machine."""
-FALLING = 0.3
+FALLING = 0.2
 """The share of the epochs, at the end of training, in which the learning rate falls."""
 GROWTH = ((0, 0.0), (150, 0.5), (210, 1.0))
 """From which epoch on the full network of a step has which share of the mother's depth and width."""
