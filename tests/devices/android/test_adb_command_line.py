@@ -82,7 +82,7 @@ def test_a_bundle_is_timed_on_the_phone(edge_export, bundle, phone):
     assert phone.state.read().reported is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["INT", "TERM", "HUP"])
 def test_the_battery_is_true_again_after_an_interruption(start, bundle, phone, number):
     with start("bench", bundle, "--device", "adb", "--rounds", 50) as process:
         while phone.state.read().reported is None:
@@ -94,6 +94,21 @@ def test_the_battery_is_true_again_after_an_interruption(start, bundle, phone, n
     assert "interrupted" in errors.splitlines()[-1]
     assert phone.state.read().reported is None
     assert not (bundle / "perf.json").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("devices", "check", "adb"), ("verify", "BUNDLE", "--device", "adb")], ids=["check", "verify"]
+)
+def test_a_battery_that_a_killed_bench_left_unplugged_is_found_and_reset(start, edge_export, bundle, phone, words):
+    with start("bench", bundle, "--device", "adb", "--rounds", 50) as process:
+        while phone.state.read().reported is None:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
+        process.kill()
+    assert phone.state.read().reported is not None
+    code, _, errors = edge_export(*(bundle if word == "BUNDLE" else word for word in words))
+    assert code == 0, errors
+    assert phone.state.read().reported is None
 
 
 def test_list_shows_the_phone_and_check_proves_the_way(edge_export, phone):
