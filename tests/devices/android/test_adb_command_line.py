@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from emulated_phone.state import PIXEL
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -55,6 +56,16 @@ def test_a_bundle_is_proven_on_the_phone(edge_export, bundle, phone):
     kept = json.loads((bundle / "numerics.json").read_text())
     runs = [run for each in kept["members"] for run in each["runs"] if run["device"] == f"adb:{phone.serial}"]
     assert [run["verdict"] for run in runs] == ["passed"]
+
+
+def test_an_emulator_spares_the_held_out_set_and_the_verdict_says_so(edge_export, bundle, attach):
+    attach(props=PIXEL | {"ro.kernel.qemu": "1"})
+    code, output, errors = edge_export("verify", bundle, "--device", "adb", "--json")
+    assert code == 0, errors
+    answer = json.loads(output)
+    assert answer["spared"] == "without the held-out set, for which an emulator takes hours"
+    ((run,),) = (member["runs"] for member in answer["members"])
+    assert (run["metric"], run["reason"]) == (None, f"within tolerance of the mother; {answer['spared']}")
 
 
 def test_a_lost_link_is_one_line_and_resume_goes_on(edge_export, bundle, phone):
