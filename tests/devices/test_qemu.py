@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from killed_runner import kill_and_resume
 
 from edge_export.devices.qemu import Qemu, find_emulator, known_architecture, open_qemu, userland_folder
 from edge_export.devices.qemu_setup import set_up
@@ -45,6 +46,18 @@ def test_an_artifact_runs_on_arm_code(arm: Qemu, tmp_path: Path) -> None:
     assert results.facts.emulated
     found = results.items["verify"].load_outputs()["mask"]
     np.testing.assert_allclose(found.ravel(), expected["outputs"]["verify"]["mask"]["values"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_killed_emulator_is_resumed(arm: Qemu, tmp_path: Path) -> None:
+    whole = Request.model_validate_json((VECTORS / "request.json").read_bytes())
+    chosen = tuple(item for item in whole.items if item.id in ("verify", "format"))
+    request = whole.model_copy(update={"items": chosen})
+    folder = tmp_path / "request"
+    shutil.copytree(VECTORS, folder)
+    (folder / "request.json").write_text(request.model_dump_json(by_alias=True))
+    told = kill_and_resume(arm, request, folder)
+    assert told == [("verify", "finished before"), ("format", "started"), ("format", "unsupported")]
 
 
 def test_another_architecture_is_refused() -> None:

@@ -159,6 +159,9 @@ def safetensors_cases() -> list[dict[str, Any]]:
     def entry(**change: Any) -> dict[str, Any]:
         return {"a": header["a"] | change}
 
+    def twice(name: str, value: Any) -> bytes:
+        return f'{{"{name}":{json.dumps(value)},"{name}":{json.dumps(value)}}}'.encode()
+
     good = {
         "every type": (whole, arrays),
         "one array": (one, {"a": arrays["a"]}),
@@ -184,6 +187,9 @@ def safetensors_cases() -> list[dict[str, Any]]:
         "offsets backwards": file(entry(data_offsets=[24, 0])),
         "a hole": file(entry(data_offsets=[4, 28]), data + b"\0" * 4),
         "two arrays in one place": file(entry() | {"b": header["a"]}),
+        "a name that is there twice": file(twice("a", header["a"])),
+        "notes that are there twice": file(twice("__metadata__", {}), b""),
+        "a type that is there twice": file(json.dumps(header).replace('"dtype"', '"dtype":"F32","dtype"').encode()),
         "an entry without a type": file({"a": {"shape": [2, 3], "data_offsets": [0, 24]}}),
     }
     cases: list[dict[str, Any]] = [
