@@ -62,8 +62,8 @@ def python_in(emulator: str, userland: Path, variables: Mapping[str, str] | None
 def processor(emulator: str) -> tuple[str, ...]:
     """Returns the options that choose the processor: all that the emulator knows but Arm's matrix extension, SME.
 
-    QEMU 7.2, which Debian 12 has, computes SME wrong: LiteRT's int8 layers of two rows and more were noise (0 dB instead
-    of 46), and right in QEMU 10. Dot products and i8mm, which most phones have, are there. Before 7.1 there is no SME.
+    QEMU 7.2, which Debian 12 has, computes SME wrong: LiteRT's int8 layers of several rows were noise, 0 dB instead of
+    46. In QEMU 10 they are right. Dot products and i8mm, which most phones have, are there. Before 7.1 there is no SME.
     """
     try:
         said = subprocess.run([emulator, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout

@@ -26,6 +26,7 @@ from edge_export.formats.tflite.boundary import moved, permutation, set_boundary
 from edge_export.formats.tflite.floats import stayed_float
 from edge_export.formats.tflite.half import halve
 from edge_export.formats.tflite.int8 import quantize
+from edge_export.formats.tflite.operators import operator_versions
 from edge_export.formats.tflite.products import grouped
 from edge_export.formats.tflite.tensorflow_route import NotConverted, read_converted
 from edge_export.spec.tensors import IOSpec, TensorSpec
@@ -76,7 +77,7 @@ def compile(
     path.write_bytes(content)
     _open(path.read_bytes(), own_io)
     tools = versions("onnx2tf", "onnx", "onnxscript", "torch", *(["ai-edge-quantizer"] if scheme else []))
-    return Compiled(path, own_io, tools, notes, stages={"onnx": stage})
+    return Compiled(path, own_io, tools, notes, stages={"onnx": stage}, operators=operator_versions(content))
 
 
 def artifact_io(io: IOSpec, options: Mapping[str, object]) -> IOSpec:

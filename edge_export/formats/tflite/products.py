@@ -29,7 +29,8 @@ def grouped(float32: bytes) -> bytes:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(bytearray(float32), 0)
-    if not any([_Graph(schema, model, graph).rewrite() for graph in model.subgraphs]):
+    rewritten = [_Graph(schema, model, graph).rewrite() for graph in model.subgraphs]
+    if not any(rewritten):
         return float32
     _drop_unused(model)
     return write(model)
@@ -107,7 +108,7 @@ class _Graph:
         matrix = self._weights(weight, axes, (batch * columns, 1, 1, size))
         side = x if rows == 1 else self._transposed(x, (1, 0, 2))
         wide = self._reshaped(side, (1, 1, rows, batch * size))
-        product = self._convolved(wide, matrix, self._shape(wide)[:3] + (batch * columns,), output)
+        product = self._convolved(wide, matrix, (*self._shape(wide)[:3], batch * columns), output)
         if rows == 1:
             self._reshape(product, (batch, rows, columns), output)
         else:
@@ -241,8 +242,7 @@ class _Graph:
 
     def _is(self, operator: Any, name: str) -> bool:
         code = self.model.operatorCodes[operator.opcodeIndex]
-        number: int = getattr(self.schema.BuiltinOperator, name)
-        return max(code.builtinCode, code.deprecatedBuiltinCode) == number
+        return bool(max(code.builtinCode, code.deprecatedBuiltinCode) == getattr(self.schema.BuiltinOperator, name))
 
     def _shape(self, index: int) -> tuple[int, ...]:
         return tuple(map(int, self.graph.tensors[index].shape))
