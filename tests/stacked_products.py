@@ -1,4 +1,4 @@
-"""A network with every kind of product with stacked weights, and its `.tflite` files."""
+"""A network with a convolution and every kind of product with stacked weights, and its `.tflite` files."""
 
 from __future__ import annotations
 
@@ -37,10 +37,12 @@ class StackedProducts(nn.Module):
         }
         for name, shape in shapes.items():
             setattr(self, name, nn.Parameter(torch.randn(shape) / shape[1] ** 0.5))
+        self.convolution = nn.Conv2d(6, 6, 3, padding=1)
         self.linear = nn.Linear(4, 8)
 
     def forward(self, features: Tensor) -> Tensor:
-        x = torch.tanh(torch.bmm(features.view(3, 4, 8), self.rows))
+        x = torch.tanh(self.convolution(features.view(1, 6, 4, 4)))
+        x = torch.tanh(torch.bmm(x.reshape(3, 4, 8), self.rows))
         x = torch.tanh(torch.bmm(self.left, x))
         x = torch.tanh(torch.bmm(self.one_left, x.reshape(1, 12, 8)))
         x = torch.tanh(torch.bmm(x, self.one_right))
