@@ -61,10 +61,9 @@ def quantize(float32: bytes, signature: str, scheme: str, samples: Sequence[Samp
 def _asymmetric(schema: Any, model: Any) -> None:
     """Lets every fully connected layer that quantizes its inputs do so asymmetrically.
 
-    TFLite's own kernels forget the scales of the channels where inputs are symmetric: up to 2.16.1 on Arm (NEON), and
-    wherever a processor has the portable kernel. Results are off by the scale, a factor of 50. x86-64 is right. Its
-    kernels for asymmetric inputs apply the scales, and XNNPACK only takes such layers there; LiteRT's XNNPACK, which
-    takes both, computes the same bits for both.
+    The kernels of TFLite 2.16.1 for Arm forget the scales of the channels where inputs are symmetric: results are some
+    fifty times too large. On x86-64 they are right, and so are those for asymmetric inputs everywhere. Its XNNPACK
+    takes neither kind; LiteRT's takes both, and always quantizes asymmetrically.
     """
     for graph in model.subgraphs:
         for operator in graph.operators:
