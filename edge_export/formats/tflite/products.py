@@ -8,7 +8,7 @@
         the same of xᵀ, between two transpositions of a matrix
 
 The XNNPACK of TFLite 2.16.1, the last one that Maven Central has, takes no BATCH_MATMUL, and the built-in kernel takes
-20 times as long and more. LiteRT's takes it; there, the reshapes and transpositions cost a separator some 6 %. Weights
+20 times as long and more. LiteRT's takes it; there, reshapes and transpositions cost a separator up to 6 %. Weights
 that several operators share are still stored once. The names of what is computed here begin with PREFIX.
 """
 
@@ -81,11 +81,14 @@ class _Graph:
         return found
 
     def _rewrite(self, operator: Any) -> bool:
+        """Returns whether an operator is a product of two equal stacks, one of them constant, and was rewritten."""
         left, right = (int(index) for index in operator.inputs)
         options = operator.builtinOptions
         transposed_left, transposed_right = bool(options.adjX), bool(options.adjY)
         constant = [self._constant(index) for index in (left, right)]
-        if len(self._shape(left)) != 3 or len(self._shape(right)) != 3 or constant[0] == constant[1]:
+        stacks = [(len(shape), shape[:1]) for shape in map(self._shape, (left, right))]
+        floats = all(self.graph.tensors[index].type == self.schema.TensorType.FLOAT32 for index in (left, right))
+        if not floats or stacks[0][0] != 3 or stacks[0] != stacks[1] or constant[0] == constant[1]:
             return False
         if constant[1] and not transposed_left:
             self._with_right_weights(left, right, int(operator.outputs[0]), transposed=transposed_right)
