@@ -8,7 +8,7 @@
         the same of xᵀ, between two transpositions of a matrix
 
 The XNNPACK of TFLite 2.16.1, the last one that Maven Central has, takes no BATCH_MATMUL, and the built-in kernel takes
-20 times as long and more. LiteRT's takes it; there, reshapes and transpositions cost a separator up to 6 %. Weights
+20 times as long and more. LiteRT's takes it; there, reshapes and transpositions cost a separator up to 10 %. Weights
 that several operators share are still stored once. The names of what is computed here begin with PREFIX.
 """
 
