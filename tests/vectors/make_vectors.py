@@ -114,6 +114,10 @@ def manifest_cases() -> list[dict[str, Any]]:
     failed = {"file": None, "io": None, "status": "error", "reason": "did not compile"}
     cases = [("least", good, True)]
     cases += [("nothing compiled", changed(good, "members/0/artifacts", [artifact | failed]), True)]
+    runs_in = {"runs_from": "TensorFlow Lite 2.16.1", "full_speed_from": "LiteRT 1.1.2"}
+    place = "members/0/artifacts/0/runs_in"
+    cases += [("a file for newer runtimes", changed(good, place, runs_in), True)]
+    cases += [("a file whose speed is not known", changed(good, place, {"runs_from": "TensorFlow Lite 2.17"}), True)]
     bad: dict[str, tuple[str, Any]] = {
         "of another version": ("schema", "2.0"),
         "without a version": ("schema", None),
@@ -132,6 +136,8 @@ def manifest_cases() -> list[dict[str, Any]]:
         "state of another shape": ("members/0/io/inputs/1/shape", [1, 9]),
         "a stream without a hop": ("members/0/io/stream/hop", 0),
         "a stem named twice": ("members/0/io/stream/stems", ["vocals", "vocals"]),
+        "a file for runtimes without a name": ("members/0/artifacts/0/runs_in", {"full_speed_from": ""}),
+        "a file for runtimes that are no text": ("members/0/artifacts/0/runs_in", {"runs_from": 2}),
         "an unknown field": ("more", 1),
     }
     cases += [(name, changed(good, *change), False) for name, change in bad.items()]
