@@ -114,9 +114,11 @@ def manifest_cases() -> list[dict[str, Any]]:
     failed = {"file": None, "io": None, "status": "error", "reason": "did not compile"}
     cases = [("least", good, True)]
     cases += [("nothing compiled", changed(good, "members/0/artifacts", [artifact | failed]), True)]
+    cases += [("for an app", changed(good, "taken_from", DIGEST), True)]
     bad: dict[str, tuple[str, Any]] = {
         "of another version": ("schema", "2.0"),
         "without a version": ("schema", None),
+        "taken from no bundle": ("taken_from", "dist/android"),
         "without members": ("members", None),
         "no members": ("members", []),
         "a file above": ("members/0/artifacts/0/file/path", "../x.tflite"),

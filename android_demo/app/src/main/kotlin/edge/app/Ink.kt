@@ -28,7 +28,7 @@ internal class Ink {
     }
 
     /**
-     * Returns the drawing as the digits of the training set are: 32 × 32 dots filled by the digit's height, ink counted
+     * Returns the drawing as the digits of the training set are: 32 × 32 dots, as high as the digit, ink counted
      * in 8 × 8 fields, and these interpolated to `height` × `width`, bright on dark, in 0..1.
      */
     fun image(height: Int, width: Int): FloatArray {

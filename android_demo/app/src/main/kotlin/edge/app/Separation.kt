@@ -2,6 +2,9 @@ package edge.app
 
 import edge.family.LoadedMember
 import edge.family.StemStream
+import java.util.concurrent.TimeUnit
+import java.util.concurrent.locks.ReentrantLock
+import kotlin.concurrent.withLock
 
 /** A member with its file and threads, as the picker chose it. */
 internal data class Choice(val member: String, val artifact: String, val threads: Int)
@@ -14,36 +17,36 @@ internal data class Choice(val member: String, val artifact: String, val threads
 internal class Stems(val mixture: Sound, val names: List<String>) {
     private val parts = Array(names.size) { Array(mixture.channels.size) { FloatArray(mixture.samples) } }
 
+    private val lock = ReentrantLock()
+    private val more = lock.newCondition()
+
     /** The samples that have stems. It never goes back: a song that is separated again keeps its older stems. */
-    @get:Synchronized
+    @Volatile
     var ready: Int = 0
         private set
 
     /** Puts a block in place that begins at sample [start], which may be negative. `[stem][channel][sample]`. */
-    @Synchronized
-    fun put(block: Array<Array<FloatArray>>, start: Int) {
+    fun put(block: Array<Array<FloatArray>>, start: Int) = lock.withLock {
         val from = maxOf(0, -start)
         val count = minOf(block[0][0].size, mixture.samples - start) - from
-        if (count <= 0) return
+        if (count <= 0) return@withLock
         for (stem in parts.indices) {
             for (channel in parts[stem].indices) {
                 block[stem][channel].copyInto(parts[stem][channel], start + from, from, from + count)
             }
         }
         ready = maxOf(ready, start + from + count)
-        (this as Object).notifyAll()
+        more.signalAll()
     }
 
     /** Copies samples of a stem that are ready. */
-    @Synchronized
     fun read(stem: Int, channel: Int, start: Int, target: FloatArray, count: Int) {
-        parts[stem][channel].copyInto(target, 0, start, start + count)
+        lock.withLock { parts[stem][channel].copyInto(target, 0, start, start + count) }
     }
 
     /** Waits, at most [milliseconds], until there are stems behind [position]. */
-    @Synchronized
     fun awaitBeyond(position: Int, milliseconds: Long) {
-        if (ready <= position) (this as Object).wait(milliseconds)
+        lock.withLock { if (ready <= position) more.await(milliseconds, TimeUnit.MILLISECONDS) }
     }
 }
 

@@ -236,15 +236,14 @@ class AppTest {
     }
 
     /** Gives the phone a song: the extractor finds [format], and its decoder gives [pcm] as it is. */
-    private fun songOfThePhone(format: MediaFormat, pcm: ByteArray, decoder: Boolean = true): Uri {
+    private fun songOfThePhone(format: MediaFormat, pcm: ByteArray, isBroken: Boolean = false): Uri {
         val uri = Uri.parse("content://songs/${format.getString(MediaFormat.KEY_MIME)!!.substringAfter('/')}")
         ShadowMediaExtractor.addTrack(DataSource.toDataSource(demo, uri, null), format, pcm)
-        if (decoder) {
-            ShadowMediaCodec.addDecoder(
-                format.getString(MediaFormat.KEY_MIME)!!,
-                ShadowMediaCodec.CodecConfig(4096, 4096) { input, output -> output.put(input) },
-            )
+        val decoder = ShadowMediaCodec.CodecConfig(4096, 4096) { input, output ->
+            check(!isBroken) { "the file is broken" }
+            output.put(input)
         }
+        ShadowMediaCodec.addDecoder(format.getString(MediaFormat.KEY_MIME)!!, decoder)
         return uri
     }
 
@@ -275,8 +274,8 @@ class AppTest {
 
         val cases = listOf(
             songOfThePhone(format("audio/empty", 44_100, 2), ByteArray(0)) to "no sound in it",
-            songOfThePhone(format("audio/unknown", 44_100, 2), pcm, decoder = false) to "decoder failed",
-            songOfThePhone(format("video/mpeg", 1, 1), pcm, decoder = false) to "no sound that the phone knows",
+            songOfThePhone(format("audio/broken", 44_100, 2), pcm, isBroken = true) to "decoder failed",
+            songOfThePhone(format("video/mpeg", 1, 1), pcm) to "no sound that the phone knows",
         )
         for ((uri, words) in cases) {
             pick(app, uri)
