@@ -4,6 +4,7 @@ import android.content.Intent
 import android.media.MediaFormat
 import android.net.Uri
 import android.os.Bundle
+import android.os.ParcelFileDescriptor
 import android.view.KeyEvent
 import android.view.View
 import android.view.ViewGroup
@@ -168,7 +169,8 @@ class AppTest {
         val provider = Robolectric.setupContentProvider(PerfProvider::class.java, "edge.app.perf")
         for (uri in uris) {
             val name = uri.pathSegments[0]
-            val text = provider.openFile(uri, "r").use { File("/proc/self/fd/${it.fd}").readText() }
+            val opened = provider.openFile(uri, "r")
+            val text = ParcelFileDescriptor.AutoCloseInputStream(opened).use { it.readBytes().decodeToString() }
             Perf.parse(text)
             val whole = sha256(File(System.getProperty("bundles"), "$name/manifest.json"))
             assertTrue("it belongs to the whole bundle", text.contains("\"bundle\":\"$whole\""))
