@@ -154,7 +154,8 @@ class AppTest {
         assertEquals("d1w1", demo.session.state.songPick!!.member)
         assertTrue(text(app, R.id.choice).contains("too slow for the budget"))
         val state = await("song of the other member") { !it.isSeparating && it.progress?.choice?.member == "d1w1" }
-        assertEquals(state.song!!.stems.mixture.samples, state.song!!.stems.ready)
+        val stems = state.song!!.stems
+        assertEquals(stems.mixture.samples, stems.ready)
         sharesWhatWasMeasured(app)
     }
 
@@ -215,9 +216,11 @@ class AppTest {
         }
         assertNotSame(session, demo.session)
         assertEquals(Screen.DIGIT, state.screen)
-        assertEquals(0.25f, state.song!!.playback.position / state.song!!.stems.mixture.samples.toFloat(), 1e-3f)
-        assertEquals(0.5f, state.song!!.playback.fader, 1e-6f)
-        assertEquals("1", state.reading!!.labels[state.reading!!.best])
+        val playback = state.song!!.playback
+        assertEquals(0.25f, playback.position / playback.stems.mixture.samples.toFloat(), 1e-3f)
+        assertEquals(0.5f, playback.fader, 1e-6f)
+        val reading = state.reading!!
+        assertEquals("1", reading.labels[reading.best])
     }
 
     @Test
