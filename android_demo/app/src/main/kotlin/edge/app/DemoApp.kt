@@ -1,14 +1,12 @@
 package edge.app
 
 import android.app.Application
-import android.content.res.AssetManager
 import android.os.Build
 import android.os.Handler
 import android.os.Looper
 import edge.family.ThisDevice
 import edge.family.tflite.TfliteRuntime
 import java.io.File
-import java.io.InputStream
 import java.util.concurrent.Executor
 import java.util.concurrent.Executors
 
@@ -30,7 +28,7 @@ public class DemoApp : Application() {
         val runtimes = listOf(TfliteRuntime())
         val soc = if (Build.VERSION.SDK_INT >= 31) Build.SOC_MODEL else Build.HARDWARE
         return Session(
-            store = FamilyStore(PackagedAssets(assets), File(filesDir, "families")),
+            store = FamilyStore(assets::open, File(filesDir, "families")),
             runtimes = runtimes,
             facts = { ThisDevice.facts(runtimes, "${Build.MANUFACTURER} ${Build.MODEL}", soc) },
             work = WORK,
@@ -47,10 +45,4 @@ public class DemoApp : Application() {
         /** One thread for all sessions: a process holds one member at a time. */
         val WORK: Executor = Executors.newSingleThreadExecutor { Thread(it, "work").apply { isDaemon = true } }
     }
-}
-
-private class PackagedAssets(private val assets: AssetManager) : Assets {
-    override fun list(folder: String): List<String> = assets.list(folder).orEmpty().toList()
-
-    override fun open(path: String): InputStream = assets.open(path)
 }

@@ -2,15 +2,18 @@ package edge.app
 
 import edge.family.Family
 import edge.family.FamilyException
+import edge.family.Manifest
 import java.io.File
+import java.io.FileNotFoundException
 import java.io.IOException
 import java.io.InputStream
 
-/** The app's assets. A name that is no folder has no entries. */
-internal interface Assets {
-    fun list(folder: String): List<String>
-
-    /** @throws IOException There is no such file. */
+/** The app's assets. */
+internal fun interface Assets {
+    /**
+     * @throws FileNotFoundException There is no such file.
+     * @throws IOException It can't be read.
+     */
     fun open(path: String): InputStream
 }
 
@@ -20,7 +23,8 @@ internal interface Assets {
  * @param folder Where the copies are.
  */
 internal class FamilyStore(private val assets: Assets, private val folder: File) {
-    val names: List<String> get() = assets.list(ROOT)
+    /** Those of [NAMES] that the app has. */
+    val names: List<String> get() = NAMES.filter { has("$ROOT/$it/$MANIFEST") }
 
     /**
      * Opens a family; copies it if there is no copy, or one of another version of the app.
@@ -32,7 +36,7 @@ internal class FamilyStore(private val assets: Assets, private val folder: File)
         val target = File(folder, name)
         val manifest = assets.open("$ROOT/$name/$MANIFEST").use { it.readBytes() }
         val copied = File(target, MANIFEST)
-        if (anew || !copied.exists() || !copied.readBytes().contentEquals(manifest)) copy(name, target)
+        if (anew || !copied.exists() || !copied.readBytes().contentEquals(manifest)) copy(name, manifest, target)
         Family.open(target)
     } catch (error: IOException) {
         throw troubleOf(error)
@@ -40,11 +44,15 @@ internal class FamilyStore(private val assets: Assets, private val folder: File)
         throw AppException(Trouble.DAMAGED, error.message.orEmpty(), error)
     }
 
-    private fun copy(name: String, target: File) {
+    /** The manifest names the files: a list of the assets' folders is slow on old phones. */
+    private fun copy(name: String, manifest: ByteArray, target: File) {
+        val artifacts = Manifest.parse(manifest.decodeToString()).members.flatMap { it.artifacts }
         val staged = File(folder, "$name.part")
         staged.deleteRecursively()
         try {
-            copyTree("$ROOT/$name", staged)
+            val paths = artifacts.mapNotNull { it.file?.path } + MANIFEST
+            for (path in paths) copyFile("$ROOT/$name/$path", File(staged, path))
+            if (has("$ROOT/$name/$PERF")) copyFile("$ROOT/$name/$PERF", File(staged, PERF))
             target.deleteRecursively()
             if (!staged.renameTo(target)) throw IOException("$target can't be written")
         } finally {
@@ -52,18 +60,24 @@ internal class FamilyStore(private val assets: Assets, private val folder: File)
         }
     }
 
-    private fun copyTree(path: String, target: File) {
-        val entries = assets.list(path)
-        if (entries.isEmpty()) {
-            assets.open(path).use { input -> target.outputStream().use { input.copyTo(it) } }
-            return
-        }
-        if (!target.isDirectory && !target.mkdirs()) throw IOException("$target can't be made")
-        for (entry in entries) copyTree("$path/$entry", File(target, entry))
+    private fun copyFile(path: String, target: File) {
+        val parent = target.parentFile!!
+        if (!parent.isDirectory && !parent.mkdirs()) throw IOException("$parent can't be made")
+        assets.open(path).use { input -> target.outputStream().use { input.copyTo(it) } }
+    }
+
+    private fun has(path: String): Boolean = try {
+        assets.open(path).close()
+        true
+    } catch (_: FileNotFoundException) {
+        false
     }
 
     private companion object {
+        /** What the demo's two screens show. */
+        val NAMES = listOf("digits", "separator")
         const val ROOT = "families"
         const val MANIFEST = "manifest.json"
+        const val PERF = "perf.json"
     }
 }

@@ -311,11 +311,7 @@ class AppTest {
 
     @Test
     fun `a family that is damaged in the app is told in words`() {
-        val assets = object : Assets {
-            override fun list(folder: String) = if (folder == "families") listOf("digits") else emptyList()
-
-            override fun open(path: String) = "{}".byteInputStream()
-        }
+        val assets = Assets { "{}".byteInputStream() }
         val folder = Files.createTempDirectory("store").toFile()
         val error = assertThrows(AppException::class.java) { FamilyStore(assets, folder).open("digits") }
         assertEquals(Trouble.DAMAGED, error.trouble)

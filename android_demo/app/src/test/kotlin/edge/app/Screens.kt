@@ -22,6 +22,7 @@ internal fun await(what: String, condition: (State) -> Boolean): State {
         shadowOf(Looper.getMainLooper()).idle()
         val state = demo.session.state
         if (condition(state)) return state
+        state.trouble?.let { throw AssertionError("no $what", it) }
         assertTrue("no $what: $state", System.nanoTime() < end)
         Thread.sleep(5)
     }
