@@ -10,7 +10,8 @@ final class Boxing {
         "Void", "Boolean", "Character", "Byte", "Short", "Integer", "Float", "Long", "Double",
     };
     private static final String[] VALUES = {
-        "", "booleanValue", "charValue", "byteValue", "shortValue", "intValue", "floatValue", "longValue", "doubleValue",
+        "", "booleanValue", "charValue", "byteValue", "shortValue", "intValue", "floatValue", "longValue",
+        "doubleValue",
     };
 
     private Boxing() {}
