@@ -49,6 +49,7 @@ internal fun draw(activity: Activity, view: View, points: List<Pair<Float, Float
 internal fun screenshot(activity: Activity, name: String): Bitmap {
     shadowOf(Looper.getMainLooper()).idle()
     val view = activity.window.decorView
+    view.jumpDrawablesToCurrentState() // a tab is drawn as it is at last, not on the way there
     val bitmap = Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888)
     view.draw(Canvas(bitmap))
     val file = File(System.getProperty("screenshots"), "$name.png")
