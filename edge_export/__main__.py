@@ -63,7 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := _unknown_verb(given):
         return _fail(unknown, 2)
     args = parser().parse_args(given)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: clean up as after Ctrl-C
+    for number in (signal.SIGTERM, signal.SIGHUP):  # asked to end, or the terminal is gone: clean up as after Ctrl-C
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup does it
+            signal.signal(number, signal.default_int_handler)
     try:
         return int(args.run(args))
     except RequestError as error:

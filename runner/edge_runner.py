@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
+import errno
 import functools
 import hashlib
 import importlib
@@ -53,6 +54,7 @@ MEMORY_CALLS = 5
 NAME = "[A-Za-z0-9_][A-Za-z0-9_.+-]{0,119}"
 BENCH_CALLS = 64  # recorded calls that a bench repeats
 DEFAULT_PLAN = {"warm_up_seconds": 2.0, "seconds": 1.0, "min_samples": 20}
+DISK_FULL = 28  # the exit code of a child whose result finds no room
 FACTS_SECONDS = 600.0  # an emulator on a busy machine is slow
 
 
@@ -1095,6 +1097,8 @@ def _status(item, staged, code, timeout, output):
         answer = read_json(staged / "answer.json")
         (staged / "answer.json").unlink()
         return answer
+    if code == DISK_FULL:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(staged.parent))
     size = output.seek(0, os.SEEK_END)
     output.seek(max(0, size - 4000))
     lines = output.read().decode("utf-8", "replace").strip().splitlines()
@@ -1203,15 +1207,29 @@ def child_main(arguments):
     folder, staged = Path(arguments[1]), Path(arguments[3])
     item = read_json(folder / "request.json")["items"][int(arguments[2])]
     try:
-        answer = dict(run_item(folder, item, staged), outcome="done")
-    except Unsupported as error:
-        answer = {"outcome": "unsupported", "reason": one_line(error, 1000)}
-    except Exception as error:
-        words = "" if isinstance(error, ValueError) else type(error).__name__ + ": "
-        answer = {"outcome": "failed", "reason": one_line(words + str(error), 1000)}
-    write_json(staged / "answer.json", answer)
+        write_json(staged / "answer.json", answer_of(folder, item, staged))
+    except OSError as error:
+        print(error, flush=True)
+        os._exit(DISK_FULL if is_full(error) else 1)
     sys.stdout.flush()
     os._exit(0)  # a runtime that crashes when it is torn down costs nothing
+
+
+def answer_of(folder, item, staged):
+    """Returns the outcome of an item and what it measured. Raises OSError if the disk is full: that is no outcome."""
+    try:
+        return dict(run_item(folder, item, staged), outcome="done")
+    except Unsupported as error:
+        return {"outcome": "unsupported", "reason": one_line(error, 1000)}
+    except Exception as error:
+        if is_full(error):
+            raise
+        words = "" if isinstance(error, ValueError) else type(error).__name__ + ": "
+        return {"outcome": "failed", "reason": one_line(words + str(error), 1000)}
+
+
+def is_full(error):
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def main(arguments):
@@ -1253,7 +1271,8 @@ def main(arguments):
         print(error, file=sys.stderr)
         return 2
     except (DeviceError, OSError) as error:
-        print(one_line(error), file=sys.stderr)
+        room = "the disk is full, make room there: " if is_full(error) else ""
+        print(room + one_line(error), file=sys.stderr)
         return 3
     except KeyboardInterrupt:
         return 4

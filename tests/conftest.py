@@ -17,6 +17,8 @@ from edge_export.workers.environment_setup import set_up
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job of a shell; children would ignore it, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # below nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

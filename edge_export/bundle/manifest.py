@@ -31,6 +31,18 @@ class Attempt(Record):
     reason: Text
 
 
+class RunsIn(Record):
+    """Which versions of its format's runtime an artifact is for, as measured.
+
+    Attributes:
+        runs_from: The oldest version that runs it.
+        full_speed_from: The oldest version that is not much slower than the newest. Empty: nobody has measured that.
+    """
+
+    runs_from: Text
+    full_speed_from: Text = ""
+
+
 class Artifact(Record):
     """One compiled file: member × format × backend × precision.
 
@@ -39,6 +51,7 @@ class Artifact(Record):
         attempts: The schemes that were tried before and rejected.
         file, io: The compiled file, its inputs and outputs. None: it did not compile.
         notes: Remarks of the converter.
+        runs_in: The versions of its runtime that it is for. None: that is not known of its format.
         size_ratio: Its bytes divided by those of the float32 file of its format and backend. None: there is no such
             file.
         tolerance: The limits that apply to it.
@@ -54,6 +67,7 @@ class Artifact(Record):
     file: File | None
     io: IO | None
     notes: tuple[Text, ...] = ()
+    runs_in: RunsIn | None = None
     size_ratio: float | None = Field(default=None, gt=0)
     tolerance: Tolerance
     status: Status

@@ -131,8 +131,8 @@ class Size:
 
 def size_of(store: Store) -> Size:
     """Returns the number of entries and files of a store, and their bytes on disk."""
-    entries = _files(store.folder / "entries")
-    blobs = _files(store.folder / "blobs")
+    entries = files_below(store.folder / "entries")
+    blobs = files_below(store.folder / "blobs")
     return Size(len(entries), len(blobs), sum(stat.st_size for stat in (entries | blobs).values()))
 
 
@@ -146,7 +146,7 @@ def prune(store: Store, unused_for_s: float) -> Size:
     """
     before, oldest = size_of(store), time.time() - unused_for_s
     used: set[str] = set()
-    for path, stat in _files(store.folder / "entries").items():
+    for path, stat in files_below(store.folder / "entries").items():
         try:
             if stat.st_mtime > oldest:
                 used.update(_read(path).files.values())
@@ -154,14 +154,14 @@ def prune(store: Store, unused_for_s: float) -> Size:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass
         path.unlink(missing_ok=True)
-    for path, stat in (_files(store.folder / "blobs") | _files(store.folder / "tmp")).items():
+    for path, stat in (files_below(store.folder / "blobs") | files_below(store.folder / "tmp")).items():
         if path.name not in used and stat.st_mtime <= oldest:
             path.unlink(missing_ok=True)
     after = size_of(store)
     return Size(before.entries - after.entries, before.files - after.files, before.bytes - after.bytes)
 
 
-def _files(folder: Path) -> dict[Path, os.stat_result]:
+def files_below(folder: Path) -> dict[Path, os.stat_result]:
     """Returns every file below `folder`. Other processes may remove files meanwhile."""
     found = {}
     for path in folder.rglob("*"):

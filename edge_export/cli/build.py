@@ -20,6 +20,14 @@ examples:
   edge_export build --target android --precision fp32,int8 --jobs 4
   edge_export build --target linux --mother my_package.my_module:factory
   edge_export build --target android --cluster tcp://10.0.0.5:8786
+
+a target file's options for TFLite artifacts, * is the default:
+  input_layout = "NHWC"* | "NCHW"    of images
+  products = "grouped"* | "batched"  stacked weights as grouped convolutions,
+                                     fast from TensorFlow Lite 2.16 on, or as
+                                     BATCH_MATMUL, up to 10 % faster in LiteRT
+  route = "direct" | "tensorflow"    only that converter; without
+                                     it the second, where the first fails
 """
 
 MEMBERS = "configurations, such as 0.25,0.5,1.0 (default: the target's for its mother, else smallest and largest)"

@@ -115,6 +115,7 @@ def _on_device(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | 
     if args.json:
         result = {"bundle": str(args.bundle), "device": device.name, "passed": not failures}
         result |= {"facts": proof.facts.model_dump(mode="json", by_alias=True), "left_out": proof.left_out}
+        result |= {"spared": proof.spared}
         print(json.dumps(result | {"members": _as_json(bundle.manifest, numerics)}, allow_nan=False))
         return 1 if failures else 0
     from edge_export.cli import tables
@@ -125,6 +126,8 @@ def _on_device(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | 
     facts = proof.facts
     emulated = "; an emulator: right results, no latency" if facts.emulated else ""
     console.print(tables.plain(f"{device.name}: {facts.model}, {facts.soc or facts.arch}, {facts.os}{emulated}"))
+    if proof.spared:
+        console.print(f"proven {proof.spared}: so there is no {tables.plain(bundle.manifest.recorded.metric)}")
     for name, count in proof.left_out.items():
         console.print(f"{count} {tables.plain(name)} artifacts were not run: the device has no runtime for them")
     ending = "everything passed" if not failures else f"{failures} checks did not pass"

@@ -15,13 +15,13 @@ from edge_export.devices.adb_attached import attached_phones, choose_phone, find
 from edge_export.devices.adb_client import Adb
 from edge_export.devices.android_facts import read_facts, read_state
 from edge_export.devices.android_files import stage, store_request
-from edge_export.devices.android_rest import COOL_DOWN, CoolDown, reset_battery, unplugged, wait_until_cool
+from edge_export.devices.android_rest import COOL_DOWN, CoolDown, restore_battery, unplugged, wait_until_cool
 from edge_export.devices.android_results import Results
 from edge_export.devices.android_runner import Way, choose_way, start_runner
 from edge_export.devices.device import Listed, Report
 from edge_export.devices.folder import parts_of
 from edge_export.devices.request import DEVICE, Item, Request
-from edge_export.devices.results import is_whole, load_inputs
+from edge_export.devices.results import load_inputs
 from edge_export.devices.run import held
 from edge_export.errors import RequestError
 from edge_export.files.atomic import write_atomically
@@ -84,10 +84,9 @@ class AdbPhone:
             RequestError: The phone is gone, or has no runner that works.
         """
         with self._held():
+            restore_battery(self.adb)
             way = choose_way(self.adb)
-            stop = start_runner(self.adb, way.facts, way, _FACTS_S, lambda *_: None)
-            if stop is not None:
-                raise RequestError(f"{self.name}: the runner does not start ({stop.reason})")
+            self._write_facts(way)
             return self._told_facts(way)
 
     def run(self, folder: Path, request: Request, report: Report, *, resume: bool) -> None:
@@ -101,22 +100,23 @@ class AdbPhone:
         return held(cache_folder() / "devices" / f"phone-{key}", f"{self.name} is in use: wait until that has ended")
 
     def _run(self, folder: Path, request: Request, report: Report, *, resume: bool) -> None:
+        restore_battery(self.adb)
         timed = any(item.mode == "bench" for item in request.items)
         way = choose_way(self.adb)
         if timed and not way.latency:
             raise RequestError(f"{self.name} lacks the runner app: without it verify works, and no time is a latency")
-        if timed:
-            reset_battery(self.adb)  # an earlier run may have been killed
         results = Results(self.adb, way.results, folder, request, load_inputs(folder, request))
         if not resume:
             results.forget()
-        left = [item for item in request.items if not is_whole(folder, request, item)]
+        left = [item for item in request.items if not results.has(item)]
         if resume:
             left = [item for item in left if not results.bring(item)]
         for item in left:
             report(item.id, "copying")
         stage(self.adb, folder, parts_of(request))
         before = read_state(self.adb)
+        if not left:
+            self._write_facts(way)
         for items in rounds(left):
             self._round(way, results, items, report)
         facts = self._told_facts(way).model_copy(update={"before": before, "after": read_state(self.adb)})
@@ -124,13 +124,17 @@ class AdbPhone:
         results.forget()
 
     def _round(self, way: Way, results: Results, items: Sequence[Item], report: Report) -> None:
-        names = {item.id for item in items}
+        by_name = {item.id: item for item in items}
+        timed = items[0].mode == "bench"
 
-        def tell(item: str, outcome: str) -> None:
-            if item in names:
-                report(item, outcome)
+        def tell(name: str, outcome: str) -> None:
+            if (item := by_name.get(name)) is None:
+                return
+            if outcome != "started" and not timed:  # a phone that sends while it is timed is timed wrongly
+                results.bring(item)
+            report(name, outcome)
 
-        if items[0].mode != "bench":
+        if not timed:
             self._run_items(way, results, items, tell, None)
             return
         before = wait_until_cool(self.adb, self.cool_down, lambda: report(items[0].id, "cooling down"))
@@ -152,13 +156,19 @@ class AdbPhone:
             silence_s = max(item.timeout_s for item in left) + self.grace_s
             stop = start_runner(self.adb, way.run, way, silence_s, report)
             after = None if before is None else read_state(self.adb)
-            missing = [item for item in left if not results.bring(item, before, after)]
+            missing = [item for item in left if not (results.has(item) or results.bring(item, before, after))]
             at_fault = missing if stop is None else [item for item in missing if item.id == stop.item]
             if missing == left and not at_fault:
                 raise RequestError(f"{self.name}: the runner ended before its first item ({stop and stop.reason})")
             for item in at_fault:
                 results.fail(item, "the runner left no result" if stop is None else f"the runner ended: {stop.reason}")
             left = [item for item in missing if item not in at_fault]
+
+    def _write_facts(self, way: Way) -> None:
+        """Lets the runner write its device.json. Raises RequestError if it does not start."""
+        stop = start_runner(self.adb, way.facts, way, _FACTS_S, lambda *_: None)
+        if stop is not None:
+            raise RequestError(f"{self.name}: the runner does not start ({stop.reason})")
 
     def _told_facts(self, way: Way) -> DeviceFacts:
         """Returns what adb reads, with the runner and the runtimes that its device.json names."""

@@ -134,7 +134,7 @@ class Adb:
     ) -> Answer:
         try:
             return run_program([self.program, "-s", self.serial, *arguments], timeout_s, limit_bytes, heard)
-        except RequestError as error:
+        except (Silence, TooMuch) as error:
             raise type(error)(f"{self.name}: {error}") from None
 
     def _failed(self, purpose: str, answer: Answer) -> RequestError:

@@ -24,7 +24,8 @@ _STATE = {
     "frequencies": f"cat {_CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq",
     "load": "cat /proc/loadavg",
 }
-_STOPPED = "UPDATES STOPPED"
+STOPPED = "UPDATES STOPPED"
+"""What `dumpsys battery` says while the battery is unplugged in software."""
 _BATTERY = 2
 """The type of a temperature that is a battery's, in `dumpsys thermalservice`."""
 _EMULATORS = ("ranchu", "goldfish", "cutf_cvm")
@@ -89,7 +90,7 @@ def read_state(adb: Adb) -> DeviceState:
     found = _sections(adb, _STATE)
     battery = dict(re.findall(r"^\s*([\w ]+): (\w+)$", found["battery"], re.MULTILINE))
     # While its updates are stopped, the service repeats old values, the temperature included.
-    stopped = _STOPPED in found["battery"]
+    stopped = STOPPED in found["battery"]
     tenths = None if stopped else _number(battery.get("temperature"))
     status = re.search(r"^Thermal Status: (\d)$", found["thermal"], re.MULTILINE)
     wakefulness = re.search(r"\bmWakefulness=(\w+)", found["power"])

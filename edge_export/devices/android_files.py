@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from edge_export.devices.adb_client import Adb, quoted
+from edge_export.devices.device import LinkLost
 from edge_export.devices.request import REQUEST, Part, Request
 from edge_export.devices.results import RESULTS
 from edge_export.errors import RequestError
@@ -32,7 +33,8 @@ def stage(adb: Adb, folder: Path, wanted: Mapping[str, Part]) -> int:
         The number of bytes that were sent.
 
     Raises:
-        RequestError: The phone is gone, or has no room.
+        LinkLost: The phone is gone.
+        RequestError: It has no room. What was sent of these files is removed.
     """
     parents = sorted({f"{FOLDER}/{PurePosixPath(path).parent}" for path in wanted})
     adb.require(f"mkdir -p {' '.join(map(quoted, parents))}", f"{FOLDER} can't be made")
@@ -43,10 +45,16 @@ def stage(adb: Adb, folder: Path, wanted: Mapping[str, Part]) -> int:
     size = sum(part.bytes for part in missing)
     if missing:
         _require_room(adb, size)
-    for parent in parents:
-        files = [folder / p.path for p in missing if f"{FOLDER}/{PurePosixPath(p.path).parent}" == parent]
-        if files:
-            adb.push(files, f"{parent}/", timeout_s=_START_S + size / _SLOWEST)
+    try:
+        for parent in parents:
+            files = [folder / p.path for p in missing if f"{FOLDER}/{PurePosixPath(p.path).parent}" == parent]
+            if files:
+                adb.push(files, f"{parent}/", timeout_s=_START_S + size / _SLOWEST)
+    except LinkLost:
+        raise
+    except RequestError:  # what came of them takes room and is of no use
+        _remove(adb, [part.path for part in missing])
+        raise
     if missing:
         _make_readable(adb)
         arrived = _contents(adb)

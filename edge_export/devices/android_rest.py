@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from edge_export.devices.adb_client import Adb
-from edge_export.devices.android_facts import read_state
+from edge_export.devices.android_facts import STOPPED, read_state
 from edge_export.devices.device import LinkLost
 from edge_export.errors import RequestError
 from edge_export.spec.device import DeviceState
@@ -73,7 +73,8 @@ def wait_until_cool(adb: Adb, limits: CoolDown, waiting: Callable[[], None]) -> 
 def unplugged(adb: Adb) -> Iterator[None]:
     """Tells Android for the block that no power is connected, so that it runs as it does in a hand.
 
-    The true state comes back after the block, also after Ctrl-C or a termination: further signals wait for that.
+    The true state comes back after the block, also after Ctrl-C, a termination or a closed terminal. Further signals
+    wait for that.
 
     Raises:
         LinkLost: The phone is gone.
@@ -91,6 +92,16 @@ def unplugged(adb: Adb) -> Iterator[None]:
                 atexit.unregister(reset_battery)
 
 
+def restore_battery(adb: Adb) -> None:
+    """Resets the battery if an earlier run was killed before it could do so: it still tells old values.
+
+    Raises:
+        LinkLost: The phone is gone. The message says how to do it later.
+    """
+    if STOPPED in adb.require("dumpsys battery", "it does not tell the state of its battery").text:
+        reset_battery(adb)
+
+
 def reset_battery(adb: Adb) -> None:
     """Lets Android report its battery as it is.
 
@@ -106,12 +117,12 @@ def reset_battery(adb: Adb) -> None:
 
 @contextlib.contextmanager
 def _held_signals() -> Iterator[None]:
-    """Lets SIGINT and SIGTERM wait until the end of the block. They reach only the main thread."""
+    """Lets SIGINT, SIGTERM and SIGHUP wait until the end of the block. They reach only the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[int] = []
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     handlers = [signal.signal(number, lambda number, _: came.append(number)) for number in signals]
     try:
         yield

@@ -10,10 +10,9 @@ from pydantic import ValidationError
 
 from edge_export.devices.adb_client import Adb, TooMuch, quoted
 from edge_export.devices.request import STATUS, Item, ItemStatus, Request
-from edge_export.devices.results import RESULTS, agreed_files
+from edge_export.devices.results import RESULTS, agreed_files, is_whole, keep_result
 from edge_export.errors import one_line
 from edge_export.files.arrays import Array
-from edge_export.files.atomic import whole_folder
 from edge_export.spec.device import DeviceState
 
 _FROM_HERE = ("temperature_c", "thermal_status", "battery_percent", "charging", "screen_on", "cooled")
@@ -44,6 +43,10 @@ class Results:
         """
         self.adb.require(f"rm -rf {quoted(f'{self.remote}/{RESULTS}')}", "old results can't be removed")
 
+    def has(self, item: Item) -> bool:
+        """Returns whether the result of an item is here already, whatever it says."""
+        return is_whole(self.folder, self.request, item)
+
     def bring(self, item: Item, before: DeviceState | None = None, after: DeviceState | None = None) -> bool:
         """Brings the result of an item here. One that is larger than agreed becomes a failure.
 
@@ -68,7 +71,8 @@ class Results:
         if status is None:
             return False
         contents[STATUS] = _with_states(status, before, after)
-        self._keep(item, {name: content for name, content in contents.items() if content is not None})
+        kept = {name: content for name, content in contents.items() if content is not None}
+        keep_result(self.folder, item.id, kept)
         return True
 
     def fail(self, item: Item, reason: str) -> None:
@@ -76,13 +80,7 @@ class Results:
         status = ItemStatus(
             schema="1.0", run_id=self.request.run_id, item=item.id, outcome="failed", reason=one_line(reason)
         )
-        self._keep(item, {STATUS: status.model_dump_json(by_alias=True).encode()})
-
-    def _keep(self, item: Item, contents: dict[str, bytes]) -> None:
-        (self.folder / RESULTS).mkdir(exist_ok=True)
-        with whole_folder(self.folder / RESULTS / item.id) as staged:
-            for name, content in contents.items():
-                (staged / name).write_bytes(content)
+        keep_result(self.folder, item.id, {STATUS: status.model_dump_json(by_alias=True).encode()})
 
 
 def _with_states(status: bytes, before: DeviceState | None, after: DeviceState | None) -> bytes:

@@ -30,6 +30,7 @@ class Side:
     def __init__(self, root, source, sink):
         self.root, self.source, self.sink = root, source, sink
         self.blobs, self.runs = root / "blobs", root / "runs"
+        self.received = set()
 
     def serve(self):
         for folder in (self.blobs, self.runs):
@@ -87,6 +88,7 @@ class Side:
             if digest.hexdigest() != sha256:
                 raise ValueError("a file was changed on its way")
             staged.replace(self.blob(sha256))
+            self.received.add(sha256)
         finally:
             with contextlib.suppress(OSError):
                 staged.unlink()
@@ -99,7 +101,7 @@ class Side:
             target = folder / path
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _link(str(self.blob(sha256)), str(target))
+                _link(self.blob(sha256), target)
         (folder / "request.json").write_text(request, encoding="utf-8")
         return {"folder": str(folder)}
 
@@ -109,8 +111,12 @@ class Side:
         )
         return {"code": done.returncode, "out": _text(done.stdout), "err": _text(done.stderr)}
 
-    def do_run(self, run, runner):
-        """Runs the runner and passes on what it says."""
+    def do_run(self, run, runner, limits):
+        """Runs the runner and passes on what it says, and with the end of an item its result.
+
+        Args:
+            limits: For each item, the largest size of each file that is sent of it.
+        """
         with tempfile.TemporaryFile() as complaint:
             # It inherits standard input, on which nothing comes before it has ended: it ends when the link is lost.
             process = subprocess.Popen(
@@ -119,10 +125,29 @@ class Side:
                 stderr=complaint,
             )
             for line in process.stdout:
-                self.say({"event": _text(line)})
+                item, contents = self.finished(run, line, limits)
+                sizes = {name: len(content) for name, content in contents.items()}
+                self.say({"event": _text(line), "item": item, "sizes": sizes})
+                for content in contents.values():
+                    self.sink.write(content)
+                self.sink.flush()
             code = process.wait()
             complaint.seek(0)
             return {"code": code, "err": _text(complaint.read(MAX_LINE))}
+
+    def finished(self, run, line, limits):
+        """Returns the item whose end a line of the runner tells, and its files; nothing for other lines."""
+        try:
+            event = json.loads(line)
+            item = event["item"]
+            agreed = limits[item]
+        except (ValueError, KeyError, TypeError):
+            return "", {}
+        folder = self.runs / run / "results" / item
+        if event.get("outcome") == "started" or not (folder / "status.json").is_file():
+            return "", {}
+        files = {name: folder / name for name in agreed if (folder / name).is_file()}
+        return item, {name: file.read_bytes() for name, file in files.items() if file.stat().st_size <= agreed[name]}
 
     def do_get(self, run, path, limit):
         """Sends a result, if it is there and no larger than agreed."""
@@ -139,9 +164,12 @@ class Side:
         self.sink.flush()
         return None
 
-    def do_clean(self, run):
-        """Removes a run, and what no run has used for a day."""
+    def do_clean(self, run, failed):
+        """Removes a run, and what no run has used for a day; of a failed run also the contents that came for it."""
         shutil.rmtree(str(self.runs / run), ignore_errors=True)
+        for sha256 in self.received if failed else ():
+            with contextlib.suppress(OSError):
+                self.blob(sha256).unlink()
         oldest = time.time() - KEPT_SECONDS
         for path in [*self.blobs.iterdir(), *self.runs.iterdir()]:
             with contextlib.suppress(OSError):
@@ -151,10 +179,13 @@ class Side:
 
 
 def _link(source, target):
+    """Makes `target` from `source`, whole or not at all."""
     try:
-        os.link(source, target)
+        os.link(str(source), str(target))
     except OSError:  # not every file system has links
-        shutil.copyfile(source, target)
+        staged = target.with_name("." + target.name)
+        shutil.copyfile(str(source), str(staged))
+        staged.replace(target)
 
 
 def _text(content):

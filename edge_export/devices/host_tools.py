@@ -43,10 +43,12 @@ class Found:
 
 
 _KOTLIN = "the Kotlin tests: make -C android_demo test"
+_SHIM = "device aar:{}; without it, pip fetches ziglang"
 TOOLS: Final = (
     HostTool("Java", ("javac", "-version"), "default-jdk-headless", _KOTLIN),
     HostTool("Maven", ("mvn", "--version"), "maven", _KOTLIN),
-    HostTool("gcc", ("gcc", "--version"), "gcc", "devices aar:x86_64 and aar:arm64; without it they fetch ziglang"),
+    HostTool("gcc", ("gcc", "--version"), "gcc", _SHIM.format("x86_64")),
+    HostTool("gcc for arm64", ("aarch64-linux-gnu-gcc", "--version"), "gcc-aarch64-linux-gnu", _SHIM.format("arm64")),
     HostTool("QEMU", ("qemu-aarch64-static", "--version"), "qemu-user-static", "devices qemu:aarch64 and aar:arm64"),
 )
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from edge_export.devices.request import DEVICE, OUTPUTS, SAMPLES, STATUS, Item, ItemStatus, Part, Request
 from edge_export.errors import RequestError, one_line
 from edge_export.files.arrays import Array, load_arrays
+from edge_export.files.atomic import whole_folder
 from edge_export.files.hashing import file_sha256
 from edge_export.spec.device import DeviceFacts, Samples
 from edge_export.spec.fields import Record, all_problems
@@ -102,6 +103,22 @@ def is_whole(folder: Path, request: Request, item: Item) -> bool:
         return _record(folder / RESULTS / item.id / STATUS, ItemStatus, STATUS_BYTES).run_id == request.run_id
     except RequestError:
         return False
+
+
+def keep_result(folder: Path, item: str, contents: Mapping[str, bytes]) -> None:
+    """Writes the files of an item's result by name, whole or not at all.
+
+    Raises:
+        RequestError: This machine's disk is full, or the folder can't be written.
+    """
+    try:
+        (folder / RESULTS).mkdir(exist_ok=True)
+        with whole_folder(folder / RESULTS / item) as staged:
+            for name, content in contents.items():
+                (staged / name).write_bytes(content)
+    except OSError as error:
+        reason = one_line(error.strerror)
+        raise RequestError(f"{folder} can't be written ({reason}): make room, then go on with --resume") from error
 
 
 def _read_item(place: Path, request: Request, item: Item, inputs: Mapping[str, Array]) -> ItemResult:

@@ -12,13 +12,17 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from edge_export.devices.device import Report
+from edge_export.devices.device import LinkLost, Report
 from edge_export.errors import RequestError, one_line
 from edge_export.spec.device import DeviceFacts
 from edge_export.spec.fields import all_problems
 
-RUNNER = Path(__file__).with_name("edge_runner.py")
+_INSTALLED = Path(__file__).with_name("edge_runner.py")
+RUNNER = _INSTALLED if _INSTALLED.is_file() else Path(__file__).parents[2] / "runner" / "edge_runner.py"
+"""The runner: in a wheel beside this file, in a checkout where users find it, too."""
 _LINE = 1 << 16
+_ENDED = 4
+"""The runner's exit code if a signal ended it."""
 _FACTS_SECONDS = 700.0
 
 
@@ -68,6 +72,7 @@ def run_folder(runner: Sequence[str], folder: Path, report: Report, device: str)
     """Runs the runner on a request folder of this machine until it ends.
 
     Raises:
+        LinkLost: It was ended from outside.
         RequestError: It did not go through all items.
     """
     with tempfile.TemporaryFile() as complaint:
@@ -98,7 +103,9 @@ def hear(line: bytes, report: Report) -> None:
 
 
 def check_exit(code: int, complaint: str, device: str) -> None:
-    """Raises RequestError if the runner did not go through all items."""
+    """Raises RequestError if the runner did not go through all items; LinkLost if it was ended from outside."""
+    if code < 0 or code == _ENDED:
+        raise LinkLost(f"{device}: the runner was ended from outside: --resume goes on with what is left")
     if code != 0:
         reason = last_line(complaint) or f"the runner ended with exit code {code}"
         raise RequestError(f"{device}: {reason}")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from edge_export.devices.device import Listed, Report
+from pydantic import Field
+
+from edge_export.devices.device import LinkLost, Listed, Report
 from edge_export.devices.folder import parts_of
-from edge_export.devices.request import DEVICE, REQUEST, STATUS, Request
-from edge_export.devices.results import DEVICE_BYTES, RESULTS, agreed_files, is_whole, load_inputs
+from edge_export.devices.request import DEVICE, STATUS, Request
+from edge_export.devices.results import DEVICE_BYTES, agreed_files, is_whole, keep_result, load_inputs
 from edge_export.devices.runner_process import RUNNER, check_exit, hear, read_facts
 from edge_export.devices.ssh_link import Address, Done, Link, address_of, connected
 from edge_export.errors import RequestError, one_line
-from edge_export.files.atomic import whole_folder, write_atomically
+from edge_export.files.atomic import write_atomically
 from edge_export.files.hashing import file_sha256
 from edge_export.spec.device import DeviceFacts
 from edge_export.spec.fields import Record, Sha256, Text
@@ -38,9 +41,16 @@ class Said(Record):
 
 
 class Followed(Record):
-    """A line of the runner; or, at its end, its exit code and its complaint."""
+    """A line of the runner; or, at its end, its exit code and its complaint.
+
+    Attributes:
+        item: The item that the line says is finished; empty: none.
+        sizes: The bytes of each of its files, which follow in this order.
+    """
 
     event: str | None = None
+    item: str = ""
+    sizes: dict[str, int] = Field(default_factory=dict)
     code: int = 0
     err: str = ""
 
@@ -63,22 +73,24 @@ class Ssh:
             return read_facts(said.code, said.out, said.err, self.name)
 
     def run(self, folder: Path, request: Request, report: Report, *, resume: bool) -> None:
-        inputs = load_inputs(folder, request)
-        parts = parts_of(request)
-        run = request.run_id
+        left = []
+        for item in request.items:
+            if is_whole(folder, request, item):
+                report(item.id, "finished before")
+            else:
+                left.append(item)
+        if not left:
+            write_atomically(folder / DEVICE, self.facts().model_dump_json(by_alias=True).encode())
+            return
         with connected(self._address) as link:
-            runner = file_sha256(RUNNER)
-            _send(link, {runner: RUNNER, **{part.sha256: folder / path for path, part in parts.items()}})
-            files = {path: part.sha256 for path, part in parts.items()}
-            link.ask("assemble", Assembled, run=run, files=files, request=(folder / REQUEST).read_text("utf-8"))
-            ended = _follow(link, run, runner, report)
-            _bring(link, run, DEVICE, DEVICE_BYTES, folder / DEVICE)
-            for item in request.items:
-                if not is_whole(folder, request, item):
-                    limits = agreed_files(item, inputs[item.inputs.path])
-                    _bring_item(link, run, item.id, limits, folder / RESULTS / item.id)
-            check_exit(ended.code, ended.err, self.name)
-            link.ask("clean", Done, run=run)
+            try:
+                _run(link, folder, request.model_copy(update={"items": tuple(left)}), report)
+            except LinkLost:
+                raise
+            except RequestError:
+                with contextlib.suppress(RequestError):
+                    link.ask("clean", Done, run=request.run_id, failed=True)
+                raise
 
 
 def open_ssh(rest: str) -> Ssh:
@@ -108,30 +120,38 @@ def _send(link: Link, files: dict[str, Path]) -> list[str]:
     return list(files)
 
 
-def _follow(link: Link, run: str, runner: str, report: Report) -> Followed:
-    """Starts the runner and passes on what it says, until its end."""
-    link.send("run", run=run, runner=runner)
+def _run(link: Link, folder: Path, request: Request, report: Report) -> None:
+    """Runs a request. Each item's result is in `folder` before its end is reported."""
+    inputs = load_inputs(folder, request)
+    limits = {item.id: agreed_files(item, inputs[item.inputs.path]) for item in request.items}
+    run, runner, parts = request.run_id, file_sha256(RUNNER), parts_of(request)
+    _send(link, {runner: RUNNER, **{part.sha256: folder / path for path, part in parts.items()}})
+    files = {path: part.sha256 for path, part in parts.items()}
+    link.ask("assemble", Assembled, run=run, files=files, request=request.model_dump_json(by_alias=True))
+    link.send("run", run=run, runner=runner, limits=limits)
     while (said := link.answer(Followed)).event is not None:
+        _keep_result(link, said, limits, folder)
         hear(said.event.encode(), report)
-    return said
+    facts = link.get(run, DEVICE, DEVICE_BYTES)
+    if facts is not None:
+        write_atomically(folder / DEVICE, facts)
+    check_exit(said.code, said.err, link.device)
+    link.ask("clean", Done, run=run, failed=False)
 
 
-def _bring_item(link: Link, run: str, item: str, limits: dict[str, int], place: Path) -> None:
-    """Brings one item's files back, whole or not at all. Nothing is brought of an item that is not finished."""
-    contents = {name: link.get(run, f"{RESULTS}/{item}/{name}", limit) for name, limit in limits.items()}
-    if contents[STATUS] is None:
-        return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with whole_folder(place) as staged:
-        for name, content in contents.items():
-            if content is not None:
-                (staged / name).write_bytes(content)
+def _keep_result(link: Link, said: Followed, limits: dict[str, dict[str, int]], folder: Path) -> None:
+    """Brings one item's files here, whole or not at all.
 
-
-def _bring(link: Link, run: str, path: str, limit: int, target: Path) -> None:
-    content = link.get(run, path, limit)
-    if content is not None:
-        write_atomically(target, content)
+    Raises:
+        LinkLost: The connection ended.
+        RequestError: They are not what was agreed, or can't be written here.
+    """
+    agreed = limits.get(said.item, {})
+    if any(not 0 <= size <= agreed.get(name, -1) for name, size in said.sizes.items()):
+        raise RequestError(f"{link.device}: it sends files that were not agreed: is its Python sound?")
+    contents = {name: link.read(size) for name, size in said.sizes.items()}
+    if STATUS in contents:
+        keep_result(folder, said.item, contents)
 
 
 def hosts_file() -> Path:

@@ -148,8 +148,10 @@ class Link:
     def get(self, run: str, path: str, limit: int) -> bytes | None:
         """Returns a file of a run's folder. None: it is not there, or larger than `limit` bytes."""
         size = self.ask("get", Size, run=run, path=path, limit=limit).size
-        if size is None or size > limit:
-            return None
+        return None if size is None or size > limit else self.read(size)
+
+    def read(self, size: int) -> bytes:
+        """Returns the next `size` bytes, which follow an answer. Raises LinkLost if the connection ends before."""
         content = self._back.read(size)
         if len(content) < size:
             raise self.lost()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,12 +33,29 @@ def load_arrays(path: Path) -> dict[str, Array]:
     """Reads a safetensors file.
 
     Raises:
-        RequestError: The file is missing, truncated or not a safetensors file.
+        RequestError: The file is missing, truncated or not a safetensors file, or names an array twice.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
-        return dict(load_file(path))
+        arrays = dict(load_file(path))
+        require_names_once(path)
+        return arrays
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise RequestError(f"{path} can't be read as safetensors ({one_line(error, 160)})") from error
+
+
+def require_names_once(path: Path) -> None:
+    """Raises ValueError if a name stands twice in the header of a safetensors file.
+
+    The library reads such a file and drops one of both, where other readers drop the other or refuse it.
+    """
+    with path.open("rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        json.loads(file.read(size), object_pairs_hook=_require_once)
+
+
+def _require_once(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("a name is there twice")

@@ -46,6 +46,7 @@ class CompileAnswer(Message):
         notes: What a user should know about it, one sentence each.
         seconds: The time that the converter took.
         stages: The files that the route to the artifact passed through: file names in the workdir by format.
+        operators: Its operators, each with its version, where runtimes know them by version.
     """
 
     file: str
@@ -54,6 +55,7 @@ class CompileAnswer(Message):
     notes: tuple[str, ...]
     seconds: float
     stages: dict[str, str]
+    operators: dict[str, int]
 
 
 def compile_artifact(request: CompileRequest) -> CompileAnswer:
@@ -79,6 +81,7 @@ def compile_artifact(request: CompileRequest) -> CompileAnswer:
         notes=compiled.notes,
         seconds=time.perf_counter() - start,
         stages={name: path.name for name, path in compiled.stages.items()},
+        operators=dict(compiled.operators),
     )
 
 

@@ -33,6 +33,7 @@ class Compiled:
         seconds: The time that the converter took, without its imports and without waiting for a worker.
         stages: Files that the route to the artifact passed through, in order, by their format: {"onnx": path}. They
             have the artifact's own io.
+        operators: Its operators, each with its version, where runtimes know them by version.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Compiled:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     stages: Mapping[str, Path] = field(default_factory=dict)
+    operators: Mapping[str, int] = field(default_factory=dict)
 
 
 def require_io(io: IOSpec, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, named: bool = True) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_export.errors import RequestError, one_line
+from edge_export.files.arrays import require_names_once
 from edge_export.files.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def _read_safetensors(path: Path) -> Any:
     from safetensors.torch import load_file
 
     try:
-        return load_file(path)
+        tensors = load_file(path)
+        require_names_once(path)
+        return tensors
     except (SafetensorError, OSError, ValueError) as error:
         raise RequestError(
             f"checkpoint {path}: damaged or not safetensors ({one_line(error, 120)}); fetch or save it again"

@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Artifact, Attempt
 from edge_export.bundle.numerics import ArtifactRun
+from edge_export.devices.tflite_versions import runs_in
 from edge_export.files.copying import copy_contents
 from edge_export.files.hashing import sha256_of
 from edge_export.formats import artifact_name
@@ -78,6 +79,7 @@ def _try_scheme(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, a
             "file": describe_file(prepared.family.staged, path),
             "io": compiled.io,
             "notes": compiled.notes,
+            "runs_in": runs_in(plan.format, compiled.operators),
         }
     )
     context.progress(name, plan.label, f"verify {artifact.scheme}".strip())

@@ -36,7 +36,8 @@ class Setup:
         optimizer: The optimizer of the mother's parameters.
         batches: Draws the batches of one epoch with the given generator.
         batches_per_epoch: The number of these batches.
-        accumulate: Adds the gradients of one batch, makes choices with the given generator, and returns the loss.
+        accumulate: Adds the gradients of one batch, makes choices with the given generator, and returns the loss. Its
+            third argument is the number of finished epochs.
         learning_rate: Returns the rate at (finished epochs, with fraction; epochs in total).
         settings: All settings that change the result, by name. A state file of other settings is refused.
         clip_norm: The norm to which gradients are clipped; None: no clipping.
@@ -49,7 +50,7 @@ class Setup:
     optimizer: torch.optim.Optimizer
     batches: Callable[[torch.Generator], Iterable[tuple[Tensor, ...]]]
     batches_per_epoch: int
-    accumulate: Callable[[tuple[Tensor, ...], random.Random], float]
+    accumulate: Callable[[tuple[Tensor, ...], random.Random, int], float]
     learning_rate: Callable[[float, int], float]
     settings: Settings
     clip_norm: float | None = None
@@ -96,7 +97,7 @@ def _run_epoch(setup: Setup, epoch: int, epochs: int, seed: int, advance: Callab
             for group in setup.optimizer.param_groups:
                 group["lr"] = setup.learning_rate(epoch + number / setup.batches_per_epoch, epochs)
             setup.optimizer.zero_grad()
-            loss = setup.accumulate(batch, choices)
+            loss = setup.accumulate(batch, choices, epoch)
             if not math.isfinite(loss):
                 raise RequestError(
                     f"training diverged in epoch {epoch + 1} of {epochs}, batch {number + 1}: the loss is {loss}; "

@@ -3,6 +3,9 @@
 Each step trains the full network and a random subnetwork (arXiv 2312.03464, section 3.3), optionally also the smallest
 one. The sandwich rule with in-place distillation (arXiv 1903.05134) is another option: the others then learn the
 prediction of the largest.
+
+The network grows: training begins with the smallest configuration, whose steps cost a sixth of the largest one's. What
+it learns stays in all others, for they contain it.
 """
 
 from __future__ import annotations
@@ -29,8 +32,10 @@ if TYPE_CHECKING:
 
 THREADS = 1
 """Such small layers gain nothing from more threads, and the last bits should not depend on the machine."""
-FALLING = 1 / 2
+FALLING = 0.2
 """The share of the epochs, at the end of training, in which the learning rate falls."""
+GROWTH = ((0, 0.0), (150, 0.5), (210, 1.0))
+"""From which epoch on the full network of a step has which share of the mother's depth and width."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,9 @@ class SeparationPlan:
         seconds: The length of an example.
         batch: The examples in a batch.
         batches_per_epoch: The batches in an epoch.
-        rate: Adam's learning rate. Over the last half of the epochs it falls to a fiftieth.
+        rate: Adam's learning rate. Over the last `FALLING` of the epochs it falls to a fiftieth.
         warm_up: The epochs in which the rate rises.
+        growth: As `GROWTH`.
     """
 
     rule: str = "random"
@@ -75,6 +81,7 @@ class SeparationPlan:
     batches_per_epoch: int = 100
     rate: float = 1.5e-3
     warm_up: float = 2.0
+    growth: tuple[tuple[int, float], ...] = GROWTH
 
 
 def set_up(
@@ -103,10 +110,10 @@ def set_up(
         for _ in range(plan.batches_per_epoch):
             yield draw_batch(tracks, chunks, rng)
 
-    def accumulate(batch: tuple[Tensor, ...], choices: random.Random) -> float:
+    def accumulate(batch: tuple[Tensor, ...], choices: random.Random, epoch: int) -> float:
         nonlocal last
         mixture, stems = (tensor.to(device) for tensor in batch)
-        configs = configurations(mother.space, RULES[plan.rule], choices)
+        configs = configurations(grown_space(mother.space, plan.growth, epoch), RULES[plan.rule], choices)
         last = accumulate_gradients(mother.network, mixture, stems, configs, RULES[plan.rule].distillation)
         return last.loss
 
@@ -121,7 +128,8 @@ def set_up(
             "task": "separation",
             "data": ",".join(str(each.folder) for each in music),
             "tracks": len(tracks),
-            **{name: getattr(plan, name) for name in SeparationPlan.__dataclass_fields__},
+            **{name: getattr(plan, name) for name in SeparationPlan.__dataclass_fields__ if name != "growth"},
+            "growth": str(plan.growth),
         },
         clip_norm=5.0,
         threads=THREADS,
@@ -137,8 +145,16 @@ class Step:
     si_sdr: float
 
 
+def grown_space(space: DepthWidthSpace, growth: Sequence[tuple[int, float]], epoch: int) -> DepthWidthSpace:
+    """Returns the configurations of `space` that `epoch` trains."""
+    share = max((start, share) for start, share in growth if start <= epoch)[1]
+    return type(space)(max(1, round(share * space.max_depth)), max(1, round(share * space.max_width)))
+
+
 def configurations(space: DepthWidthSpace, rule: Rule, choices: random.Random) -> list[DepthWidth]:
     """Returns the configurations of one step, the largest first."""
+    if space.largest == space.smallest:
+        return [space.largest]
     if rule.smallest:
         return sandwich(space, choices, rule.between)
     return [space.largest, *(space.sample(choices) for _ in range(rule.between))]

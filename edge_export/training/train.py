@@ -46,7 +46,7 @@ RECIPES = {
     "separator": Recipe(
         data="edge_export.data.music:open_music",
         setup="edge_export.training.separation:set_up",
-        epochs=64,
+        epochs=255,
         rules=("random", "ends", "sandwich"),
         validation="edge_export.training.separation_validation:validate",
     ),

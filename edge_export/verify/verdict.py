@@ -63,7 +63,7 @@ def judge_measured(
     Args:
         exact: The member's tolerance, which applies to the intermediate files of the conversion.
         device: Where it ran.
-        proves: What the runtime proves, where it does not prove everything.
+        proves: What the run proves, where it does not prove everything.
     """
     stages = judge_stages(measured.stages, exact)
     wrong = first_divergence(stages) or why_wrong(measured, artifact.tolerance, artifact.precision)

@@ -37,7 +37,7 @@ class Sshd:
 
     @property
     def home(self) -> Path:
-        return self.folder / "home"
+        return Path(f"/proc/{self.process.pid}/root{self.folder}/home")  # it may be mounted for sshd alone
 
     def sessions(self) -> list[psutil.Process]:
         """The processes of its connections."""
@@ -63,12 +63,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_sshd(folder: Path, path: str | None = None) -> Iterator[Sshd]:
+def running_sshd(folder: Path, path: str | None = None, disk: str = "") -> Iterator[Sshd]:
     """Starts an sshd, and ends it with all of its sessions.
 
     Args:
         folder: An empty folder.
         path: The PATH of its sessions; None: the Python that runs the tests comes first.
+        disk: The size of a file system of its own for `home`, such as "4m"; empty: there is none.
     """
     assert SSHD is not None
     (folder / "home").mkdir()
@@ -93,9 +94,12 @@ ForceCommand env PATH={searched} XDG_CACHE_HOME={folder}/home /bin/sh -c "$SSH_O
     (folder / "sshd_config").write_text(configuration)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # what sshd wants for its privilege separation
-    process = subprocess.Popen(
-        [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=(folder / "sshd.log").open("wb")
-    )
+    command = [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")]
+    if disk:
+        mount = f'mount -t tmpfs -o size={disk} tmpfs "$0" && exec "$@"'
+        rights = [] if os.geteuid() == 0 else ["--map-current-user", "--keep-caps"]
+        command = ["unshare", *rights, "--mount", "sh", "-c", mount, str(folder / "home"), *command]
+    process = subprocess.Popen(command, stderr=(folder / "sshd.log").open("wb"))
     try:
         _wait_for(port, process)
         yield Sshd(folder, port, process)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import time
 import venv
@@ -12,9 +14,10 @@ import pytest
 from real_sshd import SSHD, Sshd, free_port, new_key, running_sshd, write_client
 
 from edge_export.devices.check import check_device
-from edge_export.devices.device import LinkLost
-from edge_export.devices.folder import write_folder
+from edge_export.devices.device import LinkLost, Report
+from edge_export.devices.folder import describe_part, write_folder
 from edge_export.devices.request import Item, Request
+from edge_export.devices.results import Results
 from edge_export.devices.run import run_on
 from edge_export.devices.ssh import found, open_ssh
 from edge_export.devices.ssh_link import address_of
@@ -42,8 +45,6 @@ def board(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sshd:
 
 
 def use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
@@ -77,31 +78,79 @@ def test_a_request_goes_there_and_back_and_nothing_is_sent_twice(board: Sshd, tm
     assert {path: path.stat().st_ino for path in (board.home / "edge_export_runner" / "blobs").iterdir()} == contents
 
 
+def cut_when_told(board: Sshd, when: tuple[str, str], told: list[tuple[str, str]]) -> Report:
+    def report(item: str, state: str) -> None:
+        told.append((item, state))
+        if (item, state) == when:
+            board.cut()
+
+    return report
+
+
+def wait_for_the_end(board: Sshd) -> None:
+    """Waits until the runner there has ended by itself."""
+    for _ in range(600):
+        if not board.sessions():
+            return
+        time.sleep(0.1)
+    raise AssertionError("the runner goes on")
+
+
+def outcomes(results: Results) -> list[str]:
+    return [each.status.outcome for each in results.items.values()]
+
+
 def test_a_cut_connection_is_resumed(board: Sshd, tmp_path: Path) -> None:
     device = open_ssh("board")
     folder = tmp_path / "request"
-    request = make_request(folder, 8)
-    told: list[tuple[str, str]] = []
-
-    def cut_after_two(item: str, state: str) -> None:
-        told.append((item, state))
-        if told.count(("i1", "done")) and len(told) == 4:
-            board.cut()
-
+    request = make_request(folder, 6)
     with pytest.raises(LinkLost, match=r"the link to ssh:board was lost.*: --resume goes on"):
-        run_on(device, request, folder, cut_after_two, resume=False)
-    left = board.home / "edge_export_runner" / "runs" / "ssh1" / "results"
-    for _ in range(200):  # the runner there ends by itself
-        if not board.sessions():
-            break
-        time.sleep(0.1)
-    finished = {path.name for path in left.iterdir() if (path / "status.json").is_file()}
-    assert {"i0", "i1"} <= finished < {f"i{number}" for number in range(8)}
-    again: list[tuple[str, str]] = []
-    results = run_on(device, request, folder, lambda *event: again.append(event), resume=True)
-    assert {item for item, state in again if state == "finished before"} == finished
-    assert {each.status.outcome for each in results.items.values()} == {"done"}
-    assert len(results.items) == 8
+        run_on(device, request, folder, cut_when_told(board, ("i2", "started"), []), resume=False)
+    wait_for_the_end(board)
+    there = board.home / "edge_export_runner" / "runs" / "ssh1" / "results"
+    finished = {path.name for path in there.iterdir() if (path / "status.json").is_file()}
+    assert {"i0", "i1"} <= finished < {item.id for item in request.items}
+    told: list[tuple[str, str]] = []
+    results = run_on(device, request, folder, lambda *event: told.append(event), resume=True)
+    assert {item for item, state in told if state == "finished before"} == finished
+    assert {item for item, state in told if state == "started"} == {item.id for item in request.items} - finished
+    assert outcomes(results) == ["done"] * 6
+
+
+def test_what_was_finished_is_here_when_the_device_has_lost_everything(board: Sshd, tmp_path: Path) -> None:
+    device = open_ssh("board")
+    folder = tmp_path / "request"
+    request = make_request(folder, 3)
+    with pytest.raises(LinkLost):
+        run_on(device, request, folder, cut_when_told(board, ("i2", "started"), []), resume=False)
+    wait_for_the_end(board)
+    shutil.rmtree(board.home / "edge_export_runner")
+    kept = {path: path.stat().st_mtime_ns for path in (folder / "results").rglob("*")}
+    assert sorted(path.name for path in (folder / "results").iterdir()) == ["i0", "i1"]
+    told: list[tuple[str, str]] = []
+    results = run_on(device, request, folder, lambda *event: told.append(event), resume=True)
+    assert told[:2] == [("i0", "finished before"), ("i1", "finished before")]
+    assert told[2:] == [("i2", "started"), ("i2", "done")]
+    assert outcomes(results) == ["done"] * 3
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    again = run_on(device, request, folder, lambda *_: None, resume=True)  # nothing is left to run
+    assert outcomes(again) == ["done"] * 3
+
+
+def test_a_runner_that_is_killed_there_is_resumed(board: Sshd, tmp_path: Path) -> None:
+    device = open_ssh("board")
+    folder = tmp_path / "request"
+    request = make_request(folder, 3)
+
+    def kill(item: str, state: str) -> None:
+        if (item, state) == ("i1", "started"):
+            (runner,) = (each for each in board.sessions() if "--until-eof" in each.cmdline())
+            runner.kill()
+
+    with pytest.raises(LinkLost, match="the runner was ended from outside: --resume goes on"):
+        run_on(device, request, folder, kill, resume=False)
+    assert (folder / "results" / "i0" / "status.json").is_file()
+    assert outcomes(run_on(device, request, folder, lambda *_: None, resume=True)) == ["done"] * 3
 
 
 def test_check_proves_the_way(board: Sshd) -> None:
@@ -187,6 +236,66 @@ def test_a_full_disk(board: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("edge_export.devices.ssh._SPARE_BYTES", 1 << 60)
     with pytest.raises(RequestError, match=r"ssh:board: its disk is full: .* are free: make room there"):
         run_on(open_ssh("board"), request, tmp_path / "request", lambda *_: None, resume=False)
+
+
+@pytest.fixture
+def small_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
+    """The sshd that `ssh board` reaches, with a disk of 24 megabytes."""
+    folder = tmp_path / "sshd"
+    folder.mkdir()
+    with running_sshd(folder, disk="24m") as sshd:
+        use(write_client(tmp_path / "client", {"board": sshd}), monkeypatch)
+        yield sshd
+
+
+def large_request(folder: Path, size: int) -> Request:
+    """A request of one item whose artifact has `size` random bytes."""
+    request = make_request(folder, 1)
+    (item,) = request.items
+    (folder / "large").write_bytes(os.urandom(size))
+    artifact = describe_part("artifacts/large", folder / "large")
+    request = request.model_copy(update={"items": (item.model_copy(update={"artifact": artifact}),)})
+    write_folder(folder, request, {artifact.path: folder / "large", item.inputs.path: VECTORS / item.inputs.path})
+    return request
+
+
+def test_a_disk_that_fills_up_while_files_arrive(
+    small_board: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = open_ssh("board")
+    device.facts()
+    before = stored(small_board)
+    # Something else takes the room after it was found to suffice.
+    monkeypatch.setattr("edge_export.devices.ssh._SPARE_BYTES", -(1 << 60))
+    request = large_request(tmp_path / "large", 30 << 20)
+    with pytest.raises(RequestError, match=r"^ssh:board: its disk is full \(No space left.*\): make room there$"):
+        run_on(device, request, tmp_path / "large", lambda *_: None, resume=False)
+    assert stored(small_board) == before
+    assert list((small_board.home / "edge_export_runner" / "runs").iterdir()) == []
+    fits = make_request(tmp_path / "fits", 1)
+    assert outcomes(run_on(device, fits, tmp_path / "fits", lambda *_: None, resume=True)) == ["done"]
+
+
+def test_a_disk_that_fills_up_during_the_run(small_board: Sshd, tmp_path: Path) -> None:
+    device = open_ssh("board")
+    folder = tmp_path / "request"
+    request = make_request(folder, 3)
+    other = small_board.home / "other"
+
+    def fill(item: str, state: str) -> None:
+        if (item, state) == ("i0", "done"):
+            with contextlib.suppress(OSError), other.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+
+    with pytest.raises(RequestError, match=r"^ssh:board: the disk is full, make room there: .*No space left"):
+        run_on(device, request, folder, fill, resume=False)
+    assert list((small_board.home / "edge_export_runner" / "runs").iterdir()) == []
+    finished = {path.name for path in (folder / "results").iterdir()}
+    assert "i0" in finished
+    assert "i2" not in finished
+    other.unlink()
+    assert outcomes(run_on(device, request, folder, lambda *_: None, resume=True)) == ["done"] * 3
 
 
 def test_a_folder_there_that_can_not_be_written(board: Sshd) -> None:

@@ -39,6 +39,7 @@ class Phone:
         cools_by: How much the battery's temperature falls with each look at it, in tenths of a degree.
         wakefulness: "Awake" or "Asleep".
         free_bytes: The free storage.
+        filled_after: Something else takes all of it, once so many bytes have arrived; -1: never.
         runner: The package of the runner app; empty: it is not installed.
         executorch: Whether the runner has ExecuTorch beside TFLite.
         unauthorized: The user has not allowed this computer.
@@ -58,6 +59,7 @@ class Phone:
     cools_by: int = 0
     wakefulness: str = "Awake"
     free_bytes: int = 1 << 30
+    filled_after: int = -1
     runner: str = "edge.runner"
     executorch: bool = False
     unauthorized: bool = False
@@ -112,6 +114,9 @@ class State:
     def used(self, size: int) -> None:
         with self.changed() as phone:
             phone.free_bytes -= size
+            if 0 <= phone.filled_after <= size:
+                phone.free_bytes, phone.filled_after = 0, -1
+            phone.filled_after -= size if phone.filled_after > 0 else 0
 
     def inside(self, path: str) -> Path:
         """The file of this machine that stands for the phone's `path`."""

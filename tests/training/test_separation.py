@@ -12,14 +12,21 @@ import torch
 from edge_export.data.musdb import SOURCES
 from edge_export.data.music import Music
 from edge_export.errors import RequestError
-from edge_export.mothers.band_split.mother import SEPARATOR, DepthWidth, ElasticBandSplit
+from edge_export.mothers.band_split.mother import SEPARATOR, DepthWidth, DepthWidthSpace, ElasticBandSplit
 from edge_export.training.loop import run_epochs
 from edge_export.training.losses import si_sdr
-from edge_export.training.separation import RULES, SeparationPlan, accumulate_gradients, configurations, set_up
+from edge_export.training.separation import (
+    RULES,
+    SeparationPlan,
+    accumulate_gradients,
+    configurations,
+    grown_space,
+    set_up,
+)
 from edge_export.training.separation_validation import validate
 from edge_export.training.train import train
 
-PLAN = SeparationPlan(seconds=0.5, batch=2, batches_per_epoch=8, rate=5e-3)
+PLAN = SeparationPlan(seconds=0.5, batch=2, batches_per_epoch=8, rate=5e-3, growth=((0, 0.0), (2, 1.0)))
 
 
 def tiny() -> ElasticBandSplit:
@@ -52,6 +59,30 @@ def test_rules_choose_the_largest_first() -> None:
     sandwich = configurations(space, RULES["sandwich"], choices)
     assert len(sandwich) == 4
     assert sandwich[:2] == [space.largest, space.smallest]
+
+
+def test_training_grows_from_the_smallest_configuration_to_all() -> None:
+    space, choices = DepthWidthSpace(4, 2), random.Random(0)
+    growth = ((0, 0.0), (3, 0.5), (5, 1.0))
+    names = [space.name(grown_space(space, growth, epoch).largest) for epoch in range(7)]
+    assert names == ["d1w1", "d1w1", "d1w1", "d2w1", "d2w1", "d4w2", "d4w2"]
+    assert configurations(grown_space(space, growth, 0), RULES["sandwich"], choices) == [DepthWidth(1, 1)]
+    drawn = {
+        config for _ in range(20) for config in configurations(grown_space(space, growth, 3), RULES["ends"], choices)
+    }
+    assert drawn == {DepthWidth(1, 1), DepthWidth(2, 1)}
+
+
+def test_what_has_not_grown_yet_is_as_it_was(music: tuple[Music, ...], tmp_path: Path) -> None:
+    mother, untrained = tiny(), tiny()
+    run_epochs(set_up(mother, music, plan=PLAN), epochs=2, seed=0, state_path=tmp_path / "state", progress=False)
+    before, after = untrained.state_dict(), mother.state_dict()
+    assert not torch.equal(
+        after["network.layers.0.time.branches.0.lstm.weight_hh_l0"],
+        before["network.layers.0.time.branches.0.lstm.weight_hh_l0"],
+    )
+    for later in ("network.layers.1.", "network.layers.0.time.branches.1.", "network.layers.0.band.branches.1."):
+        assert all(torch.equal(after[name], before[name]) for name in before if name.startswith(later))
 
 
 def test_unknown_rule_is_refused() -> None:

@@ -78,7 +78,7 @@ def tiny_setup(rate: float = 0.1, poison: int | None = None) -> Setup:
     network = torch.nn.Linear(2, 1)
     seen: list[int] = []
 
-    def accumulate(batch: tuple[torch.Tensor, ...], choices: object) -> float:
+    def accumulate(batch: tuple[torch.Tensor, ...], choices: object, epoch: int) -> float:
         seen.append(1)
         loss = ((network(batch[0]) - 1) ** 2).mean()
         loss.backward()

@@ -115,6 +115,10 @@ def manifest_cases() -> list[dict[str, Any]]:
     cases = [("least", good, True)]
     cases += [("nothing compiled", changed(good, "members/0/artifacts", [artifact | failed]), True)]
     cases += [("for an app", changed(good, "taken_from", DIGEST), True)]
+    runs_in = {"runs_from": "TensorFlow Lite 2.16.1", "full_speed_from": "LiteRT 1.1.2"}
+    place = "members/0/artifacts/0/runs_in"
+    cases += [("a file for newer runtimes", changed(good, place, runs_in), True)]
+    cases += [("a file whose speed is not known", changed(good, place, {"runs_from": "TensorFlow Lite 2.17"}), True)]
     bad: dict[str, tuple[str, Any]] = {
         "of another version": ("schema", "2.0"),
         "without a version": ("schema", None),
@@ -134,6 +138,8 @@ def manifest_cases() -> list[dict[str, Any]]:
         "state of another shape": ("members/0/io/inputs/1/shape", [1, 9]),
         "a stream without a hop": ("members/0/io/stream/hop", 0),
         "a stem named twice": ("members/0/io/stream/stems", ["vocals", "vocals"]),
+        "a file for runtimes without a name": ("members/0/artifacts/0/runs_in", {"full_speed_from": ""}),
+        "a file for runtimes that are no text": ("members/0/artifacts/0/runs_in", {"runs_from": 2}),
         "an unknown field": ("more", 1),
     }
     cases += [(name, changed(good, *change), False) for name, change in bad.items()]
@@ -161,6 +167,9 @@ def safetensors_cases() -> list[dict[str, Any]]:
     def entry(**change: Any) -> dict[str, Any]:
         return {"a": header["a"] | change}
 
+    def twice(name: str, value: Any) -> bytes:
+        return f'{{"{name}":{json.dumps(value)},"{name}":{json.dumps(value)}}}'.encode()
+
     good = {
         "every type": (whole, arrays),
         "one array": (one, {"a": arrays["a"]}),
@@ -186,6 +195,9 @@ def safetensors_cases() -> list[dict[str, Any]]:
         "offsets backwards": file(entry(data_offsets=[24, 0])),
         "a hole": file(entry(data_offsets=[4, 28]), data + b"\0" * 4),
         "two arrays in one place": file(entry() | {"b": header["a"]}),
+        "a name that is there twice": file(twice("a", header["a"])),
+        "notes that are there twice": file(twice("__metadata__", {}), b""),
+        "a type that is there twice": file(json.dumps(header).replace('"dtype"', '"dtype":"F32","dtype"').encode()),
         "an entry without a type": file({"a": {"shape": [2, 3], "data_offsets": [0, 24]}}),
     }
     cases: list[dict[str, Any]] = [

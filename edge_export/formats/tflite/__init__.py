@@ -5,6 +5,8 @@ from edge_export.formats.descriptor import Format, Runtime
 DIRECT, BY_TENSORFLOW = ROUTES = ("direct", "tensorflow")
 """The values of the option `route`: onnx2tf's own writer, or TensorFlow in its isolated environment."""
 ENVIRONMENT = "tensorflow"
+GROUPED, BATCHED = PRODUCTS = ("grouped", "batched")
+"""The values of the option `products`: as grouped convolutions, which all runtimes are fast at, or as BATCH_MATMUL."""
 
 FORMAT = Format(
     description="TensorFlow Lite file of builtin operators (LiteRT, Android)",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_export.formats.contents import Contents, counted
+from edge_export.formats.tflite.operators import operator_name
 from edge_export.spec.tensors import TensorSpec
 
 
@@ -21,7 +22,7 @@ def inspect(path: Path) -> Contents:
     if data[4:8] != b"TFL3":
         raise ValueError("it does not begin as a TensorFlow Lite file")
     model = schema.ModelT.InitFromPackedBuf(data, 0)
-    codes = [_operator_name(schema, code) for code in model.operatorCodes]
+    codes = [operator_name(schema, code) for code in model.operatorCodes]
     main = model.subgraphs[0]
     names = _signature_names(model)
     return Contents(
@@ -32,14 +33,6 @@ def inspect(path: Path) -> Contents:
         outputs=tuple(_spec(schema, main.tensors[index], names.get(int(index))) for index in main.outputs),
         operators=counted([codes[operator.opcodeIndex] for graph in model.subgraphs for operator in graph.operators]),
     )
-
-
-def _operator_name(schema: Any, code: Any) -> str:
-    if code.customCode:
-        return f"custom {_text(code.customCode)}"
-    # Files written before TensorFlow Lite had 127 operators have the number in the older, smaller field.
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    return next(str(name) for name, value in vars(schema.BuiltinOperator).items() if value == number)
 
 
 def _signature_names(model: Any) -> dict[int, str]:

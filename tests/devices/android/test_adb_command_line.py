@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from emulated_phone.state import PIXEL
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -57,6 +58,16 @@ def test_a_bundle_is_proven_on_the_phone(edge_export, bundle, phone):
     assert [run["verdict"] for run in runs] == ["passed"]
 
 
+def test_an_emulator_spares_the_held_out_set_and_the_verdict_says_so(edge_export, bundle, attach):
+    attach(props=PIXEL | {"ro.kernel.qemu": "1"})
+    code, output, errors = edge_export("verify", bundle, "--device", "adb", "--json")
+    assert code == 0, errors
+    answer = json.loads(output)
+    assert answer["spared"] == "without the held-out set, for which an emulator takes hours"
+    ((run,),) = (member["runs"] for member in answer["members"])
+    assert (run["metric"], run["reason"]) == (None, f"within tolerance of the mother; {answer['spared']}")
+
+
 def test_a_lost_link_is_one_line_and_resume_goes_on(edge_export, bundle, phone):
     phone.set(offline_after=1)
     code, output, errors = edge_export("verify", bundle, "--device", "adb")
@@ -82,7 +93,7 @@ def test_a_bundle_is_timed_on_the_phone(edge_export, bundle, phone):
     assert phone.state.read().reported is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["INT", "TERM", "HUP"])
 def test_the_battery_is_true_again_after_an_interruption(start, bundle, phone, number):
     with start("bench", bundle, "--device", "adb", "--rounds", 50) as process:
         while phone.state.read().reported is None:
@@ -94,6 +105,21 @@ def test_the_battery_is_true_again_after_an_interruption(start, bundle, phone, n
     assert "interrupted" in errors.splitlines()[-1]
     assert phone.state.read().reported is None
     assert not (bundle / "perf.json").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("devices", "check", "adb"), ("verify", "BUNDLE", "--device", "adb")], ids=["check", "verify"]
+)
+def test_a_battery_that_a_killed_bench_left_unplugged_is_found_and_reset(start, edge_export, bundle, phone, words):
+    with start("bench", bundle, "--device", "adb", "--rounds", 50) as process:
+        while phone.state.read().reported is None:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
+        process.kill()
+    assert phone.state.read().reported is not None
+    code, _, errors = edge_export(*(bundle if word == "BUNDLE" else word for word in words))
+    assert code == 0, errors
+    assert phone.state.read().reported is None
 
 
 def test_list_shows_the_phone_and_check_proves_the_way(edge_export, phone):

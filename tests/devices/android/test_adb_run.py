@@ -83,6 +83,41 @@ def test_results_do_not_stay_on_the_phone(run, phone):
     assert left == []
 
 
+def test_storage_that_fills_up_while_files_arrive(run, phone):
+    phone.set(filled_after=1000)
+    message = rf"^adb:{phone.serial}: its storage is full, files can't be stored in [\w/]+: free some space there$"
+    with pytest.raises(RequestError, match=message):
+        run(*VERIFY)
+    assert phone.state.read().received
+    assert [path for path in (phone.tmp / "edge_export").rglob("*") if path.is_file()] == []
+    phone.set(free_bytes=1 << 30)
+    results = run(resume=run.request)
+    assert {outcome for outcome, _ in outcomes(results).values()} == {"done"}
+
+
+def test_what_was_finished_is_here_when_the_phone_has_lost_everything(adb, phone, tmp_path):
+    folder, device, said = tmp_path / "request", AdbPhone(adb), []
+    request = request_folder(folder, *VERIFY)
+
+    def pull_the_cable(item, state):
+        said.append((item, state))
+        if (item, state) == ("1-segmenter", "started"):
+            phone.set(offline=True)
+
+    with pytest.raises(LinkLost, match="go on with --resume"):
+        run_on(device, request, folder, pull_the_cable, resume=False)
+    assert [path.name for path in (folder / "results").iterdir()] == ["0-classifier"]
+    phone.set(offline=False)
+    phone.wait_until_online()
+    adb.require("rm -rf /data/local/tmp/edge_export /sdcard/Android/media/edge.runner", "it can't be wiped")
+    said.clear()
+    results = run_on(device, request, folder, lambda *event: said.append(event), resume=True)
+    assert {outcome for outcome, _ in outcomes(results).values()} == {"done"}
+    assert [item for item, state in said if state == "started"] == ["1-segmenter", "2-classifier"]
+    again = run_on(device, request, folder, lambda *_: None, resume=True)  # nothing is left to run
+    assert outcomes(again) == outcomes(results)
+
+
 def test_a_lost_link_and_its_resume(run, phone):
     phone.set(offline_after=1)
     with pytest.raises(LinkLost, match="go on with --resume"):
@@ -174,7 +209,7 @@ def test_a_bench_rests_before_each_round_and_runs_on_the_battery(run, phone):
     assert {outcome for outcome, _ in outcomes(results).values()} == {"done"}
     log = "\n".join(phone.state.read().log)
     steps = re.findall(r"battery (unplug|reset)|(-e request)", log)
-    assert ["".join(step) for step in steps] == ["reset", *(["unplug", "-e request", "reset"] * 2)]
+    assert ["".join(step) for step in steps] == ["unplug", "-e request", "reset"] * 2
     for result in results.items.values():
         before, after = result.status.before, result.status.after
         assert (before.cooled, before.temperature_c, before.charging) == (True, 28.4, True)

@@ -42,12 +42,17 @@ def instrument(words: list[str]) -> None:
     for path in request.iterdir():
         if path.is_dir() and not (results / path.name).exists():
             (results / path.name).symlink_to(path)
-    end = run_runner(phone, results, lambda event: status(1 if event["outcome"] == "started" else 0, **event))
+    first = json.loads((results / "request.json").read_text())["items"][0]["id"]
+
+    def tell(event: dict[str, str]) -> None:
+        if event["item"] == first and event["outcome"] != "started":
+            spoil(phone.read().spoil, results / "results" / first)
+        status(1 if event["outcome"] == "started" else 0, **event)
+
+    end = run_runner(phone, results, tell)
     if end == End.CRASHED:
         print("INSTRUMENTATION_RESULT: shortMsg=Process crashed.\nINSTRUMENTATION_CODE: 0")
         return
-    first = json.loads((results / "request.json").read_text())["items"][0]["id"]
-    spoil(phone.read().spoil, results / "results" / first)
     print(f"INSTRUMENTATION_RESULT: outcome=finished\nINSTRUMENTATION_CODE: {-1 if end == End.FINISHED else 1}")
 
 

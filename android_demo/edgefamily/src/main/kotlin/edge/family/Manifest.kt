@@ -135,6 +135,7 @@ public enum class Status {
  *
  * @property file The compiled file. Null: it did not compile.
  * @property io Its inputs and outputs, in its own names and layouts.
+ * @property runsIn The versions of its runtime that it is for. Null: that is not known of its format.
  * @property reason The reason of its status.
  */
 @Serializable
@@ -147,6 +148,7 @@ public class Artifact internal constructor(
     public val file: Part?,
     public val io: Io?,
     internal val notes: List<String> = emptyList(),
+    @SerialName("runs_in") public val runsIn: RunsIn? = null,
     @SerialName("size_ratio") internal val sizeRatio: Double? = null,
     internal val tolerance: Tolerance,
     public val status: Status,
@@ -162,6 +164,18 @@ public class Artifact internal constructor(
         io?.let { addAll(it.problems("$where.io")) }
     }
 }
+
+/**
+ * Which versions of its format's runtime an artifact is for, as measured.
+ *
+ * @property runsFrom The oldest version that runs it, such as "TensorFlow Lite 2.16.1".
+ * @property fullSpeedFrom The oldest version that is not much slower than the newest. Empty: nobody has measured that.
+ */
+@Serializable
+public data class RunsIn(
+    @SerialName("runs_from") val runsFrom: String,
+    @SerialName("full_speed_from") val fullSpeedFrom: String = "",
+)
 
 @Serializable
 internal data class Attempt(val scheme: String, val reason: String)

@@ -18,6 +18,7 @@ import kotlinx.serialization.encoding.CompositeDecoder
 import kotlinx.serialization.encoding.Decoder
 import kotlinx.serialization.encoding.Encoder
 import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonObject
 
 private const val MAX_HEADER_BYTES = 100_000_000L
 
@@ -49,10 +50,11 @@ public object Safetensors {
         val text = ByteArray(size.toInt()).also { content.get(it) }
         val data = content.slice().order(ByteOrder.LITTLE_ENDIAN)
         val where = "the header of $name"
-        val header = STRICT.decode(Entries, String(text, StandardCharsets.UTF_8), where)
-        val entries = header.filter { it.first != METADATA }
-        demand(entries.map { it.first }.toSet().size == entries.size) { "$where has a name twice" }
-        val specs = entries.map { (key, value) -> key to STRICT.decode(Entry.serializer(), value.toString(), where) }
+        val header = STRICT.decode(Pairs(Pairs(JsonElement.serializer())), String(text, StandardCharsets.UTF_8), where)
+        demand((header.map { it.second } + listOf(header)).all(::hasNamesOnce)) { "$where has a name twice" }
+        val specs = header.filter { it.first != METADATA }.map { (key, entry) ->
+            key to STRICT.decode(Entry.serializer(), JsonObject(entry.toMap()).toString(), where)
+        }
         var end = 0L
         for ((key, entry) in specs.sortedWith(compareBy({ it.second.begin }, { it.second.end }))) {
             val bytes = entry.type?.let { Tensor.byteCount(it, entry.shape) }
@@ -112,26 +114,27 @@ private class Entry(
     }
 }
 
-/** The entries of an object in their order. A map would drop a name that is there twice. */
-@OptIn(ExperimentalSerializationApi::class)
-private object Entries : KSerializer<List<Pair<String, JsonElement>>> {
-    override val descriptor: SerialDescriptor =
-        mapSerialDescriptor(String.serializer().descriptor, JsonElement.serializer().descriptor)
+private fun hasNamesOnce(pairs: List<Pair<String, *>>): Boolean = pairs.map { it.first }.toSet().size == pairs.size
 
-    override fun deserialize(decoder: Decoder): List<Pair<String, JsonElement>> {
-        val entries = ArrayList<Pair<String, JsonElement>>()
+/** The names of an object in their order, with [values]. A map would drop a name that is there twice. */
+@OptIn(ExperimentalSerializationApi::class)
+private class Pairs<T>(private val values: KSerializer<T>) : KSerializer<List<Pair<String, T>>> {
+    override val descriptor: SerialDescriptor = mapSerialDescriptor(String.serializer().descriptor, values.descriptor)
+
+    override fun deserialize(decoder: Decoder): List<Pair<String, T>> {
+        val pairs = ArrayList<Pair<String, T>>()
         val composite = decoder.beginStructure(descriptor)
         while (true) {
             val index = composite.decodeElementIndex(descriptor)
             if (index == CompositeDecoder.DECODE_DONE) break
-            val key = composite.decodeStringElement(descriptor, index)
+            val name = composite.decodeStringElement(descriptor, index)
             val place = composite.decodeElementIndex(descriptor)
-            entries += key to composite.decodeSerializableElement(descriptor, place, JsonElement.serializer())
+            pairs += name to composite.decodeSerializableElement(descriptor, place, values)
         }
         composite.endStructure(descriptor)
-        return entries
+        return pairs
     }
 
-    override fun serialize(encoder: Encoder, value: List<Pair<String, JsonElement>>): Unit =
+    override fun serialize(encoder: Encoder, value: List<Pair<String, T>>): Unit =
         throw UnsupportedOperationException("headers are written from a map")
 }

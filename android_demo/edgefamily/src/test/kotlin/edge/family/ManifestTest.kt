@@ -26,6 +26,16 @@ class ManifestTest {
     }
 
     @Test
+    fun `a manifest says from which runtime on a file runs, and from which at full speed`() {
+        val named = Vectors.cases("manifests").associate { it.text("name") to it.getValue("record").toString() }
+        fun artifact(case: String) = Manifest.parse(named.getValue(case)).member("w0.5").artifact("tflite-builtin-fp32")
+        val expected = RunsIn("TensorFlow Lite 2.16.1", "LiteRT 1.1.2")
+        assertEquals(expected, artifact("a file for newer runtimes").runsIn)
+        assertEquals("", artifact("a file whose speed is not known").runsIn!!.fullSpeedFrom)
+        assertEquals(null, artifact("least").runsIn)
+    }
+
+    @Test
     fun `text that is no manifest is refused in one line`() {
         val deep = "[".repeat(100_000)
         for (text in listOf("", "null", "[]", "{", deep, """{"schema": "1.0"}""", "\u0000", """{"schema": 1e999}""")) {

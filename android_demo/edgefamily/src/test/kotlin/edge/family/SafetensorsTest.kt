@@ -1,7 +1,6 @@
 package edge.family
 
 import java.io.File
-import java.nio.ByteBuffer
 import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.int
@@ -13,7 +12,6 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.DynamicTest
 import org.junit.jupiter.api.DynamicTest.dynamicTest
-import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.TestFactory
 
 class SafetensorsTest {
@@ -26,6 +24,7 @@ class SafetensorsTest {
             if (arrays is JsonNull) {
                 val error = assertThrows(FamilyException::class.java) { Safetensors.read(file) }
                 assertFalse(error.message!!.contains('\n'), error.message)
+                assertEquals("twice" in case.text("name"), error.message!!.endsWith("has a name twice"), error.message)
             } else {
                 assertHolds(arrays.jsonObject, Safetensors.read(file))
                 val written = File.createTempFile("written", ".safetensors")
@@ -35,16 +34,6 @@ class SafetensorsTest {
             }
             file.delete()
         }
-    }
-
-    @Test
-    fun `a name that is there twice is refused`() {
-        val entry = """{"dtype":"U8","shape":[0],"data_offsets":[0,0]}"""
-        val header = """{"a":$entry,"a":$entry}""".toByteArray()
-        val content = ByteBuffer.allocate(8 + header.size).order(java.nio.ByteOrder.LITTLE_ENDIAN)
-        content.putLong(header.size.toLong()).put(header)
-        val error = assertThrows(FamilyException::class.java) { Safetensors.parse(content, "x") }
-        assertEquals("the header of x has a name twice", error.message)
     }
 
     private fun assertHolds(arrays: JsonObject, tensors: Map<String, Tensor>) {

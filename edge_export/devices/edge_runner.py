@@ -1,1 +1,0 @@
-../../runner/edge_runner.py
