@@ -280,7 +280,7 @@ class AppTest {
         val cases = listOf(
             songOfThePhone(format("audio/empty", 44_100, 2), ByteArray(0)) to "no sound in it",
             songOfThePhone(format("audio/broken", 44_100, 2), pcm, isBroken = true) to "decoder failed",
-            songOfThePhone(format("video/mpeg", 1, 1), pcm) to "no sound that the phone knows",
+            songOfThePhone(format("video/avc", 1, 1), pcm) to "no sound that the phone knows",
         )
         for ((uri, words) in cases) {
             pick(app, uri)

@@ -15,9 +15,9 @@ import org.robolectric.Shadows.shadowOf
 /** The app that the test runs in. */
 internal val demo: DemoApp get() = RuntimeEnvironment.getApplication() as DemoApp
 
-/** Lets the main thread work until the session is as [condition] says; fails after ten minutes. */
+/** Lets the main thread work until the session is as [condition] says; fails after two minutes. */
 internal fun await(what: String, condition: (State) -> Boolean): State {
-    val end = System.nanoTime() + 600_000_000_000L
+    val end = System.nanoTime() + 120_000_000_000L
     while (true) {
         shadowOf(Looper.getMainLooper()).idle()
         val state = demo.session.state
@@ -30,6 +30,8 @@ internal fun await(what: String, condition: (State) -> Boolean): State {
 
 /** Draws a stroke in [view] as a finger does. The points are shares of the view. */
 internal fun draw(activity: Activity, view: View, points: List<Pair<Float, Float>>) {
+    shadowOf(Looper.getMainLooper()).idle() // a panel that has just been shown gets its place
+    assertTrue("the view has no place", view.width > 0)
     val place = IntArray(2).also { view.getLocationInWindow(it) }
     val start = SystemClock.uptimeMillis()
     fun send(action: Int, point: Pair<Float, Float>, index: Int) {
