@@ -63,13 +63,15 @@ def read_bundle(root: Path) -> Bundle:
     """Returns the bundle in folder `root`.
 
     Raises:
-        RequestError: The folder is not a bundle, or its manifest or numerics are not valid.
+        RequestError: The folder is not a bundle, is one for an app, or its manifest or numerics are not valid.
     """
     if not root.is_dir():
         raise RequestError(f"{root} is not a folder: give the folder that `build --out` wrote")
     if not (root / manifest_file.FILE_NAME).is_file():
         raise RequestError(f"{root} has no {manifest_file.FILE_NAME}: give a folder that `build` wrote")
     manifest = read_record(root / manifest_file.FILE_NAME, Manifest)
+    if manifest.taken_from is not None:
+        raise RequestError(f"{root} is a family for an app, without goldens: give the bundle that it was taken from")
     return Bundle(root, manifest, read_record(root / numerics_file.FILE_NAME, Numerics))
 
 

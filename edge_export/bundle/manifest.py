@@ -177,7 +177,12 @@ class Recorded(Record):
 
 
 class Manifest(Record):
-    """The content of `manifest.json`."""
+    """The content of `manifest.json`.
+
+    Attributes:
+        taken_from: For an app's family: the sha256 of the manifest of the bundle that it was taken from. Its goldens,
+            and artifacts that the app does not need, were left out. None: a whole bundle.
+    """
 
     schema_version: Literal["1.0"] = Field(alias="schema")
     target: Name
@@ -185,3 +190,4 @@ class Manifest(Record):
     tools: dict[Name, Text]
     recorded: Recorded
     members: tuple[Member, ...] = Field(min_length=1)
+    taken_from: Sha256 | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from edge_export.cli import (
+    app,
     bench,
     bisect,
     build,
@@ -28,6 +29,7 @@ VERBS: dict[str, ModuleType] = {
     "compare": compare,
     "bisect": bisect,
     "pick": pick,
+    "app": app,
     "farm": farm,
     "run": run,
     "inspect": inspect,

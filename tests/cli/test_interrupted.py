@@ -28,6 +28,7 @@ REQUESTS = {
     "cache": ["prune"],
     "bench": ["b"],
     "pick": ["b", "--budget-ms", "5"],
+    "app": ["android", "b", "--out", "o"],
     "farm": ["plan", "b", "--devices", "f"],
     "devices": ["list"],
 }

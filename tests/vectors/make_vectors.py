@@ -114,6 +114,7 @@ def manifest_cases() -> list[dict[str, Any]]:
     failed = {"file": None, "io": None, "status": "error", "reason": "did not compile"}
     cases = [("least", good, True)]
     cases += [("nothing compiled", changed(good, "members/0/artifacts", [artifact | failed]), True)]
+    cases += [("for an app", changed(good, "taken_from", DIGEST), True)]
     runs_in = {"runs_from": "TensorFlow Lite 2.16.1", "full_speed_from": "LiteRT 1.1.2"}
     place = "members/0/artifacts/0/runs_in"
     cases += [("a file for newer runtimes", changed(good, place, runs_in), True)]
@@ -121,6 +122,7 @@ def manifest_cases() -> list[dict[str, Any]]:
     bad: dict[str, tuple[str, Any]] = {
         "of another version": ("schema", "2.0"),
         "without a version": ("schema", None),
+        "taken from no bundle": ("taken_from", "dist/android"),
         "without members": ("members", None),
         "no members": ("members", []),
         "a file above": ("members/0/artifacts/0/file/path", "../x.tflite"),

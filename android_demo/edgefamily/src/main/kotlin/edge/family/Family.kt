@@ -8,7 +8,7 @@ import java.io.File
  * @property manifest What was built.
  */
 public class Family private constructor(
-    private val folder: File,
+    internal val folder: File,
     public val manifest: Manifest,
     private val perf: Perf,
 ) {
@@ -22,6 +22,13 @@ public class Family private constructor(
      */
     public fun pick(facts: DeviceFacts, budget: Budget, calibration: Calibration? = null): Pick =
         pick(manifest, perf, facts, budget, calibration)
+
+    /** Returns this family with the times that [measured] has; those of other devices stay. */
+    public fun with(measured: Perf): Family {
+        val names = measured.devices.map { it.device }.toSet()
+        val others = perf.devices.filter { it.device !in names }
+        return Family(folder, manifest, Perf(perf.bundle, others + measured.devices))
+    }
 
     /**
      * Checks the file of an artifact against its sha256 and loads it. Close the member before another one is loaded.

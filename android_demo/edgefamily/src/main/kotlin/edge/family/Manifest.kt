@@ -4,7 +4,11 @@ import kotlinx.serialization.SerialName
 import kotlinx.serialization.Serializable
 import kotlinx.serialization.json.JsonPrimitive
 
-/** The content of a bundle's `manifest.json`: what was built, from what, and where it is. */
+/**
+ * The content of a bundle's `manifest.json`: what was built, from what, and where it is.
+ *
+ * @property takenFrom For an app's family, whose goldens were left out: the sha256 of the manifest of its whole bundle.
+ */
 @Serializable
 public class Manifest internal constructor(
     private val schema: String,
@@ -13,6 +17,7 @@ public class Manifest internal constructor(
     public val tools: Map<String, String>,
     internal val recorded: Recorded,
     public val members: List<Member>,
+    @SerialName("taken_from") public val takenFrom: String? = null,
 ) {
     /** @throws FamilyException There is no such member. */
     public fun member(name: String): Member =
@@ -23,6 +28,7 @@ public class Manifest internal constructor(
         if (schema != SCHEMA) add("schema is ${quoted(schema)}, not $SCHEMA: use the library of its version")
         if (members.isEmpty()) add("there are no members")
         if (!Part.NAME.matches(target)) add("target is not a name")
+        if (takenFrom != null && !Part.SHA256.matches(takenFrom)) add("taken_from is not a sha256")
         for ((where, file) in recorded.files) addAll(file.problems("recorded.$where"))
         members.forEachIndexed { index, member -> addAll(member.problems("members[$index]")) }
         if (members.map { it.name }.toSet().size < members.size) add("two members have the same name")
