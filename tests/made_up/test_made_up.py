@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import edge_export
+from edge_export.devices.runner_process import RUNNER
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.slow
@@ -43,6 +44,7 @@ class Checkout:
         self.folder = folder
         package = Path(edge_export.__file__).parent
         shutil.copytree(package, folder / "edge_export", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(RUNNER, folder / "edge_export" / "devices")  # as in a wheel
 
     def add_line(self, file: str, before: str, line: str) -> None:
         path = self.folder / "edge_export" / file
