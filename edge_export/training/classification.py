@@ -44,7 +44,7 @@ def set_up(mother: nn.Module, data: LabeledImages) -> Setup:
         for index in order.view(batches_per_epoch, batch_size):
             yield jitter(data.train_images[index], generator), data.train_targets[index]
 
-    def accumulate(batch: tuple[Tensor, ...], choices: random.Random, epoch: int) -> float:
+    def accumulate(batch: tuple[Tensor, ...], choices: random.Random, stage: int) -> float:
         images, targets = batch
 
         def forward(config: Config) -> Tensor:

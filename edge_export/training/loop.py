@@ -36,13 +36,14 @@ class Setup:
         optimizer: The optimizer of the mother's parameters.
         batches: Draws the batches of one epoch with the given generator.
         batches_per_epoch: The number of these batches.
-        accumulate: Adds the gradients of one batch, makes choices with the given generator, and returns the loss. Its
-            third argument is the number of finished epochs.
+        accumulate: Adds the gradients of one batch at a stage, makes choices with the given generator, and returns the
+            loss.
         learning_rate: Returns the rate at (finished epochs, with fraction; epochs in total).
         settings: All settings that change the result, by name. A state file of other settings is refused.
         clip_norm: The norm to which gradients are clipped; None: no clipping.
         threads: The number of CPU threads; None: torch's default. The last bits of a sum depend on it, and small layers
             gain nothing from more threads.
+        stage: Returns the stage of the training at (finished epochs; epochs in total), such as how far it has grown.
         status: Returns the text beside the loss, such as the metric of the last batch.
     """
 
@@ -55,6 +56,7 @@ class Setup:
     settings: Settings
     clip_norm: float | None = None
     threads: int | None = None
+    stage: Callable[[int, int], int] = lambda epoch, epochs: 0
     status: Callable[[], str] = lambda: ""
 
 
@@ -69,7 +71,7 @@ class Run:
 def run_epochs(setup: Setup, *, epochs: int, seed: int, state_path: Path, progress: bool = True) -> Run:
     """Trains for `epochs` and resumes from `state_path` if it exists.
 
-    The state of a run with another number of epochs fits as long as its learning rates were the same as those of this
+    The state of a run with another number of epochs fits as long as its learning rates and stages were those of this
     run. The state file stays after the last epoch. Delete it when the result is saved.
 
     Raises:
@@ -88,7 +90,7 @@ def run_epochs(setup: Setup, *, epochs: int, seed: int, state_path: Path, progre
 def _run_epoch(setup: Setup, epoch: int, epochs: int, seed: int, advance: Callable[[int, float], None]) -> float:
     generator = torch.Generator().manual_seed(_epoch_seed(seed, epoch, "batches"))
     choices = random.Random(_epoch_seed(seed, epoch, "choices"))
-    total = 0.0
+    total, stage = 0.0, setup.stage(epoch, epochs)
     setup.mother.train()
     # Layers such as dropout draw their own random numbers. The fork leaves the caller's generator as it was.
     with torch.random.fork_rng(devices=[]):
@@ -97,7 +99,7 @@ def _run_epoch(setup: Setup, epoch: int, epochs: int, seed: int, advance: Callab
             for group in setup.optimizer.param_groups:
                 group["lr"] = setup.learning_rate(epoch + number / setup.batches_per_epoch, epochs)
             setup.optimizer.zero_grad()
-            loss = setup.accumulate(batch, choices, epoch)
+            loss = setup.accumulate(batch, choices, stage)
             if not math.isfinite(loss):
                 raise RequestError(
                     f"training diverged in epoch {epoch + 1} of {epochs}, batch {number + 1}: the loss is {loss}; "
@@ -139,7 +141,7 @@ def _resume(setup: Setup, settings: Settings, path: Path) -> list[float]:
             f"training state {path}: damaged ({one_line(error, 120)}); delete it to start from the beginning"
         ) from error
     names = {*settings, *written}
-    if _had_the_same_rates(setup, len(losses), written.get("epochs"), settings["epochs"]):
+    if _had_the_same_schedule(setup, len(losses), written.get("epochs"), settings["epochs"]):
         names.remove("epochs")
     differing = [
         f"{name} {written.get(name)!r}, now {settings.get(name)!r}"
@@ -162,12 +164,14 @@ def _resume(setup: Setup, settings: Settings, path: Path) -> list[float]:
     return losses
 
 
-def _had_the_same_rates(setup: Setup, finished: int, then: object, now: object) -> bool:
-    """Returns whether the finished epochs had the same learning rates under both numbers of epochs."""
+def _had_the_same_schedule(setup: Setup, finished: int, then: object, now: object) -> bool:
+    """Returns whether the finished epochs had the same learning rates and stages under both numbers of epochs."""
     if not (isinstance(then, int) and isinstance(now, int) and finished <= min(then, now)):
         return False
     times = [epoch + n / setup.batches_per_epoch for epoch in range(finished) for n in range(setup.batches_per_epoch)]
-    return all(setup.learning_rate(time, then) == setup.learning_rate(time, now) for time in times)
+    return all(setup.learning_rate(time, then) == setup.learning_rate(time, now) for time in times) and all(
+        setup.stage(epoch, then) == setup.stage(epoch, now) for epoch in range(finished)
+    )
 
 
 @contextlib.contextmanager

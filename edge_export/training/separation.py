@@ -34,8 +34,8 @@ THREADS = 1
 """Such small layers gain nothing from more threads, and the last bits should not depend on the machine."""
 FALLING = 0.2
 """The share of the epochs, at the end of training, in which the learning rate falls."""
-GROWTH = ((0, 0.0), (150, 0.5), (210, 1.0))
-"""From which epoch on the full network of a step has which share of the mother's depth and width."""
+GROWTH = ((0.0, 0.0), (0.6, 0.5), (0.82, 1.0))
+"""The stages: after which share of the epochs the full network of a step has which share of depth and width."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class SeparationPlan:
     batches_per_epoch: int = 100
     rate: float = 1.5e-3
     warm_up: float = 2.0
-    growth: tuple[tuple[int, float], ...] = GROWTH
+    growth: tuple[tuple[float, float], ...] = GROWTH
 
 
 def set_up(
@@ -110,10 +110,10 @@ def set_up(
         for _ in range(plan.batches_per_epoch):
             yield draw_batch(tracks, chunks, rng)
 
-    def accumulate(batch: tuple[Tensor, ...], choices: random.Random, epoch: int) -> float:
+    def accumulate(batch: tuple[Tensor, ...], choices: random.Random, stage: int) -> float:
         nonlocal last
         mixture, stems = (tensor.to(device) for tensor in batch)
-        configs = configurations(grown_space(mother.space, plan.growth, epoch), RULES[plan.rule], choices)
+        configs = configurations(grown_space(mother.space, plan.growth[stage][1]), RULES[plan.rule], choices)
         last = accumulate_gradients(mother.network, mixture, stems, configs, RULES[plan.rule].distillation)
         return last.loss
 
@@ -133,6 +133,7 @@ def set_up(
         },
         clip_norm=5.0,
         threads=THREADS,
+        stage=lambda epoch, epochs: growth_stage(plan.growth, epoch, epochs),
         status=lambda: f"SI-SDR {last.si_sdr:.1f} dB",
     )
 
@@ -145,9 +146,13 @@ class Step:
     si_sdr: float
 
 
-def grown_space(space: DepthWidthSpace, growth: Sequence[tuple[int, float]], epoch: int) -> DepthWidthSpace:
-    """Returns the configurations of `space` that `epoch` trains."""
-    share = max((start, share) for start, share in growth if start <= epoch)[1]
+def growth_stage(growth: Sequence[tuple[float, float]], epoch: int, epochs: int) -> int:
+    """Returns the stage of `growth` in which an epoch is, counted from 0. The last epoch is in the last stage."""
+    return sum(start < (epoch + 1) / epochs for start, _ in growth) - 1
+
+
+def grown_space(space: DepthWidthSpace, share: float) -> DepthWidthSpace:
+    """Returns the configurations of `space` up to a share of its depth and width, at least the smallest."""
     return type(space)(max(1, round(share * space.max_depth)), max(1, round(share * space.max_width)))
 
 

@@ -16,17 +16,19 @@ from edge_export.mothers.band_split.mother import SEPARATOR, DepthWidth, DepthWi
 from edge_export.training.loop import run_epochs
 from edge_export.training.losses import si_sdr
 from edge_export.training.separation import (
+    GROWTH,
     RULES,
     SeparationPlan,
     accumulate_gradients,
     configurations,
     grown_space,
+    growth_stage,
     set_up,
 )
 from edge_export.training.separation_validation import validate
 from edge_export.training.train import train
 
-PLAN = SeparationPlan(seconds=0.5, batch=2, batches_per_epoch=8, rate=5e-3, growth=((0, 0.0), (2, 1.0)))
+PLAN = SeparationPlan(seconds=0.5, batch=2, batches_per_epoch=8, rate=5e-3, growth=((0.0, 0.0), (0.4, 1.0)))
 
 
 def tiny() -> ElasticBandSplit:
@@ -63,26 +65,31 @@ def test_rules_choose_the_largest_first() -> None:
 
 def test_training_grows_from_the_smallest_configuration_to_all() -> None:
     space, choices = DepthWidthSpace(4, 2), random.Random(0)
-    growth = ((0, 0.0), (3, 0.5), (5, 1.0))
-    names = [space.name(grown_space(space, growth, epoch).largest) for epoch in range(7)]
-    assert names == ["d1w1", "d1w1", "d1w1", "d2w1", "d2w1", "d4w2", "d4w2"]
-    assert configurations(grown_space(space, growth, 0), RULES["sandwich"], choices) == [DepthWidth(1, 1)]
-    drawn = {
-        config for _ in range(20) for config in configurations(grown_space(space, growth, 3), RULES["ends"], choices)
-    }
+    growth = ((0.0, 0.0), (0.5, 0.5), (0.75, 1.0))
+    assert [growth_stage(growth, epoch, 8) for epoch in range(8)] == [0, 0, 0, 0, 1, 1, 2, 2]
+    assert [space.name(grown_space(space, share).largest) for _, share in growth] == ["d1w1", "d2w1", "d4w2"]
+    assert configurations(grown_space(space, 0.0), RULES["sandwich"], choices) == [DepthWidth(1, 1)]
+    drawn = {config for _ in range(20) for config in configurations(grown_space(space, 0.5), RULES["ends"], choices)}
     assert drawn == {DepthWidth(1, 1), DepthWidth(2, 1)}
 
 
-def test_what_has_not_grown_yet_is_as_it_was(music: tuple[Music, ...], tmp_path: Path) -> None:
-    mother, untrained = tiny(), tiny()
-    run_epochs(set_up(mother, music, plan=PLAN), epochs=2, seed=0, state_path=tmp_path / "state", progress=False)
+@pytest.mark.parametrize("epochs", [1, 2, 3, 5, 64, 255, 2000])
+def test_a_training_of_any_length_ends_with_all(epochs: int) -> None:
+    assert growth_stage(GROWTH, epochs - 1, epochs) == len(GROWTH) - 1
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_a_stage_trains_what_has_grown(music: tuple[Music, ...], stage: int) -> None:
+    mother, untrained = tiny().train(), tiny()
+    setup = set_up(mother, music, plan=PLAN)
+    for batch in setup.batches(torch.Generator().manual_seed(0)):
+        setup.accumulate(batch, random.Random(0), stage)
+    setup.optimizer.step()
     before, after = untrained.state_dict(), mother.state_dict()
-    assert not torch.equal(
-        after["network.layers.0.time.branches.0.lstm.weight_hh_l0"],
-        before["network.layers.0.time.branches.0.lstm.weight_hh_l0"],
-    )
+    changed = {name for name, _ in mother.named_parameters() if not torch.equal(after[name], before[name])}
+    assert "network.layers.0.time.branches.0.lstm.weight_hh_l0" in changed
     for later in ("network.layers.1.", "network.layers.0.time.branches.1.", "network.layers.0.band.branches.1."):
-        assert all(torch.equal(after[name], before[name]) for name in before if name.startswith(later))
+        assert any(name.startswith(later) for name in changed) == (stage == 1)
 
 
 def test_unknown_rule_is_refused() -> None:

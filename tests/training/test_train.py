@@ -78,7 +78,7 @@ def tiny_setup(rate: float = 0.1, poison: int | None = None) -> Setup:
     network = torch.nn.Linear(2, 1)
     seen: list[int] = []
 
-    def accumulate(batch: tuple[torch.Tensor, ...], choices: object, epoch: int) -> float:
+    def accumulate(batch: tuple[torch.Tensor, ...], choices: object, stage: int) -> float:
         seen.append(1)
         loss = ((network(batch[0]) - 1) ** 2).mean()
         loss.backward()
@@ -125,6 +125,18 @@ def test_more_epochs_go_on_while_the_rate_was_the_same(tmp_path: Path, finished:
     undisturbed = dataclasses.replace(tiny_setup(), learning_rate=falling)
     run_tiny(undisturbed, tmp_path / "other", epochs=8)
     assert torch.equal(longer.mother.weight, undisturbed.mother.weight)  # type: ignore[arg-type]
+
+
+def test_a_run_that_has_grown_further_is_not_made_longer(tmp_path: Path) -> None:
+    """After two of four epochs the second stage has begun; of eight it has not."""
+
+    def grows(setup: Setup) -> Setup:
+        return dataclasses.replace(setup, stage=lambda epoch, epochs: int(epoch >= epochs / 4))
+
+    with pytest.raises(RequestError, match="diverged"):
+        run_tiny(grows(tiny_setup(poison=7)), tmp_path / "state")
+    with pytest.raises(RequestError, match=r"other settings \(epochs 4, now 8\)"):
+        run_tiny(grows(tiny_setup()), tmp_path / "state", epochs=8)
 
 
 def test_a_finished_state_is_not_trained_further(tmp_path: Path) -> None:
