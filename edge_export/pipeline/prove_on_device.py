@@ -78,8 +78,8 @@ def prove_on_device(
     every = [(member, artifact) for member in bundle.manifest.members for artifact in member.artifacts]
     left_out = Counter(artifact.format for _, artifact in every if artifact.format not in facts.runtimes)
     if len(every) == left_out.total():
-        runs = ", ".join(facts.runtimes) or "no format"
-        raise RequestError(f"{device.name} runs {runs}, the bundle has {', '.join(left_out)}: install a runtime there")
+        known = ", ".join(facts.runtimes) or "no format"
+        raise RequestError(f"{device.name} runs {known}, the bundle has {', '.join(left_out)}: install a runtime there")
     job = Job("verify", bundle.root, manifest_sha256(bundle.root), resume)
     with scratch_folder() as work, Pool(1) as pool:
         exam = make_exam(bundle, facts.runtimes, recorded, work, shard)
