@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         arn = start_run(bundle, farm, _order(args, bundle), args.every, say)
     again = shlex.join(["edge_export", "farm", "aws", str(args.bundle), "--resume", arn])
     if not args.resume:
-        say("run", f"scheduled; {again}")
+        print(f"scheduled; it can be taken up again by {again}", file=sys.stderr)
     asked = request_of(bundle, farm, arn)
     try:
         try:
@@ -93,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             _interrupted(farm, arn, again)
             raise
+        if message:
+            say("run", message)
         outcomes = collect_run(bundle, farm, arn, asked, mother, log_folder(f"farm-{bundle.root.absolute().name}"), say)
     except RequestError as error:
         raise RequestError(f"{error}; go on by `{again}`") from error
@@ -146,7 +148,7 @@ def _interrupted(farm: Farm, arn: str, again: str) -> None:
     try:
         if _wants_stop():
             stop(farm, arn)
-            print(f"the run stops; merge what is finished by {again}", file=sys.stderr)
+            print(f"the run stops; merge what it has finished by {again}", file=sys.stderr)
             return
     except RequestError as error:
         print(f"it could not be stopped: {one_line(error, 400)}", file=sys.stderr)

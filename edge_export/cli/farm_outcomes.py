@@ -35,13 +35,23 @@ def tell_outcomes(
             if run.verdict in bad
         ),
     ]
-    code = 1 if failures else 0
+    left_out = _left_out(bundle, outcomes)
+    code = 1 if failures or (strict and left_out) else 0
     if as_json:
-        result = {"bundle": str(bundle.root), **extra, "passed": not code, "failed": failures}
+        result = {"bundle": str(bundle.root), **extra, "passed": not code, "failed": failures, "left_out": left_out}
         print(json.dumps(result | {"devices": [_as_json(each) for each in outcomes]}, allow_nan=False))
         return code
     _print(outcomes, failures)
+    for name, count in left_out.items():
+        print(f"{count} {name} artifacts were not sent: the runner app has no runtime for them")
     return code
+
+
+def _left_out(bundle: Bundle, outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """Returns the number of artifacts by format that no phone was asked for. Nothing came back: nobody knows."""
+    sent = {run.artifact for each in outcomes for runs in each.runs.values() for run in runs}
+    every = [artifact for member in bundle.manifest.members for artifact in member.artifacts]
+    return dict(Counter(artifact.format for artifact in every if sent and artifact.label not in sent))
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:

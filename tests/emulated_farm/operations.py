@@ -60,12 +60,13 @@ class Operations:
 
     Attributes:
         devices: AWS's record of each phone, beside the emulated phone.
+        folder: What jobs leave.
         calls: The operations that were asked, with their arguments, in order.
         artifacts: The files that can be fetched, by path.
     """
 
     def __init__(self, folder: Path, devices: list[tuple[dict, EmulatedPhone]], environment: dict[str, str]) -> None:
-        self.devices, self._folder, self._environment = devices, folder, environment
+        self.devices, self.folder, self._environment = devices, folder, environment
         self.faults = Faults()
         self.url = ""
         self.calls: list[tuple[str, dict]] = []
@@ -82,7 +83,7 @@ class Operations:
             "CreateUpload": self._create_upload,
             "GetUpload": lambda asked: {"upload": self._looked_at(asked["arn"])},
             "GetDevicePool": lambda asked: {"devicePool": {"arn": self._existing(asked["arn"], [POOL])}},
-            "ListDevices": lambda asked: self._page(asked, "devices", [d for d, _ in self._fitting(asked["filters"])]),
+            "ListDevices": lambda asked: self._page(asked, "devices", [d for d, _ in self.fitting(asked["filters"])]),
             "ScheduleRun": self._schedule_run,
             "GetRun": lambda asked: {"run": self._run(asked["arn"])},
             "StopRun": self._stop_run,
@@ -145,7 +146,7 @@ class Operations:
             upload["message"] = problem
         return shown
 
-    def _fitting(self, filters: list[dict]) -> list[tuple[dict, EmulatedPhone]]:
+    def fitting(self, filters: list[dict]) -> list[tuple[dict, EmulatedPhone]]:
         return [each for each in self.devices if all(fits(each[0], rule) for rule in filters)]
 
     def _schedule_run(self, asked: dict) -> dict:
@@ -157,7 +158,7 @@ class Operations:
         chosen = self.devices
         if "deviceSelectionConfiguration" in asked:
             selection = asked["deviceSelectionConfiguration"]
-            chosen = self._fitting(selection["filters"])[: selection["maxDevices"]]
+            chosen = self.fitting(selection["filters"])[: selection["maxDevices"]]
         arn = f"{ACCOUNT}:run:{PROJECT.rpartition(':')[2]}/{secrets.token_hex(8)}"
         self._runs[arn] = {"arn": arn, "name": asked["name"], "status": "SCHEDULING", "result": "PENDING"}
         self._jobs[arn] = [_new_job(arn, number, device) for number, (device, _) in enumerate(chosen)]
@@ -186,7 +187,7 @@ class Operations:
         if model == self.faults.lose:
             job.update(status="COMPLETED", result="ERRORED", message="Device was disconnected from the host")
             return
-        folder = self._folder / job["arn"].rpartition("/")[2]
+        folder = self.folder / job["arn"].rpartition("/")[2]
         passed, archive = run_job(phone, uploaded, folder, self._environment)
         self.artifacts[f"/{folder.name}.zip"] = spoiled(self.faults.spoil.get(model, ""), archive)
         job.update(status="COMPLETED", result="PASSED" if passed else "FAILED")

@@ -29,7 +29,7 @@ def spoiled(how: str, archive: bytes) -> bytes:
         case "bomb of facts":
             return _rewritten(archive, lambda name, content: (name, bytes(BOMB_BYTES)), r"device\.json")
         case "many names":
-            return _with_names(80_000)
+            return _with_names(60_000)
         case "no facts":
             return _rewritten(archive, lambda name, content: (name + ".old", content), r"device\.json")
     raise ValueError(how)
@@ -51,5 +51,5 @@ def _with_names(count: int) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as made:
         for number in range(count):
-            made.writestr(f"edge_export/{'x' * 200}{number}", b"")
+            made.writestr(f"edge_export/{'x' * 240}{number}", b"")
     return target.getvalue()

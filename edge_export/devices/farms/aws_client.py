@@ -10,7 +10,7 @@ from edge_export.errors import RequestError, one_line
 REGION = "us-west-2"
 """The only region that has Device Farm."""
 _ARN = r"arn:aws:devicefarm:(?P<region>[a-z0-9-]+):\d*:(?P<kind>\w+):[\w./-]+"
-_ATTEMPTS = 10
+_ATTEMPTS = 6
 _LOG_IN = "run `aws configure`, or `aws sso login`, or set AWS_PROFILE"
 _REMEDIES: dict[str, str] = {
     "AccessDeniedException": "allow this user the actions devicefarm:*, or those that the message names",
@@ -28,7 +28,7 @@ _REMEDIES: dict[str, str] = {
 
 
 class Farm:
-    """The calls of Device Farm that are used here. Calls that AWS throttles are repeated for about a minute.
+    """The calls of Device Farm that are used here. Calls that AWS throttles are repeated for some seconds.
 
     Attributes:
         call: `(operation, **arguments) -> answer`. Raises RequestError.

@@ -34,7 +34,7 @@ def upload(farm: Farm, project: str, path: Path, kind: str, every_s: float, say:
     if size > MAX_BYTES:
         raise RequestError(f"{path} has {size} bytes, and AWS takes {MAX_BYTES}: give fewer members or formats")
     made = farm.call("create_upload", projectArn=project, name=path.name, type=kind, contentType=CONTENT_TYPE)["upload"]
-    say(path.name, f"uploading {size} bytes")
+    say(path.name, f"uploading {size:,} bytes")
     _put(checked_url(made["url"]), path, size)
     arn, state = str(made["arn"]), ""
     end = time.monotonic() + _PATIENCE_S

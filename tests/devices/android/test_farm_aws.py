@@ -19,8 +19,9 @@ from emulated_farm.operations import POOL, PROJECT, Operations
 from emulated_farm.service import Service
 from emulated_phone.state import PIXEL
 
+from edge_export.__main__ import main
 from edge_export.devices.farms.aws_client import Farm
-from edge_export.devices.farms.aws_pool import choose_devices
+from edge_export.devices.farms.aws_pool import choose_devices, parse_rules
 from edge_export.devices.farms.platforms import PLATFORMS
 from edge_export.errors import RequestError
 
@@ -124,6 +125,7 @@ def test_a_bundle_is_proven_and_timed_on_two_phones_while_calls_are_throttled(fa
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert (answer["passed"], answer["result"], answer["failed"]) == (True, "PASSED", [])
+    assert answer["left_out"] == {"executorch": 1}
     assert [each["device"] for each in answer["devices"]] == NAMES
     assert verdicts(bundle) == {name: ["passed"] for name in NAMES}
     perf = {each["device"]: each for each in json.loads((bundle / "perf.json").read_text())["devices"]}
@@ -134,15 +136,18 @@ def test_a_bundle_is_proven_and_timed_on_two_phones_while_calls_are_throttled(fa
         assert (timed["artifact"], timed["latency"]["rounds"][0]["count"] > 0) == ("tflite-builtin-fp32", True)
     kinds = [asked["type"] for name, asked in farm.calls if name == "CreateUpload" and asked.get("type")]
     assert set(kinds) == {"ANDROID_APP", "INSTRUMENTATION_TEST_PACKAGE", "INSTRUMENTATION_TEST_SPEC", "EXTERNAL_DATA"}
-    for state in ("app.apk: processing", "app.apk: succeeded", "run: scheduled", "run: passed", f"{NAMES[1]}: passed"):
+    for state in (
+        "app.apk: processing",
+        "app.apk: succeeded",
+        "scheduled; it can",
+        "run: passed",
+        f"{NAMES[1]}: passed",
+    ):
         assert state in done.stderr
 
 
 def test_a_lost_phone_and_a_hostile_archive_fail_and_the_run_can_be_taken_up_again(farm, edge_export, bundle):
     farm.faults.lose, farm.faults.spoil = GALAXY["model"], {PIXEL_8["model"]: "parent names"}
-    order = ("--project", PROJECT, "--pool", "OS_VERSION>=14,MODEL~Google|Sam", "--app", "app.apk")
-    refused = edge_export(*VERIFY, order=order)
-    assert (refused.returncode, "rules are MODEL = != ~" in refused.stderr) == (2, True)
     before = (bundle / "numerics.json").read_bytes()
     done = edge_export(*VERIFY)
     assert done.returncode == 1
@@ -151,11 +156,11 @@ def test_a_lost_phone_and_a_hostile_archive_fail_and_the_run_can_be_taken_up_aga
     assert (bundle / "numerics.json").read_bytes() == before
     assert not Path("/tmp/escaped").exists()
     spoiled = next(path for path in farm.artifacts)
-    with zipfile.ZipFile(farm._folder / "good.zip", "w") as good:
-        logs = farm._folder / "00000" / "logs"
+    with zipfile.ZipFile(farm.folder / "good.zip", "w") as good:
+        logs = farm.folder / "00000" / "logs"
         for path in sorted(logs.rglob("*")):
             good.write(path, f"Host_Machine_Files/$DEVICEFARM_LOG_DIR/{path.relative_to(logs)}")
-    farm.artifacts[spoiled] = (farm._folder / "good.zip").read_bytes()
+    farm.artifacts[spoiled] = (farm.folder / "good.zip").read_bytes()
     again = edge_export("--every", 0.2, "--resume", arn_in(done.stderr), order=())
     assert again.returncode == 1  # one phone is still lost
     assert verdicts(bundle) == {NAMES[0]: ["passed"]}
@@ -188,7 +193,7 @@ def test_ctrl_c_asks_whether_to_stop_the_run_and_says_how_to_take_it_up_again(fa
     text = " ".join(shown.decode().split())
     assert run.returncode == 130
     assert ("StopRun" in [name for name, _ in farm.calls]) == (wanted == "y")
-    assert ("the run stops; merge what is finished by" if wanted == "y" else "the run goes on, and costs") in text
+    assert ("the run stops; merge what it has finished by" if wanted == "y" else "the run goes on, and costs") in text
     farm.faults.hold.set()
     resume = [*command("--every", 0.2, "--resume", arn_in(text), order=())]
     done = subprocess.run(resume, capture_output=True, text=True, timeout=600, check=False)
@@ -200,6 +205,21 @@ def test_ctrl_c_asks_whether_to_stop_the_run_and_says_how_to_take_it_up_again(fa
         assert verdicts(bundle) == {name: ["passed"] for name in NAMES}
         gone = subprocess.run(resume, capture_output=True, text=True, timeout=600, check=False)
         assert (gone.returncode, "it was started elsewhere, or is merged" in gone.stderr) == (2, True)
+
+
+def test_ctrl_c_where_nobody_can_answer_lets_the_run_go_on(farm, command):
+    farm.faults.hold = threading.Event()
+    with subprocess.Popen(
+        command(*VERIFY), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        for line in run.stderr:
+            if "pending" in line:
+                run.send_signal(signal.SIGINT)
+                break
+        rest = run.stderr.read()
+    assert (run.returncode, "StopRun" in [name for name, _ in farm.calls]) == (130, False)
+    assert "Stop the run?" not in rest
+    assert arn_in(rest)
 
 
 def read_until(terminal: int, mark: bytes) -> bytes:
@@ -229,7 +249,8 @@ def test_a_failed_upload_is_one_line_and_nothing_is_scheduled(farm, edge_export,
         ("UnrecognizedClientException", "The security token is invalid", "the access key is unknown"),
     ],
 )
-def test_what_aws_refuses_is_one_line_that_says_what_to_do(farm, code, message, what_to_do):
+def test_what_aws_refuses_is_one_line_that_says_what_to_do(farm, code, message, what_to_do, monkeypatch):
+    monkeypatch.setattr("edge_export.devices.farms.aws_client._ATTEMPTS", 1)
     farm.faults.refuse["GetRun"] = (code, message)
     with pytest.raises(RequestError, match=rf"^AWS refuses get_run \({code}: {message}\): .*{what_to_do}"):
         Farm().call("get_run", arn=f"{PROJECT}/unknown".replace(":project:", ":run:"))
@@ -246,7 +267,6 @@ def test_missing_credentials_and_profiles_are_one_line(environment, monkeypatch)
 
 def test_a_farm_that_is_not_there_is_one_line(environment, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_DEVICE_FARM", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setattr("edge_export.devices.farms.aws_client._ATTEMPTS", 1)
     with pytest.raises(RequestError, match=r"AWS can't be reached .*: check the network"):
         Farm().call("get_run", arn=f"{PROJECT}/unknown")
@@ -263,9 +283,14 @@ def test_a_farm_that_is_not_there_is_one_line(environment, monkeypatch):
 )
 def test_rules_choose_devices(farm, rules, models):
     chosen = choose_devices(Farm(), rules, PLATFORMS["android"], PROJECT, 2)["deviceSelectionConfiguration"]
-    assert [device["model"] for device, _ in farm._fitting(chosen["filters"])] == models
+    assert [device["model"] for device, _ in farm.fitting(chosen["filters"])] == models
     with pytest.raises(RequestError, match="no device of the farm fits --pool 'MODEL=Nokia'"):
         choose_devices(Farm(), "MODEL=Nokia", PLATFORMS["android"], PROJECT, 2)
+
+
+def test_all_wrong_rules_are_named():
+    with pytest.raises(RequestError, match=r"not 'MODEL~A\|B; OS>3; x': rules are MODEL = != ~, "):
+        parse_rules("MODEL~A|B,FORM_FACTOR=PHONE,OS>3,x")
 
 
 @pytest.mark.parametrize(
@@ -273,20 +298,30 @@ def test_rules_choose_devices(farm, rules, models):
     [
         ((), "--project and --pool is missing"),
         (("--project", "x", "--pool", POOL), "--project x is no ARN of a project: give arn:aws:devicefarm:us-west-2"),
-        (("--project", PROJECT.replace("west", "east"), "--pool", POOL), "Device Farm is in us-west-2 only"),
-        (("--project", PROJECT, "--pool", PROJECT), "is no ARN of a devicepool"),
+        (
+            ("--project", PROJECT.replace("west", "east"), "--pool", POOL),
+            "--project is in us-east-2, and",
+        ),
+        (("--project", PROJECT, "--pool", PROJECT), f"--pool {PROJECT} is no ARN of a devicepool"),
         (("--project", PROJECT, "--pool", POOL, "--most", "2"), "--most would have no effect"),
-        (("--resume", POOL), "is no ARN of a run"),
+        (("--resume", POOL), f"--resume {POOL} is no ARN of a run"),
         (("--resume", POOL, "--app", "x"), "--app would have no effect"),
     ],
 )
-def test_a_wrong_command_is_one_line(environment, edge_export, app, options, message):
-    done = edge_export(order=(*options, "--app", app) if "--project" in options else options)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert message in done.stderr
+def test_a_wrong_command_is_one_line(environment, command, app, capsys, options, message):
+    order = (*options, "--app", app) if "--project" in options else options
+    assert refused(command(order=order), capsys).startswith(f"edge_export: {message}")
 
 
-def test_a_file_that_is_no_app_is_one_line(environment, edge_export):
-    done = edge_export(order=("--project", PROJECT, "--pool", POOL, "--app", __file__))
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert f"{__file__} is no APK: make one by `make -C android_demo apk`, or give yours" in done.stderr
+def test_a_file_that_is_no_app_is_one_line(environment, command, capsys):
+    words = command(order=("--project", PROJECT, "--pool", POOL, "--app", __file__))
+    message = f"{__file__} is no APK: make one by `make -C android_demo apk`, or give yours"
+    assert refused(words, capsys) == f"edge_export: {message}\n"
+
+
+def refused(words: list[str], capsys) -> str:
+    """What a command says that is refused at once, in this process."""
+    assert main(words[words.index("farm") :]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    return shown.err

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_export.__main__ import main
+
 ROOT = Path(__file__).resolve().parents[3]
 GCLOUD = ROOT / "tests" / "emulated_farm" / "gcloud.py"
 
@@ -75,7 +77,8 @@ def test_the_printed_command_runs_as_it_is_and_its_results_are_merged(edge_expor
         (["--device", "model=shiba,version=34", "--app", "none.apk"], "none.apk: there is no such file: make one by"),
     ],
 )
-def test_a_wrong_command_is_one_line(edge_export, bundle, options, message):
-    done = edge_export(bundle, *options)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert message in done.stderr
+def test_a_wrong_command_is_one_line(small_bundle, options, message, capsys):
+    assert main(["farm", "firebase", str(small_bundle), *options]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    assert message in shown.err
