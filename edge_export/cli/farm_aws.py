@@ -15,6 +15,8 @@ from edge_export.devices.farms.platforms import PLATFORMS
 if TYPE_CHECKING:
     from edge_export.bundle.folder import Bundle
     from edge_export.devices.farms.aws_client import Farm
+    from edge_export.devices.farms.aws_uploads import Say
+    from edge_export.pipeline.farm_aws import Order
 
 EXAMPLE = """\
 examples:
@@ -70,7 +72,6 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.cli.farm_outcomes import tell_outcomes
     from edge_export.cli.progress import timed_lines
     from edge_export.devices.farms.aws_client import Farm, checked_arn
-    from edge_export.devices.farms.aws_run import wait
     from edge_export.errors import RequestError
     from edge_export.pipeline.farm_aws import collect_run, request_of, start_run
 
@@ -88,13 +89,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"scheduled; it can be taken up again by {again}", file=sys.stderr)
     asked = request_of(bundle, farm, arn)
     try:
-        try:
-            result, message = wait(farm, arn, args.every, say)
-        except KeyboardInterrupt:
-            _interrupted(farm, arn, again)
-            raise
-        if message:
-            say("run", message)
+        result, message = _wait(farm, arn, again, args.every, say)
         outcomes = collect_run(bundle, farm, arn, asked, mother, log_folder(f"farm-{bundle.root.absolute().name}"), say)
     except RequestError as error:
         raise RequestError(f"{error}; go on by `{again}`") from error
@@ -118,7 +113,7 @@ def _check(args: argparse.Namespace) -> None:
         raise RequestError("--most would have no effect: it goes with rules, and --pool is an ARN")
 
 
-def _order(args: argparse.Namespace, bundle: Bundle) -> Any:
+def _order(args: argparse.Namespace, bundle: Bundle) -> Order:
     from edge_export.bench.plan import BenchSettings
     from edge_export.cli.bench import bench_plan
     from edge_export.devices.farms.aws_client import checked_arn
@@ -140,8 +135,22 @@ def _order(args: argparse.Namespace, bundle: Bundle) -> Any:
     )
 
 
+def _wait(farm: Farm, arn: str, again: str, every_s: float, say: Say) -> tuple[str, str]:
+    """Returns AWS's result and message. Ctrl-C asks whether to stop the run, and says how to go on."""
+    from edge_export.devices.farms.aws_run import wait
+
+    try:
+        result, message = wait(farm, arn, every_s, say)
+    except KeyboardInterrupt:
+        _interrupted(farm, arn, again)
+        raise
+    if message:
+        say("run", message)
+    return result, message
+
+
 def _interrupted(farm: Farm, arn: str, again: str) -> None:
-    """Asks whether to stop the run, and says how to go on. Nobody to ask: it goes on."""
+    """Stops the run if that is wanted. Nobody to ask: it goes on."""
     from edge_export.devices.farms.aws_run import stop
     from edge_export.errors import RequestError, one_line
 

@@ -116,6 +116,8 @@ class Operations:
             return True
 
     def end(self) -> None:
+        for arn in self._runs:
+            self._stop_run({"arn": arn})
         if self.faults.hold is not None:
             self.faults.hold.set()
         for thread in self._threads:

@@ -33,7 +33,8 @@ def opened_zip(path: Path) -> Iterator[Read]:
         with zipfile.ZipFile(path) as archive:
             yield _reader(archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
-        raise RequestError(f"the archive of its results can't be used: {one_line(error, 200)}") from error
+        reason = one_line(error, 200) or "it breaks off"
+        raise RequestError(f"the archive of its results can't be used: {reason}") from error
 
 
 def _require_small_directory(path: Path) -> None:
