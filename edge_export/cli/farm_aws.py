@@ -120,7 +120,7 @@ def _order(args: argparse.Namespace, bundle: Bundle) -> Order:
     from edge_export.pipeline.farm_aws import Order
 
     platform = PLATFORMS[args.platform or "android"]
-    app = args.app or Path(platform.app_file)
+    app = args.app or platform.app_file
     rounds = ROUNDS if args.rounds is None else args.rounds
     return Order(
         project=checked_arn(args.project, "project", "--project"),

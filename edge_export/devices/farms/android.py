@@ -23,7 +23,7 @@ _SPARE_MINUTES = 10
 
 def check_apk(path: Path) -> None:
     """Raises RequestError if there is no APK at `path`."""
-    how = "make one by `make -C android_demo apk`, or give yours"
+    how = "make one by `make -C android_demo runner`, or give yours"
     if not path.is_file():
         raise RequestError(f"{path}: there is no such file: {how}")
     try:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+_CHECKOUT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class Platform:
         name: What AWS calls it in rules and devices.
         app, tests, spec, test: AWS's types of the uploads, and of the test.
         formats: What its runner app has a runtime for.
-        app_file: Where the app stands in a checkout of this project.
+        app_file: Where the runner app is, once it was made in a checkout of this project.
         check: `(path) -> None`: raises RequestError if the file is no app of this platform.
         write_spec: `(request, minutes) -> str`: the test spec that runs a request on one phone.
     """
@@ -24,7 +27,7 @@ class Platform:
     spec: str
     test: str
     formats: tuple[str, ...]
-    app_file: str
+    app_file: Path
     check: str
     write_spec: str
 
@@ -37,7 +40,7 @@ PLATFORMS: dict[str, Platform] = {
         spec="INSTRUMENTATION_TEST_SPEC",
         test="INSTRUMENTATION",
         formats=("tflite",),
-        app_file="android_demo/apk/target/app-debug.apk",
+        app_file=_CHECKOUT / "android_demo/apk/target/runner/app-debug.apk",
         check="edge_export.devices.farms.android:check_apk",
         write_spec="edge_export.devices.farms.android:write_spec",
     ),

@@ -315,7 +315,7 @@ def test_a_wrong_command_is_one_line(environment, command, app, capsys, options,
 
 def test_a_file_that_is_no_app_is_one_line(environment, command, capsys):
     words = command(order=("--project", PROJECT, "--pool", POOL, "--app", __file__))
-    message = f"{__file__} is no APK: make one by `make -C android_demo apk`, or give yours"
+    message = f"{__file__} is no APK: make one by `make -C android_demo runner`, or give yours"
     assert refused(words, capsys) == f"edge_export: {message}\n"
 
 
