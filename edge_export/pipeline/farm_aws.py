@@ -12,6 +12,7 @@ from edge_export.bench.plan import BenchSettings
 from edge_export.bundle.folder import Bundle
 from edge_export.devices.farms.aws_client import Farm
 from edge_export.devices.farms.aws_pool import choose_devices
+from edge_export.devices.farms.aws_records import Run
 from edge_export.devices.farms.aws_run import Phone, fetch_results, phones_of, schedule
 from edge_export.devices.farms.aws_uploads import Say, upload
 from edge_export.devices.farms.extra_data import write_extra_data
@@ -85,8 +86,7 @@ def request_of(bundle: Bundle, farm: Farm, run: str) -> Asked:
     Raises:
         RequestError: AWS has no such run, or its request is not on this machine.
     """
-    name = str(farm.call("get_run", arn=run)["run"].get("name", ""))
-    run_id = re.search(r" ([0-9a-f]{16})$", name)
+    run_id = re.search(r" ([0-9a-f]{16})$", farm.ask("get_run", "run", Run, arn=run).name)
     if run_id is None:
         raise RequestError(f"{run} was not started by `farm aws`: give the ARN that it printed")
     return asked_before(bundle, run_id[1])

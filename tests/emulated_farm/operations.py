@@ -41,6 +41,7 @@ class Faults:
     Attributes:
         throttle: So many calls are refused.
         refuse: The error of an operation, by its name.
+        mute: An operation whose answer is empty.
         fail_upload: A type of upload that fails when it is looked at.
         lose: The model of a phone that is lost before its tests.
         spoil: What happens to the archive of a phone's results, by its model: see `spoil_archive.py`.
@@ -49,6 +50,7 @@ class Faults:
 
     throttle: int = 0
     refuse: dict[str, tuple[str, str]] = field(default_factory=dict)
+    mute: str = ""
     fail_upload: str = ""
     lose: str = ""
     spoil: dict[str, str] = field(default_factory=dict)
@@ -101,6 +103,8 @@ class Operations:
                 raise Refused("ThrottlingException", "Rate exceeded")
             if operation in self.faults.refuse:
                 raise Refused(*self.faults.refuse[operation])
+            if operation == self.faults.mute:
+                return {}
             shape = self._model.operation_model(operation).input_shape
             if problems := ParamValidator().validate(asked, shape).generate_report():
                 raise Refused("ArgumentException", problems)

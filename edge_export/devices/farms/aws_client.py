@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from edge_export.devices.farms.aws_records import Answer
 from edge_export.errors import RequestError, one_line
+from edge_export.spec.fields import all_problems
 
 REGION = "us-west-2"
 """The only region that has Device Farm."""
@@ -28,11 +33,7 @@ _REMEDIES: dict[str, str] = {
 
 
 class Farm:
-    """The calls of Device Farm that are used here. Calls that AWS throttles are repeated for some seconds.
-
-    Attributes:
-        call: `(operation, **arguments) -> answer`. Raises RequestError.
-    """
+    """The calls of Device Farm. Those that AWS throttles are repeated for some seconds."""
 
     def __init__(self, profile: str | None = None) -> None:
         """Raises RequestError: boto3 is not installed, or there is no such profile."""
@@ -83,16 +84,27 @@ class Farm:
         except BotoCoreError as error:
             raise RequestError(f"AWS: {one_line(error, 300)}: {_LOG_IN}") from error
 
-    def list_all(self, operation: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
-        """Returns the entries `key` of all pages of a list. Raises RequestError as `call`."""
-        found: list[dict[str, Any]] = []
+    def ask[A: Answer](self, operation: str, key: str, record: type[A], **arguments: Any) -> A:
+        """Returns the part `key` of an answer. Raises RequestError as `call`, or if it is another one than expected."""
+        return _read(operation, self.call(operation, **arguments).get(key), record)
+
+    def list_all[A: Answer](self, operation: str, key: str, record: type[A], **arguments: Any) -> list[A]:
+        """Returns the entries `key` of all pages of a list. Raises RequestError as `ask`."""
+        found: list[A] = []
         token: dict[str, Any] = {}
         while True:
             answer = self.call(operation, **arguments, **token)
-            found += answer.get(key, [])
+            found += [_read(operation, entry, record) for entry in answer.get(key, [])]
             if not answer.get("nextToken"):
                 return found
             token = {"nextToken": answer["nextToken"]}
+
+
+def _read[A: Answer](operation: str, found: object, record: type[A]) -> A:
+    try:
+        return record.model_validate(found)
+    except ValidationError as error:
+        raise all_problems(Path(f"AWS's answer to {operation}"), error) from error
 
 
 def checked_arn(text: str, kind: str, option: str) -> str:
@@ -112,12 +124,4 @@ def checked_arn(text: str, kind: str, option: str) -> str:
         )
     if match["region"] != REGION:
         raise RequestError(f"{option} is in {match['region']}, and Device Farm is in {REGION} only: check the ARN")
-    return text
-
-
-def checked_url(url: object) -> str:
-    """Returns an address that AWS gave. Raises RequestError if it is not one of the web."""
-    text = str(url)
-    if not text.startswith(("https://", "http://")):
-        raise RequestError(f"AWS gave {one_line(text, 40)!r} as an address: try again")
     return text

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from edge_export.devices.farms.aws_client import Farm, checked_arn
+from edge_export.devices.farms.aws_records import Device
 from edge_export.devices.farms.platforms import Platform
 from edge_export.errors import RequestError, one_line
 
@@ -48,7 +49,7 @@ def choose_devices(farm: Farm, pool: str, platform: Platform, project: str, most
         farm.call("get_device_pool", arn=arn)
         return {"devicePoolArn": arn}
     filters = [{"attribute": "PLATFORM", "operator": "EQUALS", "values": [platform.name]}, *parse_rules(pool)]
-    if not farm.list_all("list_devices", "devices", arn=project, filters=filters):
+    if not farm.list_all("list_devices", "devices", Device, arn=project, filters=filters):
         raise RequestError(f"no device of the farm fits --pool {one_line(pool, 120)!r}: `aws devicefarm list-devices`")
     return {"deviceSelectionConfiguration": {"filters": filters, "maxDevices": most}}
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_export.devices.farms.aws_client import Farm, checked_url
+from edge_export.devices.farms.aws_client import Farm
+from edge_export.devices.farms.aws_records import Artifact, Job, Run, Suite
 from edge_export.devices.farms.aws_uploads import Say
 from edge_export.devices.farms.platforms import Platform
 from edge_export.devices.farms.result_zip import MAX_BYTES
@@ -64,8 +65,10 @@ def schedule(
         RequestError: AWS refuses.
     """
     test = {"type": platform.test, "testPackageArn": uploads["tests"], "testSpecArn": uploads["spec"]}
-    answer = farm.call(
+    scheduled = farm.ask(
         "schedule_run",
+        "run",
+        Run,
         projectArn=project,
         appArn=uploads["app"],
         name=name,
@@ -74,7 +77,7 @@ def schedule(
         executionConfiguration={"jobTimeoutMinutes": minutes, "videoCapture": False},
         **devices,
     )
-    return str(answer["run"]["arn"])
+    return scheduled.arn
 
 
 def wait(farm: Farm, run: str, every_s: float, say: Say) -> tuple[str, str]:
@@ -88,12 +91,12 @@ def wait(farm: Farm, run: str, every_s: float, say: Say) -> tuple[str, str]:
     """
     told: dict[str, str] = {}
     while True:
-        found = farm.call("get_run", arn=run)["run"]
+        found = farm.ask("get_run", "run", Run, arn=run)
         for phone, job in _named_jobs(farm, run):
             _tell(told, say, phone.name, job)
         _tell(told, say, "run", found)
-        if found["status"] == _DONE:
-            return str(found.get("result", "")), one_line(found.get("message") or "", 300)
+        if found.status == _DONE:
+            return found.result, found.message
         time.sleep(every_s)
 
 
@@ -113,43 +116,41 @@ def fetch_results(farm: Farm, phone: Phone, target: Path) -> None:
     Raises:
         RequestError: There is none, it is larger than AWS's own limit, or it can't be fetched.
     """
-    for suite in farm.list_all("list_suites", "suites", arn=phone.job):
-        for artifact in farm.list_all("list_artifacts", "artifacts", arn=suite["arn"], type="FILE"):
-            if artifact.get("type") == "CUSTOMER_ARTIFACT":
-                _download(checked_url(artifact["url"]), target)
+    for suite in farm.list_all("list_suites", "suites", Suite, arn=phone.job):
+        for artifact in farm.list_all("list_artifacts", "artifacts", Artifact, arn=suite.arn, type="FILE"):
+            if artifact.type == "CUSTOMER_ARTIFACT" and artifact.url is not None:
+                _download(artifact.url, target)
                 return
     raise RequestError(f"it left no results ({phone.result}{f': {phone.message}' if phone.message else ''})")
 
 
-def _named_jobs(farm: Farm, run: str) -> list[tuple[Phone, dict[str, Any]]]:
-    found: list[tuple[Phone, dict[str, Any]]] = []
+def _named_jobs(farm: Farm, run: str) -> list[tuple[Phone, Job]]:
+    found: list[tuple[Phone, Job]] = []
     names: list[str] = []
-    for job in sorted(farm.list_all("list_jobs", "jobs", arn=run), key=lambda job: str(job["arn"])):
-        device = job.get("device", {})
-        model = one_line(device.get("name") or job.get("name") or "unknown", 80)
-        version = one_line(device.get("os") or "", 20)
-        name = ":".join(["farm:aws", _slug(model), *([_slug(version)] if version else [])])
+    for job in sorted(farm.list_all("list_jobs", "jobs", Job, arn=run), key=lambda job: job.arn):
+        device = job.device
+        name = ":".join(_slug(part) for part in (device.name, device.os) if part)
         names.append(name)
         count = names.count(name)
         phone = Phone(
-            job=str(job["arn"]),
-            name=name if count == 1 else f"{name}:{count}",
-            model=model,
-            system=f"{str(device.get('platform', '')).capitalize()} {version}".strip(),
-            result=str(job.get("result", "")),
-            message=one_line(job.get("message") or "", 300),
+            job=job.arn,
+            name=f"farm:aws:{name}" if count == 1 else f"farm:aws:{name}:{count}",
+            model=device.name,
+            system=f"{device.platform.capitalize()} {device.os}".strip(),
+            result=job.result,
+            message=job.message,
         )
         found.append((phone, job))
     return found
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.+-]+", "_", text).strip("_") or "unknown"
+    return re.sub(r"[^A-Za-z0-9.+-]+", "_", text).strip("_")[:60] or "unknown"
 
 
-def _tell(told: dict[str, str], say: Say, name: str, found: Mapping[str, Any]) -> None:
+def _tell(told: dict[str, str], say: Say, name: str, found: Run) -> None:
     """Says the state of a run or a job if it is another one than before."""
-    state = str(found["result"] if found["status"] == _DONE else found["status"]).lower().replace("_", " ")
+    state = (found.result if found.status == _DONE else found.status).lower().replace("_", " ")
     if told.get(name) != state:
         told[name] = state
         say(name, state)

@@ -8,7 +8,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_export.devices.farms.aws_client import Farm, checked_url
+from edge_export.devices.farms.aws_client import Farm
+from edge_export.devices.farms.aws_records import Upload
 from edge_export.errors import RequestError, one_line
 
 MAX_BYTES = 4 << 30
@@ -33,20 +34,23 @@ def upload(farm: Farm, project: str, path: Path, kind: str, every_s: float, say:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise RequestError(f"{path} has {size} bytes, and AWS takes {MAX_BYTES}: give fewer members or formats")
-    made = farm.call("create_upload", projectArn=project, name=path.name, type=kind, contentType=CONTENT_TYPE)["upload"]
+    what = {"projectArn": project, "name": path.name, "type": kind, "contentType": CONTENT_TYPE}
+    made = farm.ask("create_upload", "upload", Upload, **what)
+    if made.url is None:
+        raise RequestError(f"AWS gives no address to upload {path.name} to: try again")
     say(path.name, f"uploading {size:,} bytes")
-    _put(checked_url(made["url"]), path, size)
-    arn, state = str(made["arn"]), ""
+    _put(made.url, path, size)
+    state = ""
     end = time.monotonic() + _PATIENCE_S
     while time.monotonic() < end:
-        found = farm.call("get_upload", arn=arn)["upload"]
-        if found["status"] != state:
-            state = str(found["status"])
+        found = farm.ask("get_upload", "upload", Upload, arn=made.arn)
+        if found.status != state:
+            state = found.status
             say(path.name, state.lower())
         if state == "SUCCEEDED":
-            return arn
+            return made.arn
         if state == "FAILED":
-            why = one_line(found.get("message") or found.get("metadata") or "it gives no reason", 300)
+            why = found.message or "it gives no reason"
             raise RequestError(f"AWS refuses {path.name} as {kind} ({why}): give another file")
         time.sleep(every_s)
     raise RequestError(f"AWS has been {state.lower()} {path.name} for {_PATIENCE_S:g} s: try again later")

@@ -22,6 +22,7 @@ from emulated_phone.state import PIXEL
 from edge_export.__main__ import main
 from edge_export.devices.farms.aws_client import Farm
 from edge_export.devices.farms.aws_pool import choose_devices, parse_rules
+from edge_export.devices.farms.aws_run import wait
 from edge_export.devices.farms.platforms import PLATFORMS
 from edge_export.errors import RequestError
 
@@ -254,6 +255,12 @@ def test_what_aws_refuses_is_one_line_that_says_what_to_do(farm, code, message, 
     farm.faults.refuse["GetRun"] = (code, message)
     with pytest.raises(RequestError, match=rf"^AWS refuses get_run \({code}: {message}\): .*{what_to_do}"):
         Farm().call("get_run", arn=f"{PROJECT}/unknown".replace(":project:", ":run:"))
+
+
+def test_an_answer_without_what_it_must_hold_is_one_line(farm):
+    farm.faults.mute = "GetRun"
+    with pytest.raises(RequestError, match="^AWS's answer to get_run is not valid: "):
+        wait(Farm(), f"{PROJECT}/unknown", 0.1, lambda *_: None)
 
 
 def test_missing_credentials_and_profiles_are_one_line(environment, monkeypatch):
