@@ -42,6 +42,8 @@ GALAXY = (
     }
 )
 NAMES = ["farm:aws:Google_Pixel_8:15", "farm:aws:Samsung_Galaxy_S24:14"]
+ONE = "MODEL~Pixel"
+"""Rules that one of them fits."""
 FAST = ("--every", 0.2, "--seconds", 0.05, "--rounds", 1)
 VERIFY = ("--every", 0.2, "--rounds", 0)
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
@@ -90,8 +92,9 @@ def command(bundle, app, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
-    def words(*options: object, order: tuple = ("--project", PROJECT, "--pool", POOL, "--app", app)) -> list[str]:
-        return [sys.executable, "-m", "edge_export", "farm", "aws", *map(str, (bundle, *order, *options))]
+    def words(*options: object, pool: str = POOL, order: tuple | None = None) -> list[str]:
+        given = ("--project", PROJECT, "--pool", pool, "--app", app) if order is None else order
+        return [sys.executable, "-m", "edge_export", "farm", "aws", *map(str, (bundle, *given, *options))]
 
     return words
 
@@ -100,8 +103,8 @@ def command(bundle, app, tmp_path, monkeypatch):
 def edge_export(command):
     """A function that runs it to its end."""
 
-    def run(*options: object, **order: tuple) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command(*options, **order), capture_output=True, text=True, timeout=600, check=False)
+    def run(*options: object, **given: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command(*options, **given), capture_output=True, text=True, timeout=600, check=False)
 
     return run
 
@@ -169,11 +172,10 @@ def test_a_lost_phone_and_a_hostile_archive_fail_and_the_run_can_be_taken_up_aga
 
 def test_a_crash_of_the_app_costs_one_item_and_the_app_is_started_again(farm, edge_export, bundle):
     farm.devices[0][1].set(crash_after=0)
-    done = edge_export(*VERIFY, "--json")
+    done = edge_export(*VERIFY, "--json", pool=ONE)
     assert done.returncode == 1
-    answer = json.loads(done.stdout)
-    (crashed,), (other,) = (each["runs"] for each in answer["devices"])
-    assert (crashed["verdict"], other["verdict"]) == ("failed", "passed")
+    ((crashed,),) = (each["runs"] for each in json.loads(done.stdout)["devices"])
+    assert crashed["verdict"] == "failed"
     assert crashed["reason"] == "did not run: the runner ended: Process crashed."
     starts = [line for line in farm.devices[0][1].state.read().log if "-e request" in line]
     assert len(starts) == 2
@@ -183,7 +185,9 @@ def test_a_crash_of_the_app_costs_one_item_and_the_app_is_started_again(farm, ed
 def test_ctrl_c_asks_whether_to_stop_the_run_and_says_how_to_take_it_up_again(farm, command, bundle, wanted):
     farm.faults.hold = threading.Event()
     ours, theirs = pty.openpty()
-    with subprocess.Popen(command(*VERIFY), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as run:
+    with subprocess.Popen(
+        command(*VERIFY, pool=ONE), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as run:
         os.close(theirs)
         shown = read_until(ours, b"pending")
         run.send_signal(signal.SIGINT)
@@ -200,10 +204,10 @@ def test_ctrl_c_asks_whether_to_stop_the_run_and_says_how_to_take_it_up_again(fa
     done = subprocess.run(resume, capture_output=True, text=True, timeout=600, check=False)
     if wanted == "y":
         assert (done.returncode, verdicts(bundle)) == (1, {})
-        assert done.stdout.count("it left no results (STOPPED)") == 2
+        assert done.stdout.count("it left no results (STOPPED)") == 1
     else:
         assert done.returncode == 0, done.stderr
-        assert verdicts(bundle) == {name: ["passed"] for name in NAMES}
+        assert verdicts(bundle) == {NAMES[0]: ["passed"]}
         gone = subprocess.run(resume, capture_output=True, text=True, timeout=600, check=False)
         assert (gone.returncode, "it was started elsewhere, or is merged" in gone.stderr) == (2, True)
 
@@ -211,7 +215,7 @@ def test_ctrl_c_asks_whether_to_stop_the_run_and_says_how_to_take_it_up_again(fa
 def test_ctrl_c_where_nobody_can_answer_lets_the_run_go_on(farm, command):
     farm.faults.hold = threading.Event()
     with subprocess.Popen(
-        command(*VERIFY), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command(*VERIFY, pool=ONE), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as run:
         for line in run.stderr:
             if "pending" in line:
@@ -259,7 +263,7 @@ def test_what_aws_refuses_is_one_line_that_says_what_to_do(farm, code, message, 
 
 def test_an_answer_without_what_it_must_hold_is_one_line(farm):
     farm.faults.mute = "GetRun"
-    with pytest.raises(RequestError, match="^AWS's answer to get_run is not valid: "):
+    with pytest.raises(RequestError, match=r"^AWS's answer to get_run is not valid: "):
         wait(Farm(), f"{PROJECT}/unknown", 0.1, lambda *_: None)
 
 
