@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import time
 import urllib.error
@@ -165,5 +166,5 @@ def _download(url: str, target: Path) -> None:
                     raise RequestError(f"the archive of its results has more than {MAX_BYTES} bytes")
     except urllib.error.HTTPError as error:
         raise RequestError(f"its results can't be fetched (HTTP {error.code})") from error
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise RequestError(f"its results can't be fetched ({one_line(error, 200)})") from error

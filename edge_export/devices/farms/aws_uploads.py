@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 import urllib.error
 import urllib.request
@@ -65,5 +66,5 @@ def _put(url: str, path: Path, size: int) -> None:
                 pass
         except urllib.error.HTTPError as error:
             raise RequestError(f"{path.name} can't be uploaded (HTTP {error.code}): try again") from error
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise RequestError(f"{path.name} can't be uploaded ({one_line(error, 200)}): check the network") from error
