@@ -119,6 +119,8 @@ def _print_tables(built: Built, request: BuildRequest, seconds: float, failures:
     console = tables.console()
     print_stages(console, built.manifest, built.numerics)
     print_artifacts(console, built.manifest, built.numerics, built.seconds)
+    for note in built.notes:
+        console.print(tables.plain(note))
     members = f"{tables.plain(request.out)}: {len(built.manifest.members)} members"
     if not built.changed:
         console.print(f"{members}, unchanged ({seconds:.1f} s)")
@@ -139,6 +141,7 @@ def _print_json(built: Built, request: BuildRequest, seconds: float) -> None:
         "changed": built.changed,
         "target": built.manifest.target,
         "mother": built.manifest.mother.model_dump(mode="json"),
+        "notes": list(built.notes),
         "seconds": {"total": round(seconds, 3), "members": steps},
         "members": as_json(built.manifest, built.numerics),
     }

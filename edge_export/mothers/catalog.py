@@ -73,7 +73,12 @@ SPACE_MEMBERS = ("smallest", "largest", "sample", "all", "parse", "name")
 
 
 def open_mother(spec: str, checkpoint: str | Path | None = None) -> Mother:
-    """Returns the mother that `spec` names, in eval mode, with its weights.
+    """Returns the mother that `spec` names, in eval mode, with its weights. See `open_noted`."""
+    return open_noted(spec, checkpoint)[0]
+
+
+def open_noted(spec: str, checkpoint: str | Path | None = None) -> tuple[Mother, tuple[str, ...]]:
+    """Returns the mother that `spec` names, in eval mode, with its weights, and notes on how its checkpoint was read.
 
     Args:
         spec: A name of the catalog, or "package.module:factory". The module may be in the current folder.
@@ -90,11 +95,12 @@ def open_mother(spec: str, checkpoint: str | Path | None = None) -> Mother:
         if checkpoint is None:
             raise RequestError(f"mother {spec} ships without weights: give its checkpoint as --checkpoint")
     mother = _build(spec)
-    if checkpoint is not None:
-        from edge_export.mothers.checkpoint import load_checkpoint
+    if checkpoint is None:
+        return mother.eval(), ()
+    from edge_export.mothers.checkpoint import load_checkpoint
 
-        load_checkpoint(mother, checkpoint)
-    return mother.eval()  # type: ignore[no-any-return]
+    notes = load_checkpoint(mother, checkpoint)
+    return mother.eval(), notes
 
 
 def build_untrained(spec: str, seed: int = 0) -> Mother:

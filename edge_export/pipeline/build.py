@@ -38,12 +38,14 @@ class Built:
     Attributes:
         seconds: The duration of each step, by (member, step). None: it came from the cache.
         changed: Whether the folder was written. False: it already held the requested bundle.
+        notes: How the checkpoint was read, where that is not plain. Empty if the whole bundle came from the cache.
     """
 
     manifest: Manifest
     numerics: Numerics
     seconds: dict[tuple[str, str], float | None]
     changed: bool = True
+    notes: tuple[str, ...] = ()
 
 
 def build(request: BuildRequest, progress: Progress) -> Built:
@@ -86,7 +88,7 @@ def _build_with(workers: Workers, request: BuildRequest, progress: Progress) -> 
             if request.store is not None and key is not None and finished:
                 keep_bundle(request.store, key, staged)
             carry_over(request.out, staged)
-    return Built(manifest, numerics, context.seconds)
+    return Built(manifest, numerics, context.seconds, notes=opened.notes)
 
 
 def _bundle_key(request: BuildRequest) -> str | None:

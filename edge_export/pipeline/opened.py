@@ -6,7 +6,7 @@ import functools
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge_export.files.arrays import load_arrays
 from edge_export.pipeline.mother_source import MotherSource
@@ -16,21 +16,29 @@ if TYPE_CHECKING:
     from edge_export.mothers.protocol import Mother, Recordings
 
 
+class Opened(NamedTuple):
+    """A mother, its recordings, and notes on how its checkpoint was read."""
+
+    mother: Mother
+    recordings: Recordings
+    notes: tuple[str, ...]
+
+
 @functools.lru_cache(maxsize=1)
-def opened(source: MotherSource) -> tuple[Mother, Recordings]:
+def opened(source: MotherSource) -> Opened:
     """Returns the mother and its recordings.
 
     Raises:
         RequestError: The mother, its checkpoint or its recordings are not valid.
     """
-    from edge_export.mothers.catalog import open_mother
+    from edge_export.mothers.catalog import open_noted
     from edge_export.pipeline.recordings import recordings_of
 
     folder = str(source.folder)
     if folder not in sys.path:
         sys.path.append(folder)
-    mother = open_mother(source.spec, source.checkpoint)
-    return mother, recordings_of(source.spec, mother, source.goldens)
+    mother, notes = open_noted(source.spec, source.checkpoint)
+    return Opened(mother, recordings_of(source.spec, mother, source.goldens), notes)
 
 
 def as_recorded(mother: Mother, recordings: Recordings, inputs: Path, held_out: Path | None) -> Recordings:
