@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_export.errors import RequestError, one_line
+from edge_export.errors import RequestError, one_line, raised
 
 if TYPE_CHECKING:
     from edge_export.mothers.protocol import Mother
@@ -120,9 +120,7 @@ def _build(spec: str, seed: int = 0) -> Any:
         except RequestError:
             raise
         except Exception as error:
-            raise RequestError(
-                f"mother {spec}: the factory failed with {type(error).__name__}: {one_line(error, 200)}"
-            ) from error
+            raise RequestError(f"mother {spec}: the factory failed with {raised(error)}") from error
     _check_mother(spec, mother)
     return mother
 
@@ -166,8 +164,7 @@ def factory_of(spec: str, what: str = "mother") -> Callable[[], Any]:
         target: Any = importlib.import_module(module_name)
     except Exception as error:
         raise RequestError(
-            f"{what} {spec}: cannot import {module_name} ({type(error).__name__}: {one_line(error, 200)}); "
-            f"run from the folder that holds it"
+            f"{what} {spec}: cannot import {module_name} ({raised(error)}); run from the folder that holds it"
         ) from error
     for part in function_name.split("."):
         if not hasattr(target, part):

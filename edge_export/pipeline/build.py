@@ -84,7 +84,9 @@ def _build_with(workers: Workers, request: BuildRequest, progress: Progress) -> 
             recorded = bundle_recorded(context, opened, staged)
             manifest, numerics = _build_members(context, recorded, opened)
             write_records(staged, manifest, numerics)
-            finished = not manifest.errors and all(run.verdict != "error" for member in numerics.members for run in member.runs)
+            finished = not manifest.errors and all(
+                run.verdict != "error" for member in numerics.members for run in member.runs
+            )
             if request.store is not None and key is not None and finished:
                 keep_bundle(request.store, key, staged)
             carry_over(request.out, staged)

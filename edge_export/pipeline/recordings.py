@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_export.errors import RequestError, one_line
+from edge_export.errors import RequestError, one_line, raised
 from edge_export.files.arrays import Array
 from edge_export.mothers.catalog import CATALOG
 from edge_export.mothers.protocol import Recordings
@@ -89,9 +89,7 @@ def _finite(what: str, measure: Callable[..., float], *arrays: Array) -> float:
     try:
         value = float(measure(*arrays))
     except Exception as error:
-        raise RequestError(
-            f"{what} failed with {type(error).__name__}: {one_line(error, 200)}: fix its function"
-        ) from error
+        raise RequestError(f"{what} failed with {raised(error)}: fix its function") from error
     if not math.isfinite(value):
         raise RequestError(f"{what} is {value}: its function must return a finite number")
     return value
