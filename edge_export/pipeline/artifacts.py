@@ -15,8 +15,8 @@ from edge_export.files.hashing import sha256_of
 from edge_export.formats import artifact_name
 from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compile_task import CompileAnswer, CompileRequest
-from edge_export.formats.reasons import reason_of
 from edge_export.formats.program import CALIBRATION, PROGRAM
+from edge_export.formats.reasons import reason_of
 from edge_export.pipeline.context import BuildContext
 from edge_export.pipeline.members import Prepared
 from edge_export.pipeline.size import Made
