@@ -57,7 +57,7 @@ def _macs(network: nn.Module, inputs: tuple[Tensor, ...]) -> int:
     plain = copy.deepcopy(network).requires_grad_(False)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         plain(*inputs)
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2
 
 
 def peak_activation_bytes(program: ExportedProgram) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Opened(NamedTuple):
-    """A mother, its recordings, and notes on how its checkpoint was read."""
+    """A mother, its recordings, both in the form of `members/border.py`, and notes on how its checkpoint was read."""
 
     mother: Mother
     recordings: Recordings
@@ -31,6 +31,7 @@ def opened(source: MotherSource) -> Opened:
     Raises:
         RequestError: The mother, its checkpoint or its recordings are not valid.
     """
+    from edge_export.members.border import at_border
     from edge_export.mothers.catalog import open_noted
     from edge_export.pipeline.recordings import recordings_of
 
@@ -38,7 +39,10 @@ def opened(source: MotherSource) -> Opened:
     if folder not in sys.path:
         sys.path.append(folder)
     mother, notes = open_noted(source.spec, source.checkpoint)
-    return Opened(mother, recordings_of(source.spec, mother, source.goldens), notes)
+    recordings = recordings_of(source.spec, mother, source.goldens)
+    if mother.io.stream is None:
+        mother, recordings = at_border(mother, recordings)
+    return Opened(mother, recordings, notes)
 
 
 def as_recorded(mother: Mother, recordings: Recordings, inputs: Path, held_out: Path | None) -> Recordings:
