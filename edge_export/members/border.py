@@ -91,7 +91,7 @@ def at_border(mother: Mother, recordings: Recordings) -> tuple[Mother, Recording
         recordings: Its own, with the batch on the axes that its io has.
 
     Raises:
-        RequestError: It returns other outputs than its io names.
+        RequestError: It returns other outputs than its io names, or others each time.
     """
     own = mother.io
     if any(spec.dtype in HALF for spec in own.inputs + own.outputs):
@@ -102,10 +102,15 @@ def at_border(mother: Mother, recordings: Recordings) -> tuple[Mother, Recording
     config = mother.space.largest
     try:
         with torch.no_grad():
-            returned = cast("nn.Module", mother)(*one, config=config)
+            returned, again = (cast("nn.Module", mother)(*one, config=config) for _ in range(2))
     except Exception:  # running it on all recordings tells what is wrong
         return mother, recordings
     outputs = _crossings(own, returned, one)
+    if _differ(outward(returned, *_columns(outputs)), outward(again, *_columns(outputs))):
+        raise RequestError(
+            "the mother gives other outputs when it runs the same input again: take what is random out of its forward "
+            "in eval mode, such as F.dropout without training=self.training"
+        )
     around = BorderedMother(mother, inputs, outputs, alone=False)
     around.alone = not all(each.axis is not None for each in inputs + outputs) or _differs_in_batch(around, samples)
     plain = isinstance(returned, Tensor) or (type(returned) is tuple and len(returned) == len(outputs))
@@ -262,11 +267,19 @@ def _differs_in_batch(around: BorderedMother, samples: tuple[Tensor, ...]) -> bo
         try:
             together = around(*two, config=config)
             each = [around(*(t[index : index + 1] for t in two), config=config) for index in range(2)]
-            for batched, single in zip(together, map(torch.cat, zip(*each, strict=True)), strict=True):
-                gap = (batched.double() - single.double()).abs().nan_to_num(0.0, 0.0).max()
-                if gap > OTHER_IN_BATCH * single.double().abs().nan_to_num(0.0, 0.0).max():
-                    return True
+            return _differ(together, tuple(map(torch.cat, zip(*each, strict=True))))
         except Exception:  # a stranger's forward may raise anything on a batch
+            return True
+
+
+def _differ(outputs: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> bool:
+    """Returns whether outputs differ by more than rounding."""
+    for one, other in zip(outputs, others, strict=True):
+        if one.shape != other.shape:
+            return True
+        gap = (one.double() - other.double()).abs().nan_to_num(0.0, 0.0)
+        peak = other.double().abs().nan_to_num(0.0, 0.0)
+        if one.numel() and gap.max() > OTHER_IN_BATCH * peak.max():
             return True
     return False
 

@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from edge_export.mothers.protocol import Mother, Recordings
 
 
+ONE_BY_ONE = (
+    "the mother runs on one sample at a time, as a file does: in a batch it fails, or gives other outputs, as by "
+    "statistics of the batch"
+)
+
+
 class Opened(NamedTuple):
-    """A mother, its recordings, both in the form of `members/border.py`, and notes on how its checkpoint was read."""
+    """A mother, its recordings, both in the form of `members/border.py`, and notes on how they were read."""
 
     mother: Mother
     recordings: Recordings
@@ -42,6 +48,8 @@ def opened(source: MotherSource) -> Opened:
     recordings = recordings_of(source.spec, mother, source.goldens)
     if mother.io.stream is None:
         mother, recordings = at_border(mother, recordings)
+    if getattr(mother, "alone", False):
+        notes = (*notes, ONE_BY_ONE)
     return Opened(mother, recordings, notes)
 
 

@@ -170,6 +170,7 @@ def test_a_usual_mother_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("tail", "message"),
     [
+        (lambda a, x: (a(x), nn.functional.dropout(x)), "gives other outputs when it runs the same input again"),
         (
             lambda a, x: (a(x), x, x * 3),
             r"returns 3 outputs, 0 \(Tensor\), 1 \(Tensor\), 2 \(Tensor\), .* names 2, y, z",
@@ -195,3 +196,22 @@ def test_a_state_is_fed_back_under_its_new_name() -> None:
     around, _ = at_border(mother, Recordings([inputs], inputs))  # type: ignore[arg-type]
     assert around.io.feedback == (("h_1", "h_0"),)
     assert check_io(around.io)
+
+
+class BatchStatistics(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(2, track_running_stats=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(x.view(-1, 2, 3)).flatten(1)
+
+
+def test_statistics_of_the_batch_are_those_of_one_sample() -> None:
+    norm = BatchStatistics()
+    mother = Mother(lambda a, x: a(norm(x)), [X], [Y])
+    inputs = (torch.randn(8, 6),)
+    around, recordings = at_border(mother, Recordings([inputs], inputs))  # type: ignore[arg-type]
+    assert around.alone  # type: ignore[attr-defined]
+    assert [len(x) for (x,) in recordings.batches] == [1] * 8
+    assert prepare_member(around, "only", recordings, EXACT).reason == ""
