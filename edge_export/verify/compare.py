@@ -12,6 +12,7 @@ from edge_export.files.arrays import load_arrays
 from edge_export.files.owned import scratch_folder
 from edge_export.formats.contents import Contents
 from edge_export.formats.program import PROGRAM
+from edge_export.formats.reasons import reason_of
 from edge_export.inspection.task import INSPECT, InspectRequest
 from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 from edge_export.spec.agreement import Agreement, agreement
@@ -77,7 +78,7 @@ def compare_file(path: Path, against: str, inputs: Path, tolerance: Tolerance, l
         try:
             answer = pool.submit(RUN, request, kind=KIND, timeout_s=TIMEOUT_S, log=log).result()
         except WorkerError as error:
-            return Comparison("failed", "none", {}, f"did not run: {error}", 0)
+            return Comparison("failed", "none", {}, f"did not run: {reason_of(error)}", 0)
         if answer.unsupported:
             reason = f"{answer.runtime} does not support the operators {', '.join(answer.unsupported)}"
             return Comparison("unverified", answer.runtime, {}, reason, 0)
