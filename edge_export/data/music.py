@@ -29,7 +29,7 @@ def open_music(where: str = "builtin") -> tuple[Music, ...]:
     Args:
         where: A folder in MUSDB18-HQ's layout, "builtin" or "recorded", or several of them with commas between.
             "builtin" renders a few hundred songs by synthesizers into the cache folder (about 300 MB) unless they are
-            there. "recorded" renders songs of recorded voices and music (about 5 GB with what is fetched for them).
+            there. "recorded" renders songs of recorded voices and music (about 9 GB with what is fetched for them).
 
     Raises:
         RequestError: The folder has no tracks or bad tracks, or `render_songs` or `render_recorded_songs` lacks a
