@@ -99,6 +99,10 @@ PACKAGES = {
             "afb4443fda9ab507dee578b75be857d121718a1cd6017a474f30e0eb13dc9d10", 32.6, "GPL-2+",
         ),
         Package(
+            "flare-game", "1.14-1",
+            "4ab6a8298276013d35a0806257e130d992761af1b749041433b409c3dafec508", 122.5, "CC-BY-SA-3.0+",
+        ),
+        Package(
             "freedink-data", "1.08.20190120-2",
             "5c3f0c22958364460057d9df5318a9a2a0fb84b9174cab57a9d50ad03a73d66c", 28.5,
             "CC-BY-SA-3.0, CC-BY-3.0, public domain",
@@ -183,6 +187,10 @@ PACKAGES = {
             "2465d55e9dce75a3a2a1ad1c8ca67da84e251c04e0965d63a8562b2d9f76f9e6", 210.2,
             "GPL-2+, CC-BY-3.0, CC-BY-SA-3.0",
             archives=("usr/share/games/ufoai/base/0music.pk3",),
+        ),
+        Package(
+            "unknown-horizons", "2019.1-6",
+            "ff49ea196d0f57c80d4cd4509c030240cbe632881f8c5b2a1265dd3e3795f100", 248.5, "CC-BY-SA-3.0",
         ),
         Package(
             "warmux-data", "1:11.04.1+repack2-4",
@@ -319,6 +327,7 @@ SOURCES = (
         without=("Upstart_King",),
     ),
     _music("asc-music", "train", 17.6, "usr/share/games/asc/music/*.mp3"),
+    _music("flare-game", "train", 37.8, "usr/share/games/flare/mods/fantasycore/music/*.ogg"),
     _music(
         "freedink-data", "train", 11.0, "usr/share/games/dink/dink/Sound/*.ogg",
         without=("106", "5"),
@@ -358,6 +367,7 @@ SOURCES = (
         "ufoai-music", "train", 227.7, "usr/share/games/ufoai/base/music/*.ogg",
         without=("Marine02", "returnjourney"),
     ),
+    _music("unknown-horizons", "train", 42.5, "usr/share/unknown-horizons/content/audio/music/**/*.ogg"),
     _music(
         "warmux-data", "train", 21.9, "usr/share/games/warmux/music/**/*.ogg",
         without=("circux", "Mike_Errecart.-.Monkey-bubble"),
