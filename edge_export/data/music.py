@@ -79,7 +79,7 @@ def recorded_songs(book: RecordedBook) -> Path:
 
 
 def _link(link: Path, folder: Path) -> None:
-    """Makes `folder`, and a link to it beside which others may lie already."""
+    """Makes `folder`, and a link to it, unless they are there."""
     link.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(exist_ok=True)
     with suppress(FileExistsError):

@@ -242,10 +242,8 @@ def _potatoes(language: str, split: str, minutes: float) -> Source:
 
 
 def _hedgehog(language: str, voice: str, minutes: float) -> Source:
-    name, files = (
-        f"hedgewars-{language}-{voice.lower()}",
-        (f"usr/share/games/hedgewars/Data/Sounds/voices/{voice}/*.ogg",),
-    )
+    name = f"hedgewars-{language}-{voice.lower()}"
+    files = (f"usr/share/games/hedgewars/Data/Sounds/voices/{voice}/*.ogg",)
     return Source(name, "hedgewars-data", "speech", "train", files, minutes, name)
 
 
@@ -411,12 +409,13 @@ EXCLUDED = {
     "ktuberling-data: gl": "noise, hardly a voice",
     "drascula-music": "a license of its own",
     "0ad-data: Upstart_King": "a lead that glides as a voice does, 0.98",
-    "0ad-data: voice/greek, latin": "Greek is a language of the test; less than half a minute of Latin",
+    "0ad-data: voice/greek, latin": "Greek is a language of the test, and there is less than half a minute of Latin",
     "freedink-data: 5, 106": "a synthesizer's, and a license of its own",
     "hedgewars-data: Brick, Compost, Desert, Golf, Halloween, main_theme": (
         "calls and glides with formants, 0.78 to 1.00"
     ),
-    "hedgewars-data: Default_ru, Default_uk, Russian, Russian_pl, Robot": "languages of other splits, and no person",
+    "hedgewars-data: Default_ru, Default_uk, Russian, Russian_pl": "languages of the other splits",
+    "hedgewars-data: Robot": "no person",
     "marsshooter-data": "metal songs with singing",
     "megaglest-data: music_magic": "the voice detector is unsure, 0.69: perhaps a choir",
     "megaglest-data: romans": "of an album whose license the package does not name",
