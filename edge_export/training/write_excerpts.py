@@ -54,7 +54,7 @@ PASSED_ON = {
 SEED = 1
 RECORDED_SONGS, RENDERED_SONGS, EXAMPLES = 80, 20, 400
 """The training songs from which examples for the calibration are drawn, and their number. The best are chosen."""
-MEMBERS = ("d1w1", "d2w2", "d4w4")
+MEMBERS = ("d1w1", "d1w4", "d2w2", "d4w1", "d4w4")
 """They decide which are the best."""
 LOUDEST = 0.98
 """The peak to which louder examples are turned down."""
