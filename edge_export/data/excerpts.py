@@ -1,9 +1,8 @@
 """Excerpts of songs. They ship with the package, to calibrate and verify a separator on any machine.
 
 `held_out.flac` and `held_out_vocals.flac` hold recorded songs of the test split one after the other: their speakers,
-music and effects are in no training. `calibration.flac` holds training examples: rendered and recorded songs, half of them
-with the voice of one and the music of another. All are
-16 kHz mono. `SOURCES.md` beside them names authors and licenses; `write_excerpts.py` makes them.
+music and effects are in no training. `calibration.flac` holds training examples, of rendered and recorded songs. All
+are 16 kHz mono. `SOURCES.md` beside them names authors and licenses; `training/write_excerpts.py` makes them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Makes the excerpts that ship with the package.
 
-    python -m edge_export.data.write_excerpts
+    python -m edge_export.training.write_excerpts
 
 Only recordings under Creative Commons or Expat licenses are used, so that the excerpts may be passed on. Needs what
 training on recorded songs needs.
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
+from torch import Tensor
 
 from edge_export.cache import cache_folder
 from edge_export.data.corpus import Corpus, open_corpus
@@ -27,11 +28,13 @@ from edge_export.data.excerpts import (
     HELD_OUT_SECONDS,
     SAMPLE_RATE,
 )
-from edge_export.data.musdb import ACCOMPANIMENT, ChunkPlan, draw_batch, find_tracks
-from edge_export.data.music import builtin_songs
+from edge_export.data.musdb import ACCOMPANIMENT, ChunkPlan, Track, draw_batch, find_tracks
+from edge_export.data.music import builtin_songs, open_music
 from edge_export.data.recorded_songs import RecordedBook, render_track, track_audio
 from edge_export.data.songs import SongBook
 from edge_export.data.sources import SOURCES
+from edge_export.mothers.catalog import open_mother
+from edge_export.training.representative import choose_representative
 
 PASSED_ON = {
     "train": (
@@ -49,8 +52,10 @@ PASSED_ON = {
 }
 """Names of the sources whose licenses allow that."""
 SEED = 1
-RECORDED_SONGS, RENDERED_SONGS = 32, 8
-"""The training songs from which examples for the calibration are drawn."""
+RECORDED_SONGS, RENDERED_SONGS, EXAMPLES = 80, 20, 400
+"""The training songs from which examples for the calibration are drawn, and their number. The best are chosen."""
+MEMBERS = ("d1w1", "d2w2", "d4w4")
+"""They decide which are the best."""
 LOUDEST = 0.98
 """The peak to which louder examples are turned down."""
 START = 4.0
@@ -78,19 +83,29 @@ def write_excerpts(packages: Path, rendered: Path, folder: Path = FOLDER) -> Non
     folder.mkdir(exist_ok=True)
     _write(folder / "held_out.flac", [mixture for mixture, _ in held_out])
     _write(folder / "held_out_vocals.flac", [vocals for _, vocals in held_out])
-    _write(folder / "calibration.flac", training_examples(packages, rendered))
+    _write(folder / "calibration.flac", calibration_examples(packages, rendered))
 
 
-def training_examples(packages: Path, rendered: Path) -> list[Audio]:
-    """Returns mixtures `(samples,)` that are drawn as training draws them: BatchNorm expects what it learned from."""
+def calibration_examples(packages: Path, rendered: Path) -> list[Audio]:
+    """Returns mixtures `(samples,)`, drawn as training draws them, that calibrate as well as many of all songs do."""
     with tempfile.TemporaryDirectory() as scratch:
         corpus = _passed_on("train", packages)
         for index in range(RECORDED_SONGS):
             render_track(Path(scratch), corpus, RecordedBook(seed=SEED), "train", index)
-        tracks = find_tracks(Path(scratch), "train") + find_tracks(rendered, "train")[:RENDERED_SONGS]
-        plan = ChunkPlan(("vocals", ACCOMPANIMENT), SAMPLE_RATE, 1, CALIBRATION_SECONDS * SAMPLE_RATE, CALIBRATION_COUNT)
-        mixtures = draw_batch(tracks, plan, np.random.default_rng(SEED))[0][:, 0].numpy()
-    return [audio / max(float(np.abs(audio).max()) / LOUDEST, 1.0) for audio in mixtures]
+        songs = find_tracks(Path(scratch), "train") + find_tracks(rendered, "train")[:RENDERED_SONGS]
+        pool = _examples(songs, SEED)
+    every = [track for music in open_music("builtin,recorded") for track in find_tracks(music.folder, "train")]
+    mother = open_mother("separator")
+    members = [mother.extract(mother.space.parse(name)) for name in MEMBERS]
+    chosen = choose_representative(members, pool, _examples(every, SEED + 1), CALIBRATION_COUNT)
+    return [pool[index, 0].numpy() for index in chosen]
+
+
+def _examples(tracks: list[Track], seed: int) -> Tensor:
+    """Draws mixtures `(EXAMPLES, 1, samples)`; louder ones than `LOUDEST` are turned down."""
+    plan = ChunkPlan(("vocals", ACCOMPANIMENT), SAMPLE_RATE, 1, CALIBRATION_SECONDS * SAMPLE_RATE, EXAMPLES)
+    mixtures, _ = draw_batch(tracks, plan, np.random.default_rng(seed))
+    return mixtures / (mixtures.abs().amax(dim=-1, keepdim=True) / LOUDEST).clamp_min(1.0)
 
 
 def recorded_excerpts(split: str, packages: Path, seconds: int) -> Iterator[Pair]:
