@@ -6,7 +6,7 @@ import org.junit.runner.JUnitCore
 /** The words of `am instrument`, for [AmInstrument], which Robolectric makes. */
 internal const val WORDS = "am.words"
 
-/** `instrument -r -w [-e KEY VALUE …] COMPONENT` on this machine, as `am` does it: Android's classes by Robolectric. */
+/** Does `am`'s `instrument -r -w [-e KEY VALUE …] COMPONENT` on this machine, with Robolectric for Android. */
 public fun main(words: Array<String>) {
     System.setProperty(WORDS, words.joinToString("\n"))
     val result = JUnitCore.runClasses(AmInstrument::class.java)

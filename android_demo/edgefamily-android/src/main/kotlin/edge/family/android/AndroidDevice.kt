@@ -19,7 +19,7 @@ internal annotation class AsksForTheVersion
 public object AndroidDevice {
     private val EMULATORS = setOf("ranchu", "goldfish", "cutf_cvm")
 
-    /** The facts without a state, in the words that `edge_export` uses. [runtimes] are tried; broken ones are left out. */
+    /** The facts without a state, in the words of `edge_export`. [runtimes] are tried; broken ones are left out. */
     public fun facts(runtimes: List<Runtime>): DeviceFacts {
         return ThisDevice.facts(runtimes, Build.MODEL, soc()).copy(
             os = "Android ${Build.VERSION.RELEASE} (API ${Build.VERSION.SDK_INT})",
