@@ -1,7 +1,6 @@
 package edge.runner
 
-import android.app.ActivityManager
-import android.app.IActivityManager
+import android.app.ActivityThread
 import android.app.IInstrumentationWatcher
 import android.app.Instrumentation
 import android.content.ComponentName
@@ -9,7 +8,6 @@ import android.content.Context
 import android.os.Bundle
 import android.os.IBinder
 import android.os.Looper
-import java.lang.reflect.Proxy
 import java.util.concurrent.ArrayBlockingQueue
 import java.util.concurrent.TimeUnit
 import org.junit.Test
@@ -18,20 +16,24 @@ import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
-import org.robolectric.util.ReflectionHelpers
+import org.robolectric.annotation.Config
+import org.robolectric.annotation.Implementation
+import org.robolectric.annotation.Implements
+import org.robolectric.shadows.ShadowActivityThread
+
+/** What the instrumentation gave to its `finish`. */
+private val finished = ArrayBlockingQueue<Pair<Int, Bundle>>(1)
 
 /** Plays the system's part: attaches the instrumentation, starts the activity that it asks for, prints what it sends. */
 @RunWith(RobolectricTestRunner::class)
+@Config(shadows = [EndOfInstrumentation::class])
 public class AmInstrument {
-    private val finished = ArrayBlockingQueue<Pair<Int, Bundle>>(1)
-
     @Test
     public fun instrument() {
         val words = System.getProperty(WORDS).orEmpty().split('\n')
         val component = ComponentName.unflattenFromString(words.last())!!
         val arguments = Bundle()
         for ((place, word) in words.withIndex()) if (word == "-e") arguments.putString(words[place + 1], words[place + 2])
-        takeResult()
         val instrumentation = Class.forName(component.className).getConstructor().newInstance() as Instrumentation
         attach(instrumentation, component)
         instrumentation.onCreate(arguments)
@@ -50,27 +52,7 @@ public class AmInstrument {
         val context: Context = RuntimeEnvironment.getApplication()
         val init = Instrumentation::class.java.declaredMethods.single { it.name == "init" && it.parameterCount == 6 }
         init.isAccessible = true
-        init.invoke(instrumentation, activityThread(), context, context, component, Watcher(), null)
-    }
-
-    private fun activityThread(): Any {
-        val thread = RuntimeEnvironment.getActivityThread()
-        val profiler = Class.forName("android.app.ActivityThread\$Profiler").getDeclaredConstructor()
-        profiler.isAccessible = true
-        ReflectionHelpers.setField(thread, "mProfiler", profiler.newInstance())
-        return thread
-    }
-
-    /** Takes what `finish` tells the system. */
-    private fun takeResult() {
-        val system = ActivityManager.getService()
-        val type = IActivityManager::class.java
-        val proxy = Proxy.newProxyInstance(type.classLoader, arrayOf(type)) { _, method, arguments ->
-            if (method.name == "finishInstrumentation") finished.put(arguments[1] as Int to arguments[2] as Bundle)
-            if (method.name == "finishInstrumentation") null else method.invoke(system, *arguments.orEmpty())
-        }
-        val singleton = ReflectionHelpers.getStaticField<Any>(ActivityManager::class.java, "IActivityManagerSingleton")
-        ReflectionHelpers.setField(singleton, "mInstance", proxy)
+        init.invoke(instrumentation, RuntimeEnvironment.getActivityThread(), context, context, component, Watcher(), null)
     }
 
     private fun startAskedFor() {
@@ -93,5 +75,14 @@ public class AmInstrument {
 
     private fun print(kind: String, bundle: Bundle) {
         for (key in bundle.keySet().sorted()) println("$kind: $key=${bundle.getString(key)}")
+    }
+}
+
+/** Takes what `finish` tells the system: Robolectric's own system forgets it. */
+@Implements(value = ActivityThread::class, isInAndroidSdk = false)
+public class EndOfInstrumentation : ShadowActivityThread() {
+    @Implementation
+    protected fun finishInstrumentation(code: Int, result: Bundle?) {
+        finished.put(code to (result ?: Bundle()))
     }
 }
