@@ -5,8 +5,11 @@ Android's classes are Robolectric's; the runtime is Android's own TFLite library
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +61,21 @@ def phone(attach, on_jvm, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_bundle_is_proven_by_the_real_app(phone, small_bundle, tmp_path):
+    bundle = shutil.copytree(small_bundle, tmp_path / "bundle")
+    command = [sys.executable, "-m", "edge_export", "verify", bundle, "--device", "adb", "--json"]
+    environment = {**os.environ, "EDGE_EXPORT_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1800, check=False)
+    assert done.returncode == 0, done.stderr
+    (member,) = json.loads(done.stdout)["members"]
+    assert [(run["artifact"], run["verdict"]) for run in member["runs"]] == [("tflite-builtin-fp32", "passed")]
+    kept = json.loads((bundle / "numerics.json").read_text())["members"][0]["runs"]
+    (run,) = (each for each in kept if each["device"] == f"adb:{phone.serial}")
+    assert run["runtime"] == "TensorFlow Lite 2.16.1 for Android"
+    assert phone.state.inside(APP).read_bytes() == BUILT.read_bytes()
+
+
+@pytest.mark.slow
 def test_a_member_that_crashes_its_engine_costs_one_item(phone, tmp_path):
     folder = tmp_path / "request"
     request = request_folder(folder, ("verify", "classifier"), ("verify", "segmenter"), ("bench", "classifier"))
@@ -73,4 +91,3 @@ def test_a_member_that_crashes_its_engine_costs_one_item(phone, tmp_path):
     assert [statuses[item.id].outcome for item in (first, last)] == ["done", "done"]
     assert largest_error(results.items[first.id].outputs, "classifier") < 1e-5
     assert results.facts.runner == "edgefamily 1.0"
-    assert phone.state.inside(APP).read_bytes() == BUILT.read_bytes()
