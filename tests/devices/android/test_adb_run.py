@@ -12,6 +12,7 @@ from small_requests import largest_error, request_folder
 from edge_export.devices import android_install
 from edge_export.devices.adb import AdbPhone, found, open_adb, rounds
 from edge_export.devices.android_rest import CoolDown
+from edge_export.devices.android_runner import END
 from edge_export.devices.device import LinkLost
 from edge_export.devices.run import run_on
 from edge_export.errors import RequestError
@@ -111,6 +112,7 @@ def test_what_was_finished_is_here_when_the_phone_has_lost_everything(adb, phone
     assert [path.name for path in (folder / "results").iterdir()] == ["0-classifier"]
     phone.set(offline=False)
     phone.wait_until_online()
+    adb.require(END, "the runner can't be ended")  # it goes on without a link
     adb.require("rm -rf /data/local/tmp/edge_export /sdcard/Android/media/edge.runner", "it can't be wiped")
     said.clear()
     results = run_on(device, request, folder, lambda *event: said.append(event), resume=True)
