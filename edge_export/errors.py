@@ -9,6 +9,7 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
 _MAX_RAISED = 300
+_BEGINNING = 40
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 """What colors a text in a terminal."""
 
@@ -31,16 +32,23 @@ def raised(error: BaseException) -> str:
     """Returns an exception in one line: its type, its message, and the place in the user's own code if it has one.
 
     Libraries wrap exceptions in others that say only in which step they fell: the first exception of such a chain,
-    which says what was wrong, comes first. "ValueError: no such layer (net.py:12 in forward)".
+    which says what was wrong, comes first, unless the last one repeats it.
+    "ValueError: no such layer (net.py:12 in forward)".
     """
     first = error
     while first.__cause__ is not None and not isinstance(first, RequestError):
         first = first.__cause__
-    text = _named(first)
+    text = _named(error if _repeats(error, first) else first)
     if first is not error and str(error) and str(error) not in text:
         text = f"{text}; {_named(error)}"
     place = next(filter(None, map(_place, (first, error))), "")
     return one_line(text, _MAX_RAISED) + (f" ({place})" if place else "")
+
+
+def _repeats(error: BaseException, first: BaseException) -> bool:
+    """Returns whether `error` says itself what the first exception of its chain said, perhaps only its beginning."""
+    said = one_line(first, _BEGINNING)[: _BEGINNING - 1]
+    return bool(said) and said in " ".join(str(error).split())
 
 
 def _named(error: BaseException) -> str:

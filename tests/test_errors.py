@@ -42,6 +42,18 @@ def test_the_first_exception_of_a_chain_says_what_was_wrong() -> None:
     assert text.endswith("(test_errors.py:14 in users_code)")
 
 
+def test_an_exception_that_repeats_the_first_is_told_alone() -> None:
+    def wraps() -> None:
+        try:
+            raise KeyError("layer.weight\nis missing")
+        except KeyError as error:
+            raise ValueError(f"net.tflite is damaged: KeyError: {error}") from error
+
+    text = told(wraps)
+    assert text.startswith("ValueError: net.tflite is damaged: KeyError: 'layer.weight")
+    assert text.count("layer.weight") == 1
+
+
 def test_a_request_error_in_a_chain_is_told_as_it_is() -> None:
     def wraps() -> None:
         raise ValueError("outside") from RequestError("give another file")

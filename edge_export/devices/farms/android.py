@@ -10,11 +10,11 @@ import zipfile
 from pathlib import Path
 
 from edge_export.devices.android_files import FOLDER
-from edge_export.devices.android_runner import APP, PACKAGE
+from edge_export.devices.android_runner import FACTS, PACKAGE, RESULTS, RUN
 from edge_export.devices.farms.extra_data import EXTRA_DATA
 from edge_export.devices.farms.results import RESULT_FOLDER
 from edge_export.devices.request import DEVICE, Request
-from edge_export.devices.results import RESULTS
+from edge_export.devices.results import RESULTS as ITEMS
 from edge_export.errors import RequestError
 
 _SPARE_MINUTES = 10
@@ -46,15 +46,15 @@ def write_spec(request: Request, minutes: int) -> str:
         extra=EXTRA_DATA,
         folder=FOLDER,
         package=PACKAGE,
-        results=APP.results,
-        facts=APP.facts,
-        run=APP.run,
+        results=RESULTS,
+        facts=FACTS,
+        run=RUN,
         run_id=request.run_id,
         starts=len(request.items) + 1,
         seconds=60 * max(1, minutes - _SPARE_MINUTES),
         out=RESULT_FOLDER,
         device_json=DEVICE,
-        items=RESULTS,
+        items=ITEMS,
     )
     command = "\n".join(f"        {line}".rstrip() for line in script.strip().splitlines())
     return _SPEC.format(command=command)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_export.devices.android_files import FOLDER
-from edge_export.devices.android_runner import APP, INSTRUMENTATION
+from edge_export.devices.android_runner import INSTRUMENTATION, RESULTS
 from edge_export.devices.farms.results import Read
 from edge_export.devices.folder import parts_of
 from edge_export.devices.request import REQUEST, Request
 from edge_export.errors import RequestError, one_line
 from edge_export.files.paths import path_inside
 
-_PULLED = APP.results.strip("/")
+_PULLED = RESULTS.strip("/")
 
 
 def gcloud_command(
@@ -33,9 +33,9 @@ def gcloud_command(
         f"--app={app}",
         f"--test={tests}",
         f"--test-runner-class={INSTRUMENTATION.partition('/')[2]}",
-        f"--environment-variables=results={APP.results},request={FOLDER}",
+        f"--environment-variables=results={RESULTS},request={FOLDER}",
         f"--other-files={','.join(f'{FOLDER}/{name}={folder.absolute() / name}' for name in files)}",
-        f"--directories-to-pull={APP.results}",
+        f"--directories-to-pull={RESULTS}",
         *(f"--device={device}" for device in devices),
         f"--timeout={minutes}m",
         f"--results-dir={results}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-_CHECKOUT = Path(__file__).parents[3]
+from edge_export.devices.android_install import BUILT
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ PLATFORMS: dict[str, Platform] = {
         spec="INSTRUMENTATION_TEST_SPEC",
         test="INSTRUMENTATION",
         formats=("tflite",),
-        app_file=_CHECKOUT / "android_demo/apk/target/runner/app-debug.apk",
+        app_file=BUILT,
         check="edge_export.devices.farms.android:check_apk",
         write_spec="edge_export.devices.farms.android:write_spec",
     ),
