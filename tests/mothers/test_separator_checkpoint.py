@@ -37,6 +37,7 @@ def test_silence_stays_silent() -> None:
 
 @pytest.mark.slow
 def test_more_depth_and_width_never_cost_more_than_a_third_of_a_decibel() -> None:
+    """The median of eight excerpts, not their mean: on one, members reach 14 to 21 dB, in no order of size."""
     excerpts = open_excerpts()
     table = [
         [improvements(f"d{depth}w{width}", excerpts).quantile(0.5) for width in range(1, 5)] for depth in range(1, 5)
