@@ -40,6 +40,7 @@ PARTS: Final = (
     Part("environments", "environments of converters", "unfinished"),
     Part("userlands", "userlands of emulated devices", "unfinished"),
     Part("aar", "Android's TFLite library", "unfinished"),
+    Part("swift", "Debian 13 with Swift", "unfinished"),
     Part("litert", "other versions of LiteRT, for benchmarks", "unfinished"),
     Part("recorded", "fetched recordings", "kept"),
     Part("songs", "songs made of recordings", "kept"),

@@ -1,12 +1,14 @@
-"""The programs of this machine that build and test what runs on Android, reach a phone, and emulate Arm."""
+"""The programs of this machine that build and test what runs on phones, reach a phone, and emulate Arm."""
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import Final
 
+from edge_export.cache.folders import cache_folder
 from edge_export.errors import one_line
 
 SECONDS = 60.0
@@ -21,6 +23,8 @@ class HostTool:
         package: Debian's package that has it.
         purpose: What it is for here.
         known_by: For a program that tells no version: what it prints when it ends with an error.
+        remedy: What installs it, if that is more than `apt-get install` of its package.
+        userland: A folder of the cache with a Debian that may have the package instead of this machine.
     """
 
     name: str
@@ -28,6 +32,8 @@ class HostTool:
     package: str
     purpose: str
     known_by: str = ""
+    remedy: str = ""
+    userland: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,16 +52,25 @@ class Found:
 
     @property
     def remedy(self) -> str:
-        return "" if self.works else f"apt-get install {self.tool.package}"
+        return "" if self.works else self.tool.remedy or f"apt-get install {self.tool.package}"
 
 
 _KOTLIN = "the Kotlin tests: make -C android_demo test"
 _APK = "apps for Android: make -C android_demo apk"
 _GOOGLE = "Android Open Source Project"
 _SHIM = "device aar:{}; without it, pip fetches ziglang"
+_SWIFT = "the Swift tests: make -C ios_demo test"
 TOOLS: Final = (
     HostTool("Java", ("javac", "-version"), "default-jdk-headless", _KOTLIN),
     HostTool("Maven", ("mvn", "--version"), "maven", _KOTLIN),
+    HostTool(
+        "Swift",
+        ("swift", "--version"),
+        "swiftlang",
+        _SWIFT,
+        remedy="as root on Debian: apt-get install debootstrap && make -C ios_demo swift; else install Swift",
+        userland="swift/debian-13",
+    ),
     HostTool("aapt2", ("aapt2", "version"), "aapt", f"the Kotlin tests, and {_APK}"),
     HostTool("zip", ("zip", "-v"), "zip", _APK),
     HostTool("unzip", ("unzip", "-v"), "unzip", _APK),
@@ -71,8 +86,12 @@ TOOLS: Final = (
 
 def look_for(tool: HostTool) -> Found:
     """Asks a program for its version."""
+    command = tool.command
+    userland = cache_folder() / tool.userland
+    if tool.userland and shutil.which(command[0]) is None and userland.is_dir():
+        command = ("chroot", str(userland), "dpkg-query", "--show", tool.package)
     try:
-        done = subprocess.run(tool.command, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
     except FileNotFoundError:
         return Found(tool, "", None, f"not installed; it is for {tool.purpose}")
     except (OSError, subprocess.TimeoutExpired) as error:

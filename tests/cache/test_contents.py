@@ -15,7 +15,13 @@ from edge_export.cache.contents import PARTS, measure_parts
 
 DAY_S = 86400.0
 OLD, NEW = 40 * DAY_S, 2 * DAY_S
-REMOVED = {"devices/verify-1/request.json", "logs/old/a.log", "aar/.arm64.1.part/a", "userlands/.fetched-1/a"}
+REMOVED = {
+    "devices/verify-1/request.json",
+    "logs/old/a.log",
+    "aar/.arm64.1.part/a",
+    "userlands/.fetched-1/a",
+    "swift/.debian-13.part/usr/bin/swift",
+}
 KEPT = {
     "devices/verify-2/results/a/status.json",
     "devices/verify-3/request.json",
@@ -26,6 +32,8 @@ KEPT = {
     "environments/tensorflow-1/bin/python",
     "userlands/aarch64/ready",
     "userlands/.fetched-2/a",
+    "swift/debian-13/usr/bin/swift",
+    "swift/.debian-13.lock",
     "litert/2.1.2/a",
     "recorded/debs/a.deb",
     "songs/a.wav",
@@ -66,7 +74,7 @@ def test_what_is_old_and_safe_is_removed_and_nothing_else(cache: Path) -> None:
         measured = measure_parts(cache, 30 * DAY_S)
     assert files(cache) == KEPT
     removed = {each.path.name: each.removed for each in measured if each.removed}
-    assert removed == {"devices": 1000, "logs": 1000, "aar": 1000, "userlands": 1000}
+    assert removed == {"devices": 1000, "logs": 1000, "aar": 1000, "userlands": 1000, "swift": 1000}
 
 
 def test_what_is_written_to_now_stays(cache: Path) -> None:

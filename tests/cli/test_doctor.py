@@ -55,6 +55,8 @@ def test_an_environment_is_found_at_once_and_tried(edge_export, tensorflow_envir
     done = edge_export("doctor", "--json")
     assert done.returncode == 0, done.stdout
     checks = {(c["kind"], c["name"]): c for c in json.loads(done.stdout)["checks"]}
+    swift = checks.pop(("program", "Swift"))  # Debian 12 has no package of it
+    assert swift["ok"] or "make -C ios_demo swift" in swift["remedy"]
     assert all(c["ok"] and not c["remedy"] for c in checks.values())
     assert checks["runtime", "LiteRT"]["version"] == "2.1.2"
     assert checks["runtime", "TensorFlow"]["version"] == "2.21.0"

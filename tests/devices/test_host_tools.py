@@ -40,3 +40,15 @@ def test_every_tool_is_found_or_told():
         found = look_for(tool)
         assert found.works is not False, found
         assert bool(found.version) == bool(found.works and not tool.known_by)
+
+
+def test_a_program_of_a_userland_in_the_cache_is_found_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGE_EXPORT_CACHE", str(tmp_path))
+    tool = HostTool("Swift", ("no-such-program",), "swiftlang", "tests", remedy="make swift", userland="debian")
+    missing = look_for(tool)
+    assert (missing.works, missing.remedy) == (None, "make swift")
+    (tmp_path / "debian").mkdir()
+    empty = look_for(tool)
+    assert empty.works is False
+    assert "chroot" in empty.detail
+    assert empty.remedy == "make swift"
