@@ -1,4 +1,4 @@
-"""A family for an app: what an app needs of a bundle, in a folder that goes into its assets.
+"""A family for an app: what an app needs of a bundle, in a folder that goes into it.
 
 Goldens, numerics and files that did not pass stay behind. The manifest stays valid; its `taken_from` says that goldens
 were left out, and of which bundle. `perf.json` goes along, as the picker reads it.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from edge_export.bundle import manifest as manifest_file
 from edge_export.bundle.folder import Bundle, check_output, read_record, staging, write_record
@@ -18,8 +19,26 @@ from edge_export.errors import RequestError, one_line
 from edge_export.files.copying import copy_contents
 from edge_export.files.hashing import bytes_of, sha256_of
 
-ANDROID_FORMATS = ("executorch", "tflite")
-"""The formats that have a runtime for Android."""
+
+@dataclass(frozen=True)
+class Platform:
+    """What apps run on.
+
+    Attributes:
+        title: Its name in messages.
+        formats: Those that have a runtime there.
+        hides_underscores: Whether its packer leaves out files and folders whose names begin with `_`.
+    """
+
+    title: str
+    formats: tuple[str, ...]
+    hides_underscores: bool = False
+
+
+PLATFORMS: Final = {
+    "android": Platform("Android", ("executorch", "tflite"), hides_underscores=True),
+    "ios": Platform("iOS", ("coreml", "executorch")),
+}
 
 
 @dataclass(frozen=True)
@@ -50,23 +69,27 @@ class AppFamily:
         return tuple((member, artifact, artifact.file) for member, artifact in pairs if artifact.file is not None)
 
 
-def choose_for_app(bundle: Bundle, members: Sequence[str] = (), formats: Sequence[str] = ()) -> AppFamily:
-    """Returns what an Android app gets of a bundle: compiled files that passed.
+def choose_for_app(
+    bundle: Bundle, platform_name: str, members: Sequence[str] = (), formats: Sequence[str] = ()
+) -> AppFamily:
+    """Returns what an app gets of a bundle: compiled files that passed.
 
     Args:
-        members, formats: The names of those that are wanted; none given: all that run on Android.
+        platform_name: One of `PLATFORMS`.
+        members, formats: The names of those that are wanted; none given: all that run there.
 
     Raises:
         RequestError: There is no such member or format, or nothing is left of one that was named, or of all.
     """
+    platform = PLATFORMS[platform_name]
     known = [member.name for member in bundle.manifest.members]
     if unknown := [name for name in members if name not in known]:
         wrong = one_line(unknown[0], 60)
         raise RequestError(f'{bundle.root} has no member "{wrong}": give some of {", ".join(known)}')
-    if unknown := [name for name in formats if name not in ANDROID_FORMATS]:
+    if unknown := [name for name in formats if name not in platform.formats]:
         wrong = one_line(unknown[0], 60)
-        raise RequestError(f'"{wrong}" does not run on Android: give some of {", ".join(ANDROID_FORMATS)}')
-    wanted = tuple(formats) or ANDROID_FORMATS
+        raise RequestError(f'"{wrong}" does not run on {platform.title}: give some of {", ".join(platform.formats)}')
+    wanted = tuple(formats) or platform.formats
     kept, left_out = [], []
     for member in bundle.manifest.members:
         if members and member.name not in members:
@@ -83,11 +106,14 @@ def choose_for_app(bundle: Bundle, members: Sequence[str] = (), formats: Sequenc
             raise RequestError(f"{bundle.root}: {member.name} can't go into an app: {why}; build it, or leave it out")
         left_out.append(LeftOut(member.name, "", why))
     if not kept:
-        raise RequestError(f"{bundle.root} has no file of {', '.join(wanted)} that passed: build it for android")
+        raise RequestError(
+            f"{bundle.root} has no file of {', '.join(wanted)} that passed: build it for {platform_name}"
+        )
     family = AppFamily(tuple(kept), tuple(left_out))
     for _, _, file in family.files:
-        if any(part.startswith("_") for part in file.path.split("/")):
-            raise RequestError(f"{file.path}: Android's packer leaves out names that begin with _: name it otherwise")
+        if platform.hides_underscores and any(part.startswith("_") for part in file.path.split("/")):
+            why = f"{platform.title}'s packer leaves out names that begin with _"
+            raise RequestError(f"{file.path}: {why}: name it otherwise")
     return family
 
 

@@ -1,4 +1,4 @@
-"""`app`: puts a family into the assets of an app."""
+"""`app`: puts a family into an app."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ if TYPE_CHECKING:
     from edge_export.bundle.app import AppFamily
     from edge_export.bundle.folder import Bundle
 
-HELP = "put a family into an app's assets, without goldens"
+HELP = "put a family into an app, without goldens"
 INTERRUPTED = "the folder was not changed"
 EXAMPLE = """\
+examples:
+  edge_export app android dist/android --out my_app/src/main/assets/family
+  edge_export app ios dist/ios --out MyApp/family
+"""
+ANDROID = """\
 examples:
   edge_export app android dist/android --out my_app/src/main/assets/family
   edge_export app android dist/android --members d1w1,d4w4 --formats tflite \\
@@ -27,21 +32,36 @@ APK, so that they can be mapped: in Gradle's android block,
 """
 
 
+IOS = """\
+examples:
+  edge_export app ios dist/ios --out MyApp/family
+  edge_export app ios dist/ios --members d1w1,d4w4 --formats coreml \\
+      --out MyApp/family
+
+Files that passed go there, with a manifest.json that says that goldens were
+left out, and with the times of perf.json for the picker. In Xcode, add the
+folder as a folder reference, which keeps it as it is. As a group, packages
+would be compiled, and put beside each other under equal names.
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    systems = parser.add_subparsers(dest="system", metavar="android", required=True)
-    android = systems.add_parser(
-        "android",
-        help="for the assets of an Android app",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    android.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
-    android.add_argument("--members", metavar="A,…", help="only these members (default: all)")
-    android.add_argument("--formats", metavar="A,…", help="only these of executorch, tflite (default: both)")
-    android.add_argument(
+    systems = parser.add_subparsers(dest="system", metavar="android|ios", required=True)
+    _add_system(systems, "android", "for the assets of an Android app", "executorch, tflite", ANDROID)
+    _add_system(systems, "ios", "for an iOS app, as a folder reference", "coreml, executorch", IOS)
+
+
+def _add_system(
+    systems: argparse._SubParsersAction[argparse.ArgumentParser], name: str, about: str, formats: str, example: str
+) -> None:
+    system = systems.add_parser(name, help=about, epilog=example, formatter_class=argparse.RawDescriptionHelpFormatter)
+    system.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
+    system.add_argument("--members", metavar="A,…", help="only these members (default: all)")
+    system.add_argument("--formats", metavar="A,…", help=f"only these of {formats} (default: both)")
+    system.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="a new folder, or one that this verb wrote"
     )
-    android.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    system.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.bundle.folder import read_bundle
 
     bundle = read_bundle(args.bundle)
-    family = choose_for_app(bundle, _names("--members", args.members), _names("--formats", args.formats))
+    family = choose_for_app(bundle, args.system, _names("--members", args.members), _names("--formats", args.formats))
     total = write_app_family(bundle, family, args.out)
     goldens = goldens_bytes(bundle.manifest)
     if args.json:

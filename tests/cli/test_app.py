@@ -1,16 +1,17 @@
-"""`app android` writes what an app needs, whole or not at all, and nothing over what it did not write."""
+"""`app` writes what an app needs, whole or not at all, and nothing over what it did not write."""
 
 from __future__ import annotations
 
 import json
 import shutil
 
+import compiled_members
 import pytest
 from made_perf import on_board
 
 from edge_export.bundle.app import choose_for_app, write_app_family
 from edge_export.bundle.folder import read_bundle, read_record, write_record
-from edge_export.bundle.manifest import Manifest
+from edge_export.bundle.manifest import File, Manifest
 from edge_export.bundle.perf import ArtifactPerf, Perf, manifest_sha256, read_perf_file, with_results, write_perf
 from edge_export.errors import RequestError
 from edge_export.files.hashing import bytes_of, sha256_of
@@ -140,11 +141,41 @@ def test_names_that_androids_packer_drops_are_refused(bundle):
     shutil.copy(bundle / file.path, hidden)
     changed(bundle, file=file.model_copy(update={"path": "members/_w/x.tflite"}))
     with pytest.raises(RequestError, match="begin with _"):
-        choose_for_app(read_bundle(bundle))
+        choose_for_app(read_bundle(bundle), "android")
+    assert choose_for_app(read_bundle(bundle), "ios").files
+
+
+def with_package(bundle):
+    """Puts a Core ML package into the bundle's one member, under the label of its own format."""
+    package, io = compiled_members.compiled("segmenter", "coreml")
+    path = "members/w0.25/coreml-mlprogram-fp32.mlpackage"
+    shutil.copytree(package, bundle / path)
+    manifest = read_record(bundle / "manifest.json", Manifest)
+    (member,) = manifest.members
+    file = File(path=path, sha256=sha256_of(bundle / path), bytes=bytes_of(bundle / path))
+    change = {"format": "coreml", "backend": "mlprogram", "precision": "fp32", "file": file, "io": io}
+    artifact = member.artifacts[0].model_copy(update=change)
+    member = member.model_copy(update={"artifacts": (*member.artifacts, artifact)})
+    write_record(bundle / "manifest.json", manifest.model_copy(update={"members": (member,)}))
+    return path
+
+
+def test_an_ios_app_gets_packages_whole(bundle, edge_export, tmp_path):
+    path = with_package(bundle)
+    out = tmp_path / "family"
+    done = json.loads(edge_export("app", "ios", bundle, "--out", out, "--json").stdout)
+    assert {each["artifact"] for each in done["files"]} == {"coreml-mlprogram-fp32", "executorch-xnnpack-fp32"}
+    assert sha256_of(out / path) == sha256_of(bundle / path)
+    assert not list(out.rglob("*.tflite"))
+    assert not (out / "goldens").exists()
+    assert "coreml-mlprogram-fp32" not in edge_export("app", "android", bundle, "--out", tmp_path / "other").stdout
+    wrong = edge_export("app", "ios", bundle, "--formats", "tflite", "--out", tmp_path / "x")
+    assert wrong.returncode == 2
+    assert '"tflite" does not run on iOS: give some of coreml, executorch' in wrong.stderr
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(bundle, tmp_path):
     (tmp_path / "file").write_text("")
     opened = read_bundle(bundle)
     with pytest.raises(RequestError, match="file"):
-        write_app_family(opened, choose_for_app(opened), tmp_path / "file" / "family")
+        write_app_family(opened, choose_for_app(opened, "android"), tmp_path / "file" / "family")
