@@ -5,20 +5,22 @@ let strict: [SwiftSetting] = [.enableExperimentalFeature("StrictConcurrency")]
 
 // Where Apple's frameworks are not, stubs check the types of what calls them.
 #if os(Linux)
-let libraries: [Package.Dependency] = [.package(path: "../stubs")]
-let coreML: [Target.Dependency] = [.product(name: "CoreML", package: "stubs")]
-let coreAI: [Target.Dependency] = [.product(name: "CoreAI", package: "stubs")]
-let execuTorch: [Target.Dependency] = [.product(name: "ExecuTorch", package: "stubs")]
-let loadAll: [LinkerSetting] = []
+    let libraries: [Package.Dependency] = [.package(path: "../stubs")]
+    let coreML: [Target.Dependency] = [.product(name: "CoreML", package: "stubs")]
+    let coreAI: [Target.Dependency] = [.product(name: "CoreAI", package: "stubs")]
+    let execuTorch: [Target.Dependency] = [.product(name: "ExecuTorch", package: "stubs")]
+    let loadAll: [LinkerSetting] = []
 #else
-let libraries: [Package.Dependency] = [.package(url: "https://github.com/pytorch/executorch.git", branch: "swiftpm-1.4.1")]
-let coreML: [Target.Dependency] = []
-let coreAI: [Target.Dependency] = []
-let execuTorch = ["executorch", "backend_xnnpack", "kernels_optimized"].map {
-    Target.Dependency.product(name: $0, package: "executorch")
-}
-// Without it the linker drops the backends, which nothing calls by name.
-let loadAll: [LinkerSetting] = [.unsafeFlags(["-Wl,-all_load"])]
+    let libraries: [Package.Dependency] = [
+        .package(url: "https://github.com/pytorch/executorch.git", branch: "swiftpm-1.4.1")
+    ]
+    let coreML: [Target.Dependency] = []
+    let coreAI: [Target.Dependency] = []
+    let execuTorch = ["executorch", "backend_xnnpack", "kernels_optimized"].map {
+        Target.Dependency.product(name: $0, package: "executorch")
+    }
+    // Without it the linker drops the backends, which nothing calls by name.
+    let loadAll: [LinkerSetting] = [.unsafeFlags(["-Wl,-all_load"])]
 #endif
 
 let engines = ["EdgeFamilyCoreML", "EdgeFamilyCoreAI", "EdgeFamilyExecuTorch"]
@@ -40,7 +42,8 @@ let package = Package(
         .executableTarget(
             name: "CrashingRunner", dependencies: ["HostEngine"], path: "Tests/CrashingRunner", swiftSettings: strict),
         .testTarget(
-            name: "EdgeFamilyTests", dependencies: ["EdgeFamily", "HostEngine", "CrashingRunner"], swiftSettings: strict),
+            name: "EdgeFamilyTests", dependencies: ["EdgeFamily", "HostEngine", "CrashingRunner"], swiftSettings: strict
+        ),
         .testTarget(
             name: "EnginesTests", dependencies: ["EdgeFamilyCoreML", "EdgeFamilyCoreAI", "EdgeFamilyExecuTorch"],
             swiftSettings: strict),

@@ -7,6 +7,7 @@ endian, then the content. A command is JSON, with "do":
 
 - "version", with a format: the name and version of its runtime.
 - "load", with format, path, io, threads: loads a file in place of the one before.
+- "results", with a folder: reads a request folder and its results as the package does; answers each outcome, in JSON.
 - "call": a frame with the inputs follows, in safetensors; the answer is that of the outputs.
 
 An answer begins with `=`, or with `!` and the reason, or with `?` and the reason if the runtime lacks an operator.
@@ -27,6 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from pydantic import TypeAdapter
 from safetensors.numpy import load, save
 
+from edge_export.devices.folder import read_request
+from edge_export.devices.results import read_results
 from edge_export.errors import one_line
 from edge_export.formats import format_named
 from edge_export.formats.descriptor import Runtime
@@ -65,6 +68,12 @@ def loaded(command: dict[str, Any]) -> Run:
     return run
 
 
+def outcomes(folder: Path) -> dict[str, str]:
+    request = read_request(folder)
+    assert request is not None, "there is no request"
+    return {name: result.status.outcome for name, result in read_results(folder, request).items.items()}
+
+
 def main() -> None:
     source, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
@@ -78,6 +87,8 @@ def main() -> None:
                 run = None
                 run = loaded(command)
                 answer = b"="
+            elif command["do"] == "results":
+                answer = b"=" + json.dumps(outcomes(Path(command["folder"]))).encode()
             else:
                 inputs = load(read_frame(source) or b"")
                 assert run is not None, "nothing is loaded"

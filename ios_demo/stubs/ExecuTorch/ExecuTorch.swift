@@ -70,11 +70,5 @@ public class Value: NSObject {
 
 public let ErrorDomain = "org.pytorch.executorch.error"
 
-public struct ErrorCode: Error {
-    public enum Code: Int, Sendable {
-        case operatorMissing = 20
-    }
-}
-
 // Of the module ObjectiveC, which Foundation brings along on Apple's systems.
 public func autoreleasepool<Result>(invoking body: () throws -> Result) rethrows -> Result { absent() }

@@ -75,7 +75,8 @@ struct Measured {
             ]
         }.filter { $0.length > 0 }
         guard let best = prefixes.max(by: { ($0.length, $0.byModel) < ($1.length, $1.byModel) }) else { return nil }
-        return largest("prefix", prefixes.filter { $0.length == best.length && $0.byModel == best.byModel }.map(\.device))
+        return largest(
+            "prefix", prefixes.filter { $0.length == best.length && $0.byModel == best.byModel }.map(\.device))
     }
 
     private func length(_ a: String, _ b: String) -> Int { commonPrefix(a, b).unicodeScalars.count }
@@ -88,7 +89,9 @@ struct Measured {
             let factor = calibration.p90Ms / time
             return (max(factor, 1 / factor), device, factor)
         }
-        guard let best = scales.min(by: { ($0.distance, $0.device.name) < ($1.distance, $1.device.name) }) else { return nil }
+        guard let best = scales.min(by: { ($0.distance, $0.device.name) < ($1.distance, $1.device.name) }) else {
+            return nil
+        }
         let values = best.device.values.mapValues { $0 * best.factor }
         return Figures(rule: "calibration", devices: [best.device.name], values: values)
     }

@@ -27,14 +27,18 @@ public struct TensorSpec: Equatable, Sendable, Encodable, CustomStringConvertibl
 
     func problems(_ place: String) -> [String] {
         var found: [String] = []
-        if !isTensorName(name) { found.append("name \(quoted(name)) is not a letter with letters, digits and _ behind") }
+        if !isTensorName(name) {
+            found.append("name \(quoted(name)) is not a letter with letters, digits and _ behind")
+        }
         if shape.count > 8 || shape.contains(where: { $0 <= 0 }) {
             found.append("shape must be at most 8 positive integers")
         } else if Tensor.byteCount(.int8, shape) == nil {
             found.append("shape has 2^31 elements or more")
         }
         if dtype == .float64 { found.append("dtype must not be float64") }
-        if !layout.isEmpty && layout.count != shape.count { found.append("layout must have one letter per axis, or none") }
+        if !layout.isEmpty && layout.count != shape.count {
+            found.append("layout must have one letter per axis, or none")
+        }
         if unit.count > maxText { found.append("unit must be a short string") }
         if mean.count != std.count || mean.count > 1024 { found.append("mean and std must be as many numbers") }
         if std.contains(where: { $0 <= 0 }) { found.append("std must be positive") }
@@ -83,7 +87,9 @@ public struct Stream: Equatable, Sendable, Encodable {
 
     func problems() -> [String] {
         var found: [String] = []
-        if !(1...1_000_000).contains(sampleRate) { found.append("stream.sample_rate must be 1 to 1000000, not \(sampleRate)") }
+        if !(1...1_000_000).contains(sampleRate) {
+            found.append("stream.sample_rate must be 1 to 1000000, not \(sampleRate)")
+        }
         if !(1...1 << 20).contains(hop) { found.append("stream.hop must be 1 to \(1 << 20), not \(hop)") }
         if !(1...1 << 16).contains(framesPerCall) {
             found.append("stream.frames_per_call must be 1 to \(1 << 16), not \(framesPerCall)")
@@ -134,7 +140,9 @@ public struct Io: Equatable, Sendable, Encodable {
     func zeroState() throws -> [String: Tensor] {
         let sinks = Set(state.map(\.sink))
         var found: [String: Tensor] = [:]
-        for spec in inputs where sinks.contains(spec.name) { found[spec.name] = try Tensor(zeros: spec.dtype, spec.shape) }
+        for spec in inputs where sinks.contains(spec.name) {
+            found[spec.name] = try Tensor(zeros: spec.dtype, spec.shape)
+        }
         return found
     }
 
@@ -168,7 +176,8 @@ public struct Io: Equatable, Sendable, Encodable {
         if feedback.contains(where: { $0.count != 2 }) { return ["feedback must be pairs of an output and an input"] }
         var found: [String] = []
         for (source, sink) in state {
-            guard let from = outputs.first(where: { $0.name == source }), let to = inputs.first(where: { $0.name == sink })
+            guard let from = outputs.first(where: { $0.name == source }),
+                let to = inputs.first(where: { $0.name == sink })
             else {
                 found.append("feedback \(quoted(source)) to \(quoted(sink)) does not name an output and an input")
                 continue

@@ -39,7 +39,8 @@ public final class LiveStems: Sendable {
         while sound.available >= size && stems.allSatisfy({ $0.free >= size }) {
             var values = [Float](repeating: 0, count: size)
             _ = values.withUnsafeMutableBufferPointer { sound.read(into: $0) }
-            let block = (0..<channels).map { channel in stride(from: channel, to: size, by: channels).map { values[$0] } }
+            let block = (0..<channels).map { channel in stride(from: channel, to: size, by: channels).map { values[$0] }
+            }
             give(try await stream.push(block))
             calls += 1
         }
@@ -47,7 +48,9 @@ public final class LiveStems: Sendable {
     }
 
     /// Gives interleaved samples of stem number `stem`, as many as there are. Returns the number of values.
-    public func take(_ stem: Int, into target: UnsafeMutableBufferPointer<Float>) -> Int { stems[stem].read(into: target) }
+    public func take(_ stem: Int, into target: UnsafeMutableBufferPointer<Float>) -> Int {
+        stems[stem].read(into: target)
+    }
 
     private func give(_ block: [[[Float]]]) {
         let size = stream.stream.samples

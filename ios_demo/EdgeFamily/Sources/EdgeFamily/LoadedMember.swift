@@ -62,7 +62,9 @@ public final class LoadedMember: Sendable {
         try demand(Set(inputs.keys) == Set(names), "\(name) takes \(names), not \(inputs.keys.sorted())")
         for spec in io.inputs {
             let tensor = inputs[spec.name]
-            try demand(tensor.map(spec.fits) ?? false, "\(name) takes \(spec) as \(spec.name), not \(tensor?.description ?? "")")
+            try demand(
+                tensor.map(spec.fits) ?? false,
+                "\(name) takes \(spec) as \(spec.name), not \(tensor?.description ?? "")")
         }
         let outputs = try await callOwn(ownInputs(inputs))
         var found: [String: Tensor] = [:]
@@ -97,7 +99,9 @@ public final class LoadedMember: Sendable {
             throw familyError("\(name) failed in a call", error)
         }
         for spec in own.outputs {
-            guard let tensor = outputs[spec.name] else { throw FamilyError.invalid("\(name) gave no output \(spec.name)") }
+            guard let tensor = outputs[spec.name] else {
+                throw FamilyError.invalid("\(name) gave no output \(spec.name)")
+            }
             try demand(spec.fits(tensor), "output \(spec.name) of \(name) is \(tensor), not \(spec)")
         }
         return outputs

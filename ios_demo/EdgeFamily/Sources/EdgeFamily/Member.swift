@@ -29,7 +29,9 @@ public struct Member: Sendable {
         if min(params, macs, peakActivationBytes) < 0 { found.append("\(place): a count is negative") }
         for (name, file) in others { found += file.problems("\(place).\(name)") }
         for (index, artifact) in artifacts.enumerated() { found += artifact.problems("\(place).artifacts[\(index)]") }
-        if Set(artifacts.map(\.label)).count < artifacts.count { found.append("\(place) has two artifacts of one label") }
+        if Set(artifacts.map(\.label)).count < artifacts.count {
+            found.append("\(place) has two artifacts of one label")
+        }
         return found
     }
 }
@@ -39,7 +41,8 @@ extension Member: FromJSON {
         let fields = try Fields(json, place)
         try fields.only(
             "name", "config", "options", "io", "latency_ms", "params", "macs", "peak_activation_bytes",
-            "calibration_batches", "tolerance", "folded", "refused", "golden", "extremes", "sounds", "metric", "variant",
+            "calibration_batches", "tolerance", "folded", "refused", "golden", "extremes", "sounds", "metric",
+            "variant",
             "artifacts")
         name = try fields.get("name")
         config = try fields.get("config")
@@ -51,9 +54,13 @@ extension Member: FromJSON {
         metric = try fields.nullable("metric")
         artifacts = try fields.get("artifacts")
         let sounds: [Part] = try fields.get("sounds", or: [])
-        others = [("golden", try fields.get("golden")), ("extremes", try fields.get("extremes"))] + sounds.map { ("sounds", $0) }
+        others =
+            [("golden", try fields.get("golden")), ("extremes", try fields.get("extremes"))]
+            + sounds.map { ("sounds", $0) }
         // What the build did and the verifier needs; an app reads none of it.
-        for count in ["calibration_batches", "folded"] { try demand(try fields.get(count) >= 0, "\(place).\(count) is negative") }
+        for count in ["calibration_batches", "folded"] {
+            try demand(try fields.get(count) >= 0, "\(place).\(count) is negative")
+        }
         for record in ["tolerance", "refused"] { _ = try fields.get(record) as JSON }
     }
 }

@@ -35,7 +35,9 @@ struct Job: Sendable {
         defer { member.close() }
         let io = item.memberIo
         guard let stream = io.stream else { return try await callEach(member.call, io, samples, count) }
-        guard let recordings = samples[io.inputs[0].name] else { return [:] }
+        guard let recordings = samples[io.inputs[0].name] else {
+            throw FamilyError.invalid("the first input of a stream is its sound: it can't be fed back")
+        }
         return try await streamEach(member.call, io, stream, recordings)
     }
 

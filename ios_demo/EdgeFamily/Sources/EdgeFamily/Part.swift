@@ -32,7 +32,8 @@ public struct Part: Equatable, Sendable, Encodable {
             let size = try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int
             try demand(size == bytes, "\(path) has \(size ?? 0) bytes, not \(bytes): copy it again")
         }
-        try demand(try Part.sha256(of: file) == sha256, "\(path) does not match its sha256: it was changed, copy it again")
+        try demand(
+            try Part.sha256(of: file) == sha256, "\(path) does not match its sha256: it was changed, copy it again")
         return file
     }
 
@@ -49,11 +50,14 @@ public struct Part: Equatable, Sendable, Encodable {
         if !isFolder.boolValue { return SHA256.hex(try readData(path)) }
         var lines: [(parts: [String], sha256: String)] = []
         try walk(path, [], &lines)
-        lines.sort { $0.parts.lexicographicallyPrecedes($1.parts) { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) } }
+        lines.sort {
+            $0.parts.lexicographicallyPrecedes($1.parts) { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) }
+        }
         return SHA256.hex(lines.map { "\($0.parts.joined(separator: "/"))\0\($0.sha256)\n" }.joined().utf8)
     }
 
-    private static func walk(_ folder: URL, _ way: [String], _ lines: inout [(parts: [String], sha256: String)]) throws {
+    private static func walk(_ folder: URL, _ way: [String], _ lines: inout [(parts: [String], sha256: String)]) throws
+    {
         try demand(way.count <= 16, "\(folder.path) has folders nested too deep")
         let names = try translated("\(folder.path) can't be read") {
             try FileManager.default.contentsOfDirectory(atPath: folder.path)
@@ -86,7 +90,9 @@ extension Part: FromJSON {
 func isName(_ text: String) -> Bool {
     let bytes = Array(text.utf8)
     guard (1...120).contains(bytes.count), isWord(bytes[0]) else { return false }
-    return bytes.allSatisfy { isWord($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }
+    return bytes.allSatisfy {
+        isWord($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-")
+    }
 }
 
 /// Whether `text` may name a tensor or a stem: up to 63 of ASCII letters, digits and `_`, a letter first.

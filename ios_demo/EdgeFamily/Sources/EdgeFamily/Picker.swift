@@ -15,7 +15,8 @@ public struct Budget: Sendable {
     ) throws {
         let given = [callMs, realTimeFactor, bytes.map(Double.init), memoryBytes.map(Double.init)].compactMap { $0 }
         try demand(!given.isEmpty, "a budget needs a limit")
-        try demand(given.allSatisfy { $0 > 0 && $0.isFinite }, "the limits of a budget are positive numbers, not \(given)")
+        try demand(
+            given.allSatisfy { $0 > 0 && $0.isFinite }, "the limits of a budget are positive numbers, not \(given)")
         self.callMs = callMs
         self.realTimeFactor = realTimeFactor
         self.bytes = bytes
@@ -33,7 +34,8 @@ public struct Calibration: Sendable {
 
     /// - Throws: `FamilyError`: it is not a measurement.
     public init(member: String, artifact: String, threads: Int = 1, p90Ms: Double) throws {
-        try demand((1...64).contains(threads) && p90Ms > 0 && p90Ms.isFinite, "\(p90Ms) ms with \(threads) threads is no time")
+        try demand(
+            (1...64).contains(threads) && p90Ms > 0 && p90Ms.isFinite, "\(p90Ms) ms with \(threads) threads is no time")
         self.member = member
         self.artifact = artifact
         self.threads = threads

@@ -6,14 +6,19 @@ func countSamples(_ samples: [String: Tensor], _ io: Io) throws -> Int {
     let expected = io.inputs.filter { !sinks.contains($0.name) }
     let names = expected.map(\.name).sorted()
     var problems: [String] = []
-    if samples.keys.sorted() != names { problems.append("the samples are of \(samples.keys.sorted()), but the inputs are \(names)") }
+    if samples.keys.sorted() != names {
+        problems.append("the samples are of \(samples.keys.sorted()), but the inputs are \(names)")
+    }
     for spec in expected {
         guard let tensor = samples[spec.name] else { continue }
-        func middle(_ shape: [Int]) -> [Int] { Array(io.stream == nil ? shape.dropFirst() : shape.dropFirst().dropLast()) }
+        func middle(_ shape: [Int]) -> [Int] {
+            Array(io.stream == nil ? shape.dropFirst() : shape.dropFirst().dropLast())
+        }
         let sameShape = tensor.shape.count == spec.shape.count && middle(tensor.shape) == middle(spec.shape)
         if !sameShape || spec.shape.first != 1 || tensor.count == 0 || tensor.dtype != spec.dtype {
             let wanted = ["count"] + middle(spec.shape).map(String.init) + (io.stream == nil ? [] : ["samples"])
-            problems.append("samples of \(spec.name) are \(tensor), not \(spec.dtype) [\(wanted.joined(separator: ", "))]")
+            problems.append(
+                "samples of \(spec.name) are \(tensor), not \(spec.dtype) [\(wanted.joined(separator: ", "))]")
         }
     }
     let counts = Set(samples.values.map { $0.shape.first ?? 0 })

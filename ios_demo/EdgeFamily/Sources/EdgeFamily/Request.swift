@@ -13,7 +13,9 @@ struct Request: Sendable {
         runId = try fields.get("run_id")
         items = try fields.get("items")
         var found: [String] = []
-        if schema != Manifest.schema { found.append("schema is \(quoted(schema)), not \(Manifest.schema): use its runner") }
+        if schema != Manifest.schema {
+            found.append("schema is \(quoted(schema)), not \(Manifest.schema): use its runner")
+        }
         if !isName(runId) { found.append("run_id is not a name") }
         if !isSHA256(bundle) { found.append("bundle is not a sha256") }
         if items.isEmpty { found.append("there are no items") }
@@ -82,7 +84,8 @@ extension Item: FromJSON {
     init(_ json: JSON, _ place: String) throws {
         let fields = try Fields(json, place)
         try fields.only(
-            "id", "member", "label", "mode", "format", "artifact", "io", "member_io", "inputs", "threads", "repeat", "plan",
+            "id", "member", "label", "mode", "format", "artifact", "io", "member_io", "inputs", "threads", "repeat",
+            "plan",
             "timeout_s")
         id = try fields.get("id")
         member = try fields.get("member")

@@ -81,7 +81,9 @@ public struct Runner: Sendable {
     }
 
     /// Runs one item and writes its results. Returns its status, and whether it still runs.
-    private func finish(_ folder: URL, _ results: URL, _ request: Request, _ item: Item) async throws -> (ItemStatus, Bool) {
+    private func finish(_ folder: URL, _ results: URL, _ request: Request, _ item: Item) async throws -> (
+        ItemStatus, Bool
+    ) {
         let staged = results.appendingPathComponent(".\(item.id).part")
         let starts = results.appendingPathComponent(".\(item.id).starts")
         let earlier = startsOf(starts, request)
@@ -138,7 +140,8 @@ public struct Runner: Sendable {
             let samples = try Safetensors.read(inputs)
             let job = Job(item: item, samples: samples, count: try countSamples(samples, item.memberIo)) {
                 try await LoadedMember.load(
-                    "\(item.member) \(item.label)", loader, artifact, own: item.io, io: item.memberIo, threads: item.threads)
+                    "\(item.member) \(item.label)", loader, artifact, own: item.io, io: item.memberIo,
+                    threads: item.threads)
             }
             switch item.mode {
             case .verify: return try await job.verify(staged, status)
@@ -166,7 +169,8 @@ public struct Runner: Sendable {
 }
 
 /// Runs `work` and returns its result, or nil after `seconds`. Then `work` goes on: nothing ends what hangs.
-private func within<T: Sendable>(_ seconds: Double, _ work: @escaping @Sendable () async throws -> T) async throws -> T? {
+private func within<T: Sendable>(_ seconds: Double, _ work: @escaping @Sendable () async throws -> T) async throws -> T?
+{
     try await withCheckedThrowingContinuation { continuation in
         let waiting = Locked<CheckedContinuation<T?, any Error>?>(continuation)
         @Sendable func answer(_ result: Result<T?, any Error>) {

@@ -20,7 +20,9 @@ struct SHA256 {
         let all = pending.isEmpty ? bytes : pending + bytes
         let whole = all.count / 64 * 64
         all.withUnsafeBufferPointer { buffer in
-            for start in stride(from: 0, to: whole, by: 64) { block(UnsafeBufferPointer(rebasing: buffer[start..<start + 64])) }
+            for start in stride(from: 0, to: whole, by: 64) {
+                block(UnsafeBufferPointer(rebasing: buffer[start..<start + 64]))
+            }
         }
         pending = Array(all[whole...])
     }
@@ -41,7 +43,9 @@ struct SHA256 {
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { w in
             for t in 0..<16 {
                 let i = 4 * t
-                w[t] = UInt32(bytes[i]) << 24 | UInt32(bytes[i + 1]) << 16 | UInt32(bytes[i + 2]) << 8 | UInt32(bytes[i + 3])
+                w[t] =
+                    UInt32(bytes[i]) << 24 | UInt32(bytes[i + 1]) << 16 | UInt32(bytes[i + 2]) << 8
+                    | UInt32(bytes[i + 3])
             }
             for t in 16..<64 {
                 let s0 = turned(w[t - 15], 7) ^ turned(w[t - 15], 18) ^ (w[t - 15] >> 3)

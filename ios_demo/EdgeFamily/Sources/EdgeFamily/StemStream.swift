@@ -79,7 +79,9 @@ public actor StemStream {
 
     private func pushed(_ block: [[Float]]) async throws -> [[[Float]]] {
         guard let load = next else {
-            guard let member else { throw FamilyError.misuse("the stream has no member: it is closed, or a switch failed") }
+            guard let member else {
+                throw FamilyError.misuse("the stream has no member: it is closed, or a switch failed")
+            }
             let stems = try await run(member, block)
             remember(block)
             return stems
@@ -119,7 +121,9 @@ public actor StemStream {
         next = nil
         let loaded = try await load()
         do {
-            try demand(try StemStream.stream(of: loaded) == stream, "\(loaded.name) streams otherwise than the member before it")
+            try demand(
+                try StemStream.stream(of: loaded) == stream,
+                "\(loaded.name) streams otherwise than the member before it")
             lanes = try Lane.of(loaded, channels)
             for block in history { _ = try await run(loaded, block) }
         } catch {
@@ -190,7 +194,8 @@ private struct Lane {
     static func of(_ member: LoadedMember, _ channels: Int) throws -> [Lane] {
         let each = member.io.inputs[0].shape[1]
         try demand(
-            channels >= each && channels % each == 0, "\(member.name) takes \(each) channels: \(channels) is no multiple")
+            channels >= each && channels % each == 0,
+            "\(member.name) takes \(each) channels: \(channels) is no multiple")
         return try stride(from: 0, to: channels, by: each).map { try Lane(member.io, $0..<$0 + each) }
     }
 

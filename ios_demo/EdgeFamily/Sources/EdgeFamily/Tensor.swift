@@ -137,7 +137,9 @@ public struct Tensor: Equatable, Sendable, CustomStringConvertible {
         try demand(fits, "an array of shape \(shape) can't go from layout \(quoted(from)) to \(quoted(to))")
         let order = to.compactMap { axes.firstIndex(of: $0) }
         var strides = [Int](repeating: dtype.bytes, count: shape.count)
-        for axis in stride(from: shape.count - 2, through: 0, by: -1) { strides[axis] = strides[axis + 1] * shape[axis + 1] }
+        for axis in stride(from: shape.count - 2, through: 0, by: -1) {
+            strides[axis] = strides[axis + 1] * shape[axis + 1]
+        }
         let newShape = order.map { shape[$0] }
         let steps = order.map { strides[$0] }
         var place = [Int](repeating: 0, count: shape.count)

@@ -19,12 +19,12 @@ public enum ThisDevice {
     public static func state() -> DeviceState {
         var state = DeviceState()
         #if canImport(Darwin)
-        state.thermalStatus = ProcessInfo.processInfo.thermalState.rawValue
+            state.thermalStatus = ProcessInfo.processInfo.thermalState.rawValue
         #else
-        state.load = readOrNil("/proc/loadavg")?.split(separator: " ").first.flatMap { Double($0) }
-        state.governors = (0..<ProcessInfo.processInfo.processorCount).compactMap { core in
-            readOrNil("/sys/devices/system/cpu/cpu\(core)/cpufreq/scaling_governor").map { oneLine($0) }
-        }
+            state.load = readOrNil("/proc/loadavg")?.split(separator: " ").first.flatMap { Double($0) }
+            state.governors = (0..<ProcessInfo.processInfo.processorCount).compactMap { core in
+                readOrNil("/sys/devices/system/cpu/cpu\(core)/cpufreq/scaling_governor").map { oneLine($0) }
+            }
         #endif
         return state
     }
@@ -32,24 +32,26 @@ public enum ThisDevice {
     /// The resident memory of this process and its peak since `resetPeak`, in bytes. Nil: the system does not say.
     static func memory() -> (now: Int, peak: Int)? {
         #if canImport(Darwin)
-        return nil
+            return nil
         #else
-        func bytes(_ name: String) -> Int? {
-            let line = readOrNil("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("\(name):") }
-            return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { 1024 * $0 }
-        }
-        guard let now = bytes("VmRSS"), let peak = bytes("VmHWM") else { return nil }
-        return (now, peak)
+            func bytes(_ name: String) -> Int? {
+                let line = readOrNil("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("\(name):") }
+                return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map {
+                    1024 * $0
+                }
+            }
+            guard let now = bytes("VmRSS"), let peak = bytes("VmHWM") else { return nil }
+            return (now, peak)
         #endif
     }
 
     /// Sets the peak to what is resident now, where the system can.
     static func resetPeak() {
         #if !canImport(Darwin)
-        if let handle = FileHandle(forWritingAtPath: "/proc/self/clear_refs") {
-            try? handle.write(contentsOf: Data("5".utf8))
-            try? handle.close()
-        }
+            if let handle = FileHandle(forWritingAtPath: "/proc/self/clear_refs") {
+                try? handle.write(contentsOf: Data("5".utf8))
+                try? handle.close()
+            }
         #endif
     }
 
@@ -62,11 +64,11 @@ public enum ThisDevice {
 
     private static var arch: String {
         #if arch(arm64)
-        return "arm64"
+            return "arm64"
         #elseif arch(x86_64)
-        return "x86_64"
+            return "x86_64"
         #else
-        return "other"
+            return "other"
         #endif
     }
 }

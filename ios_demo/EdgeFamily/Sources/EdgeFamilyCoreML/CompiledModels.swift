@@ -6,7 +6,8 @@ struct CompiledModels: Sendable {
     /// `EdgeFamily/compiled` in Application Support.
     static func standard() throws -> URL {
         let support = try translated("Application Support can't be opened") {
-            try FileManager.default.url(for: .applicationSupportDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
+            try FileManager.default.url(
+                for: .applicationSupportDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
         }
         return support.appendingPathComponent("EdgeFamily/compiled", isDirectory: true)
     }
@@ -34,10 +35,10 @@ struct CompiledModels: Sendable {
         try translated("\(folder.path) can't be written") {
             try files.createDirectory(at: folder, withIntermediateDirectories: true)
             #if canImport(Darwin)
-            var values = URLResourceValues()
-            values.isExcludedFromBackup = true
-            var kept = folder
-            try kept.setResourceValues(values)
+                var values = URLResourceValues()
+                values.isExcludedFromBackup = true
+                var kept = folder
+                try kept.setResourceValues(values)
             #endif
             do {
                 try files.moveItem(at: made, to: place)

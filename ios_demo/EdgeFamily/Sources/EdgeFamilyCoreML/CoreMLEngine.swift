@@ -58,7 +58,8 @@ final class CoreMLEngine: Engine, @unchecked Sendable {
     private static func arrays(_ specs: [TensorSpec]) throws -> [String: MLMultiArray] {
         var found: [String: MLMultiArray] = [:]
         for spec in specs {
-            let type: MLMultiArrayDataType = spec.dtype == .float16 ? .float16 : spec.dtype == .int32 ? .int32 : .float32
+            let type: MLMultiArrayDataType =
+                spec.dtype == .float16 ? .float16 : spec.dtype == .int32 ? .int32 : .float32
             found[spec.name] = try MLMultiArray(shape: spec.shape.map { NSNumber(value: $0) }, dataType: type)
         }
         return found

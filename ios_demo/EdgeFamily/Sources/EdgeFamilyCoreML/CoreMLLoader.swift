@@ -23,7 +23,9 @@ public struct CoreMLLoader: EngineLoader {
     /// Compiles a package if that was not done before, and loads it. Core ML chooses its number of threads itself.
     public func load(_ file: URL, io: Io, threads: Int) async throws -> any Engine {
         try io.require(types: [.float32, .float16, .int32])
-        let models = CompiledModels(folder: try folder ?? CompiledModels.standard()) { try await MLModel.compileModel(at: $0) }
+        let models = CompiledModels(folder: try folder ?? CompiledModels.standard()) {
+            try await MLModel.compileModel(at: $0)
+        }
         let configuration = MLModelConfiguration()
         configuration.computeUnits = units
         let kept = try await models.compiled(file)

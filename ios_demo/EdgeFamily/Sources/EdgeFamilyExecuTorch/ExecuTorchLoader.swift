@@ -48,7 +48,8 @@ final class ExecuTorchEngine: Engine, @unchecked Sendable {
                 return try ExecuTorchEngine.native(tensor)
             }
             let outputs = try known { try module.forward(inputs) }
-            try demand(outputs.count == io.outputs.count, "the file gives \(outputs.count) outputs, not \(io.outputs.count)")
+            try demand(
+                outputs.count == io.outputs.count, "the file gives \(outputs.count) outputs, not \(io.outputs.count)")
             var found: [String: EdgeFamily.Tensor] = [:]
             for (spec, value) in zip(io.outputs, outputs) { found[spec.name] = try ExecuTorchEngine.copy(value, spec) }
             return found
@@ -83,7 +84,9 @@ final class ExecuTorchEngine: Engine, @unchecked Sendable {
                 throw FamilyError.invalid("output \(spec.name) is not \(spec.dtype)")
             }
             return try tensor.withUnsafeBytes { elements in
-                guard let source = elements.baseAddress else { return try EdgeFamily.Tensor(zeros: spec.dtype, tensor.shape) }
+                guard let source = elements.baseAddress else {
+                    return try EdgeFamily.Tensor(zeros: spec.dtype, tensor.shape)
+                }
                 return try EdgeFamily.Tensor(spec.dtype, tensor.shape, strides: tensor.strides, at: source)
             }
         }
@@ -104,6 +107,8 @@ final class ExecuTorchEngine: Engine, @unchecked Sendable {
     }
 }
 
+private let operatorMissing = 20
+
 /// Runs `block`; an operator that ExecuTorch lacks becomes `FamilyError.unsupported`.
 private func known<T>(_ block: () throws -> T) throws -> T {
     do {
@@ -112,7 +117,7 @@ private func known<T>(_ block: () throws -> T) throws -> T {
         throw error
     } catch {
         let told = error as NSError
-        guard told.domain == ErrorDomain, told.code == ErrorCode.Code.operatorMissing.rawValue else { throw error }
+        guard told.domain == ErrorDomain, told.code == operatorMissing else { throw error }
         throw FamilyError.unsupported(oneLine(told.localizedDescription))
     }
 }

@@ -3,8 +3,10 @@ import XCTest
 @testable import EdgeFamily
 
 final class LoadedMemberTests: XCTestCase {
-    private let io = Io([TensorSpec("image", [1, 2, 2, 3], layout: "NCHW")], [TensorSpec("mask", [1, 2, 2, 3], layout: "NCHW")])
-    private let own = Io([TensorSpec("x", [1, 2, 3, 2], layout: "NHWC")], [TensorSpec("y", [1, 2, 3, 2], layout: "NHWC")])
+    private let io = Io(
+        [TensorSpec("image", [1, 2, 2, 3], layout: "NCHW")], [TensorSpec("mask", [1, 2, 2, 3], layout: "NCHW")])
+    private let own = Io(
+        [TensorSpec("x", [1, 2, 3, 2], layout: "NHWC")], [TensorSpec("y", [1, 2, 3, 2], layout: "NHWC")])
     private let pixels = (0..<12).map(Float.init)
 
     private func load(_ network: @escaping Network) async throws -> LoadedMember {
@@ -60,11 +62,14 @@ final class LoadedMemberTests: XCTestCase {
         struct Broken: EngineLoader {
             let format = "made_up"
             func version() async throws -> String { "" }
-            func load(_ file: URL, io: Io, threads: Int) async throws -> any Engine { throw FamilyError.invalid("no model") }
+            func load(_ file: URL, io: Io, threads: Int) async throws -> any Engine {
+                throw FamilyError.invalid("no model")
+            }
         }
         for _ in 0..<2 {
             let message = await refusal {
-                try await LoadedMember.load("m", Broken(), URL(fileURLWithPath: "/"), own: self.io, io: self.io, threads: 1)
+                try await LoadedMember.load(
+                    "m", Broken(), URL(fileURLWithPath: "/"), own: self.io, io: self.io, threads: 1)
             }
             XCTAssertEqual(message, "m can't be loaded: no model")
         }

@@ -36,7 +36,8 @@ enum Late {
             [TensorSpec("audio", [1, 1, size]), TensorSpec("state", [1, delay])],
             [TensorSpec("stems", [1, 2, 1, size]), TensorSpec("next_state", [1, delay])],
             feedback: [["next_state", "state"]],
-            stream: Stream(sampleRate: 8000, hop: hop, framesPerCall: frames, delay: delay, stems: ["same", "negative"]))
+            stream: Stream(
+                sampleRate: 8000, hop: hop, framesPerCall: frames, delay: delay, stems: ["same", "negative"]))
     }
 
     static func member(_ io: Io, gain: Float = 1, _ name: String = "m") async throws -> LoadedMember {

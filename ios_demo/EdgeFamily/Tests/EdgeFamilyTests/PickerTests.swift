@@ -38,7 +38,8 @@ final class PickerTests: XCTestCase {
         guard let given = each["calibration"], given != .null else { return try pick(manifest, perf, facts, budget) }
         let fields = try Fields(given, "calibration")
         let calibration = try Calibration(
-            member: try fields.get("member"), artifact: try fields.get("artifact"), threads: try fields.get("threads", or: 1),
+            member: try fields.get("member"), artifact: try fields.get("artifact"),
+            threads: try fields.get("threads", or: 1),
             p90Ms: try fields.get("p90_ms"))
         return try pick(manifest, perf, facts, budget, calibration)
     }

@@ -29,7 +29,8 @@ final class RecordsTests: XCTestCase {
     }
 
     func testAManifestSaysFromWhichRuntimeOnAFileRuns() throws {
-        let named = Dictionary(uniqueKeysWithValues: try vectors("manifests").map { (try String($0["name"]!, "name"), $0["record"]!) })
+        let named = Dictionary(
+            uniqueKeysWithValues: try vectors("manifests").map { (try String($0["name"]!, "name"), $0["record"]!) })
         func runsIn(_ name: String) throws -> RunsIn? {
             try Manifest(named[name]!, name).member("w0.5").artifact("tflite-builtin-fp32").runsIn
         }

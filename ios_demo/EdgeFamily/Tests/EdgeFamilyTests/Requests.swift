@@ -23,7 +23,8 @@ func makeRequest(
             let place = folder.appendingPathComponent(path)
             try files.createDirectory(at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
             try files.copyItem(at: bundle.appendingPathComponent(path), to: place)
-            let label = try ["format", "backend", "precision"].map { try artifact.read($0) as String }.joined(separator: "-")
+            let label = try ["format", "backend", "precision"].map { try artifact.read($0) as String }.joined(
+                separator: "-")
             for mode in modes {
                 var item: [String: JSON] = [
                     "id": .text("\(try member.read("name") as String)-\(label)-\(mode)"),
@@ -37,7 +38,9 @@ func makeRequest(
                     "inputs": try JSON.of(String(decoding: encoded(Part.of(folder, recorded)), as: UTF8.self)),
                     "repeat": .bool(mode == "verify"),
                 ]
-                if mode == "bench" { item["plan"] = try .of("{\"warm_up_seconds\": 0.2, \"seconds\": 0.1, \"min_samples\": 5}") }
+                if mode == "bench" {
+                    item["plan"] = try .of("{\"warm_up_seconds\": 0.2, \"seconds\": 0.1, \"min_samples\": 5}")
+                }
                 change(&item)
                 items.append(.object(item))
             }

@@ -37,6 +37,7 @@ final class RunnerTests: XCTestCase {
             let device = try JSON.read(folder.appendingPathComponent("device.json"))
             XCTAssertEqual(try device.read("model"), "this machine")
             XCTAssert((try device.read("runtimes", "coreml") as String).hasPrefix("MIL evaluator"))
+            XCTAssertEqual(try HostProcess.shared.outcomes(of: folder), told.outcomes)
             let again = Told()
             _ = try await runner.run(folder) { again.tell($0) }
             XCTAssertEqual(Set(again.outcomes.values), ["finished before"])
@@ -44,16 +45,22 @@ final class RunnerTests: XCTestCase {
     }
 
     /// Runs all artifacts of a bundle, and returns the outputs of each.
-    private func verified(_ bundle: URL, _ output: String, inputs: [String: Tensor]? = nil) async throws -> [String: [Float]] {
+    private func verified(_ bundle: URL, _ output: String, inputs: [String: Tensor]? = nil) async throws -> [String:
+        [Float]]
+    {
         try await withScratch { scratch in
-            let (request, results) = (scratch.appendingPathComponent("request"), scratch.appendingPathComponent("results"))
+            let (request, results) = (
+                scratch.appendingPathComponent("request"), scratch.appendingPathComponent("results")
+            )
             try FileManager.default.createDirectory(at: results, withIntermediateDirectories: true)
             try makeRequest(request, bundle, ["verify"], inputs: inputs)
             let told = Told()
             let finished = try await Runner(hostLoaders, DeviceFacts()).run(request, results: results) { told.tell($0) }
             XCTAssert(finished)
             XCTAssertEqual(Set(told.outcomes.values), ["done"], "\(told.all)")
-            XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: request.path).sorted(), ["inputs", "members", "request.json"])
+            XCTAssertEqual(
+                try FileManager.default.contentsOfDirectory(atPath: request.path).sorted(),
+                ["inputs", "members", "request.json"])
             var found: [String: [Float]] = [:]
             for item in told.outcomes.keys {
                 XCTAssertEqual(try status(results, item).read("repeatable"), true)
@@ -144,7 +151,8 @@ final class RunnerTests: XCTestCase {
             XCTAssertEqual(failed.count, 1, "\(told.all)")
             guard !failed.isEmpty else { return "" }
             XCTAssertFalse(failed[0].reason.contains("\n"))
-            let left = try FileManager.default.contentsOfDirectory(atPath: folder.appendingPathComponent("results/\(failed[0].item)").path)
+            let left = try FileManager.default.contentsOfDirectory(
+                atPath: folder.appendingPathComponent("results/\(failed[0].item)").path)
             XCTAssertEqual(left, ["status.json"])
             return failed[0].reason
         }
@@ -163,13 +171,18 @@ final class RunnerTests: XCTestCase {
         XCTAssert(changed.contains("does not match its sha256"), changed)
         let text = Data("no model".utf8)
         let part: [String: JSON] = [
-            "path": .text("members/w0.25/executorch-xnnpack-fp32.pte"), "sha256": .text(SHA256.hex(text)), "bytes": .integer(text.count),
+            "path": .text("members/w0.25/executorch-xnnpack-fp32.pte"), "sha256": .text(SHA256.hex(text)),
+            "bytes": .integer(text.count),
         ]
-        let noModel = try await reason(change: { if $0["format"] == .text("executorch") { $0["artifact"] = .object(part) } }) {
+        let noModel = try await reason(change: {
+            if $0["format"] == .text("executorch") { $0["artifact"] = .object(part) }
+        }) {
             try text.write(to: $0)
         }
         XCTAssert(noModel.contains("can't be loaded: "), noModel)
-        let io = try JSON.of("{\"inputs\": [{\"name\": \"image\", \"shape\": [1, 7]}], \"outputs\": [{\"name\": \"logits\", \"shape\": [1, 10]}]}")
+        let io = try JSON.of(
+            "{\"inputs\": [{\"name\": \"image\", \"shape\": [1, 7]}], \"outputs\": [{\"name\": \"logits\", \"shape\": [1, 10]}]}"
+        )
         let other = try await reason(change: { if $0["format"] == .text("executorch") { $0["io"] = io } })
         XCTAssert(other.contains("w0.25 executorch-xnnpack-fp32 can't be loaded: "), other)
     }

@@ -27,7 +27,8 @@ final class SafetensorsTests: XCTestCase {
         let shape = "[\(Int.max), \(Int.max), 4]"
         let header = "{\"a\": {\"dtype\": \"F32\", \"shape\": \(shape), \"data_offsets\": [0, 8]}}"
         let message = await refusal {
-            try Safetensors.parse([UInt8(header.utf8.count)] + [UInt8](repeating: 0, count: 7) + Array(header.utf8), "x")
+            try Safetensors.parse(
+                [UInt8(header.utf8.count)] + [UInt8](repeating: 0, count: 7) + Array(header.utf8), "x")
         }
         XCTAssertEqual(message, "the header of x: \"a\" is not an array")
     }
@@ -45,13 +46,17 @@ final class SafetensorsTests: XCTestCase {
             XCTAssertEqual(try array.read("shape"), tensor.shape)
             let values: [JSON] = try array.read("values")
             XCTAssertEqual(values.count, tensor.count)
-            for (index, value) in values.enumerated() { XCTAssert(same(tensor, index, value), "\(name) \(key)[\(index)]") }
+            for (index, value) in values.enumerated() {
+                XCTAssert(same(tensor, index, value), "\(name) \(key)[\(index)]")
+            }
         }
     }
 
     private func same(_ tensor: Tensor, _ index: Int, _ value: JSON) -> Bool {
         tensor.withUnsafeBytes { bytes in
-            func at<T>(_ type: T.Type) -> T { bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: type) }
+            func at<T>(_ type: T.Type) -> T {
+                bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: type)
+            }
             switch (tensor.dtype, value) {
             case (.float32, .number(let wanted)): return at(Float.self) == Float(wanted)
             case (.float32, .integer(let wanted)): return at(Float.self) == Float(wanted)

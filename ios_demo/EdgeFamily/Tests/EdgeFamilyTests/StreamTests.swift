@@ -62,7 +62,9 @@ final class StreamTests: XCTestCase {
         var heard: [Float] = []
         var offered = 0
         for _ in 0..<1000 where heard.count < sound.count {
-            let part = offered < sound.count ? Array(sound[offered..<min(sound.count, offered + 10)]) : [Float](repeating: 0, count: 16)
+            let part =
+                offered < sound.count
+                ? Array(sound[offered..<min(sound.count, offered + 10)]) : [Float](repeating: 0, count: 16)
             offered += part.withUnsafeBufferPointer { live.offer($0) }
             _ = try await live.process()
             heard += taken(live, 0, 6)

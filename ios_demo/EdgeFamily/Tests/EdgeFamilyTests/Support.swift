@@ -65,7 +65,9 @@ extension JSON: Encodable {
 
 /// Requires that `body` is refused, in one line, and returns that line.
 @discardableResult
-func refusal<T>(_ name: String = "", file: StaticString = #filePath, line: UInt = #line, _ body: () async throws -> T) async -> String {
+func refusal<T>(_ name: String = "", file: StaticString = #filePath, line: UInt = #line, _ body: () async throws -> T)
+    async -> String
+{
     do {
         _ = try await body()
         XCTFail("\(name) was not refused", file: file, line: line)

@@ -9,7 +9,8 @@ final class CompiledModelsTests: XCTestCase {
 
     override func setUpWithError() throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("edgefamily-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder.appendingPathComponent("a.mlpackage"), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            at: folder.appendingPathComponent("a.mlpackage"), withIntermediateDirectories: true)
         try write("weights")
     }
 
@@ -17,7 +18,9 @@ final class CompiledModelsTests: XCTestCase {
 
     private var package: URL { folder.appendingPathComponent("a.mlpackage") }
 
-    private func write(_ text: String) throws { try Data(text.utf8).write(to: package.appendingPathComponent("weights.bin")) }
+    private func write(_ text: String) throws {
+        try Data(text.utf8).write(to: package.appendingPathComponent("weights.bin"))
+    }
 
     /// "Compiles" a package as Core ML does: into a new temporary folder.
     private func models(_ count: Counter) -> CompiledModels {
@@ -58,7 +61,9 @@ final class CompiledModelsTests: XCTestCase {
     }
 
     func testWhatDoesNotCompileIsOneErrorAndLeavesNothing() async throws {
-        let models = CompiledModels(folder: folder.appendingPathComponent("kept")) { _ in throw FamilyError.invalid("bad program") }
+        let models = CompiledModels(folder: folder.appendingPathComponent("kept")) { _ in
+            throw FamilyError.invalid("bad program")
+        }
         do {
             _ = try await models.compiled(package)
             XCTFail("it was compiled")

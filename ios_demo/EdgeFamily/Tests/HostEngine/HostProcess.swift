@@ -19,6 +19,13 @@ public final class HostProcess: @unchecked Sendable {
         process.waitUntilExit()
     }
 
+    /// Returns the outcomes of a request folder, as the Python package reads its results.
+    ///
+    /// - Throws: `FamilyError`: it refuses them.
+    public func outcomes(of folder: URL) throws -> [String: String] {
+        try JSONDecoder().decode([String: String].self, from: try ask(["do": "results", "folder": folder.path]))
+    }
+
     /// Sends a command, and returns the answer.
     ///
     /// - Throws: `FamilyError` with the reason that the process gives, or that it has ended.
@@ -47,7 +54,8 @@ public final class HostProcess: @unchecked Sendable {
     }
 
     private func start() throws -> (process: Process, commands: FileHandle, answers: FileHandle) {
-        guard let words = ProcessInfo.processInfo.environment["EDGE_HOST_ENGINE"]?.split(separator: " "), !words.isEmpty else {
+        guard let words = ProcessInfo.processInfo.environment["EDGE_HOST_ENGINE"]?.split(separator: " "), !words.isEmpty
+        else {
             throw FamilyError.invalid("EDGE_HOST_ENGINE is not set: run make -C ios_demo test")
         }
         signal(SIGPIPE, SIG_IGN)
