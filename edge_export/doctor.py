@@ -56,7 +56,7 @@ class Check:
 def checkup(jobs: int, logs: Path, report: Callable[[str], None]) -> list[Check]:
     """Converts and runs a small network in every format, and converts it in every isolated environment that is set up.
 
-    Then it looks for the programs that the Kotlin tests and emulated devices need.
+    Then it looks for the programs that the Kotlin tests, the Swift tests and emulated devices need.
 
     Args:
         jobs: The number of workers that run at once.

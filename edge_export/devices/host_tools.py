@@ -59,7 +59,6 @@ _KOTLIN = "the Kotlin tests: make -C android_demo test"
 _APK = "apps for Android: make -C android_demo apk"
 _GOOGLE = "Android Open Source Project"
 _SHIM = "device aar:{}; without it, pip fetches ziglang"
-_SWIFT = "the Swift tests: make -C ios_demo test"
 TOOLS: Final = (
     HostTool("Java", ("javac", "-version"), "default-jdk-headless", _KOTLIN),
     HostTool("Maven", ("mvn", "--version"), "maven", _KOTLIN),
@@ -67,7 +66,7 @@ TOOLS: Final = (
         "Swift",
         ("swift", "--version"),
         "swiftlang",
-        _SWIFT,
+        "the Swift tests: make -C ios_demo test",
         remedy="as root on Debian: apt-get install debootstrap && make -C ios_demo swift; else install Swift",
         userland="swift/debian-13",
     ),

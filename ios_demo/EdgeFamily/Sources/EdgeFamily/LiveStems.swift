@@ -39,7 +39,8 @@ public final class LiveStems: Sendable {
         while sound.available >= size && stems.allSatisfy({ $0.free >= size }) {
             var values = [Float](repeating: 0, count: size)
             _ = values.withUnsafeMutableBufferPointer { sound.read(into: $0) }
-            let block = (0..<channels).map { channel in stride(from: channel, to: size, by: channels).map { values[$0] }
+            let block = (0..<channels).map { channel in
+                stride(from: channel, to: size, by: channels).map { values[$0] }
             }
             give(try await stream.push(block))
             calls += 1
