@@ -79,6 +79,20 @@ class PassThrough(nn.Module):
         return x, x + 1, x
 
 
+class LoudInput(nn.Module):
+    """A linear layer that amplifies one input, which is weak, far more than the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("strength", torch.tensor([1e-3] + [1.0] * 31))
+        self.linear = nn.Linear(32, 24)
+        with torch.no_grad():
+            self.linear.weight[:, 0] *= 1000
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x * self.strength)
+
+
 def _tensor(name: str, *shape: int, layout: str = "") -> TensorSpec:
     return TensorSpec(name, shape, layout=layout)
 
@@ -111,6 +125,7 @@ MEMBERS: dict[str, tuple[type[nn.Module], IOSpec]] = {
             (_tensor("same", 1, 8), _tensor("more", 1, 8), _tensor("again", 1, 8)),
         ),
     ),
+    "loud_input": (LoudInput, IOSpec((_tensor("values", 1, 32),), (_tensor("sums", 1, 24),))),
 }
 
 

@@ -15,6 +15,7 @@ OLDEST = "TensorFlow Lite 2.16.1"
     [
         ({"CONV_2D": 6, "RESHAPE": 1}, RunsIn(runs_from=OLDEST, full_speed_from=OLDEST)),
         ({"CONV_2D": 6, "BATCH_MATMUL": 1}, RunsIn(runs_from=OLDEST, full_speed_from="LiteRT 1.1.2")),
+        ({"CONV_2D": 3, "QUANTIZE": 1}, RunsIn(runs_from=OLDEST, full_speed_from="LiteRT 1.1.2")),
         ({"UNIDIRECTIONAL_SEQUENCE_LSTM": 1}, RunsIn(runs_from=OLDEST)),
         ({"FULLY_CONNECTED": 12, "RESHAPE": 1}, RunsIn(runs_from="TensorFlow Lite 2.17")),
         ({"FULLY_CONNECTED": 12, "QUANTIZE": 4}, RunsIn(runs_from="TensorFlow Lite 2.21")),

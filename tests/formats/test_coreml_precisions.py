@@ -26,6 +26,8 @@ SCHEMES = FORMATS["coreml"].precisions["int8"]
         (reduced.DIGITS, "linear8", 36),
         (reduced.DIGITS, "palette6", 25),
         ("pass_through", "linear8", 60),
+        ("loud_input", "linear8", 55),
+        ("loud_input", "palette6", 55),
     ],
 )
 def test_it_agrees_with_pytorch(member: str, scheme: str, least_db: float, tmp_path: Path) -> None:

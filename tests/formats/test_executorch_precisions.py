@@ -40,6 +40,8 @@ def contents(path: str) -> Contents:
         ("planes", "int8", "static", 28),
         ("pass_through", "int8", "static", 35),
         ("pass_through", "int8", "weight_only", 100),
+        ("loud_input", "int8", "dynamic", 100),
+        ("loud_input", "int8", "weight_only", 100),
     ],
 )
 def test_it_agrees_with_pytorch(member: str, precision: str, scheme: str, least_db: float, tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ SCHEMES = FORMATS["tflite"].precisions["int8"]
         ("segmenter", "int8", "weight_only", 38),
         ("planes", "int8", "dynamic", 35),
         ("pass_through", "int8", "weight_only", 100),
+        ("loud_input", "int8", "dynamic", 100),
+        ("loud_input", "int8", "weight_only", 100),
         ("pass_through", "fp16", "", 100),
     ],
 )

@@ -3,14 +3,19 @@
 linear8   8-bit integers, symmetric, a scale per channel
 palette6  6-bit indices into 64 values, found by k-means for each weight
 palette4  4-bit indices into 16 values
+
+Weights of a layer with a loud input stay float16 (`formats/outliers.py`).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from edge_export.formats.outliers import has_loud_input
+
 _SMALLEST = 200
 """Weights of up to this many values stay float16, because the data that describes a compressed one is as large."""
+_LAYERS = ("linear", "conv")
 _PALETTE_BITS = {"palette6": 6, "palette4": 4}
 
 
@@ -22,11 +27,22 @@ def compressed(model: Any, scheme: str) -> Any:
     if scheme in _PALETTE_BITS:
         palette = cto.OpPalettizerConfig(mode="kmeans", nbits=_PALETTE_BITS[scheme], weight_threshold=_SMALLEST)
         with threadpool_limits(1):  # several threads sum in any order, which changes the palette
-            return cto.palettize_weights(model, cto.OptimizationConfig(global_config=palette))
+            return cto.palettize_weights(model, _config(model, palette))
     linear = cto.OpLinearQuantizerConfig(
         mode="linear_symmetric", dtype="int8", granularity="per_channel", weight_threshold=_SMALLEST
     )
-    return cto.linear_quantize_weights(model, cto.OptimizationConfig(global_config=linear))
+    return cto.linear_quantize_weights(model, _config(model, linear))
+
+
+def _config(model: Any, everywhere: Any) -> Any:
+    import coremltools.optimize.coreml as cto
+
+    config = cto.OptimizationConfig(global_config=everywhere)
+    for name, weight in cto.get_weights_metadata(model, weight_threshold=_SMALLEST).items():
+        reader = weight.child_ops[0].op_type
+        if reader in _LAYERS and has_loud_input(weight.val):
+            config.set_op_name(name, None)
+    return config
 
 
 def stayed_float(spec: Any) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ What each scheme quantizes:
 If a member feeds state back, the static schemes quantize only its convolutions statically, and its linear layers
 dynamically, because an error in the state would accumulate over calls. Every scheme stores the constant matrices of
 batched products (the steps of stacked recurrences) in int8; they compute in float32 (`weights.py`). Inputs and outputs
-stay float32.
+stay float32, and layers with a loud input (`formats/outliers.py`).
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
 from torchao.quantization.pt2e import MinMaxObserver, PerChannelMinMaxObserver
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation
 
+from edge_export.formats.outliers import has_loud_input
+
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
@@ -45,7 +47,7 @@ class Quantizer(XNNPACKQuantizer):  # type: ignore[misc]
 
     - It quantizes a convolution and the clamp after it (ReLU6) as one operator, as it does with ReLU. XNNPACK clamps as
       part of a convolution, so the values before the clamp are not quantized.
-    - It does not quantize linear layers that only reorder values.
+    - It does not quantize linear layers that only reorder values, or have a loud input (`formats/outliers.py`).
 
     Args:
         convolutions: The config of convolutions.
@@ -63,7 +65,7 @@ class Quantizer(XNNPACKQuantizer):  # type: ignore[misc]
             self.set_operator_type(torch.ops.aten.linear.default, rest)
 
     def annotate(self, model: GraphModule) -> GraphModule:
-        self.set_filter_function(lambda node: not only_reorders(model, node))
+        self.set_filter_function(lambda node: not stays_float(model, node))
         if not self._convolutions.input_activation.is_dynamic:
             for node in model.graph.nodes:
                 if node.target in _CLAMPS and node.args[0].target in _CONVOLUTIONS and len(node.args[0].users) == 1:
@@ -86,6 +88,15 @@ def constant_operand(model: GraphModule, node: Node) -> torch.Tensor | None:
         return None
     tensor: torch.Tensor = _attribute(model, str(weight.target))  # type: ignore[union-attr]
     return tensor.detach()
+
+
+def stays_float(model: GraphModule, node: Node) -> bool:
+    """Whether the weights of `node` stay float32: it only reorders values, or has a loud input."""
+    if node.target == torch.ops.aten.linear.default or node.target in _CONVOLUTIONS:
+        weight = constant_operand(model, node)
+        if weight is not None and has_loud_input(weight.numpy()):
+            return True
+    return only_reorders(model, node)
 
 
 def only_reorders(model: GraphModule, node: Node) -> bool:

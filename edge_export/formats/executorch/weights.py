@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from edge_export.formats.executorch.quantizer import constant_operand, only_reorders
+from edge_export.formats.executorch.quantizer import constant_operand, only_reorders, stays_float
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,7 +48,7 @@ def quantize_linear_weights(model: GraphModule) -> None:
     """Stores the constant weights `(out, in)` of every linear layer of `model` in int8."""
     for node in model.graph.find_nodes(op="call_function", target=torch.ops.aten.linear.default):
         weight = constant_operand(model, node)
-        if weight is None or only_reorders(model, node):
+        if weight is None or stays_float(model, node):
             continue
         source, bias = node.args[1], node.args[2] if len(node.args) > 2 else None
         scale = _scale(weight, 1)

@@ -5,14 +5,17 @@
                  (fully connected ones asymmetrically, see `_asymmetric`)
     weight_only  weights; all arithmetic is float32
 
-In every scheme the file's inputs and outputs stay float32, including state that is fed back.
+In every scheme the file's inputs and outputs stay float32, including state that is fed back, and so do layers with a
+loud input (`formats/outliers.py`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from edge_export.formats.outliers import has_loud_input
 from edge_export.formats.tflite.flatbuffer_sharing import write
 from edge_export.formats.tflite.products import PREFIX
 
@@ -24,6 +27,7 @@ _NEVER_STATIC = ("DIV", "SQRT", "RSQRT")
 # Operators that quantize their inputs at each call in a dynamic file. LiteRT 2.1.2 computes two others wrong:
 # depthwise convolutions read as many scales as there are channels, and BATCH_MATMUL returns NaN for a row of zeros.
 _DYNAMIC = ("FULLY_CONNECTED", "CONV_2D")
+_LAYERS = ("FULLY_CONNECTED", "CONV_2D")
 _EVERYWHERE = ".*"
 # Products have float32 inputs in a dynamic file, as a BATCH_MATMUL has, and one scale: thousands of channels with some
 # 30 weights each make separators 6 to 8 % larger, and are no closer to float32 (30.6 and 30.7 dB, 34.0 and 34.2 dB).
@@ -51,11 +55,32 @@ def quantize(float32: bytes, signature: str, scheme: str, samples: Sequence[Samp
 
     quantizer = Quantizer(bytearray(float32))
     _RECIPES[scheme](quantizer, qtyping.QuantGranularity.CHANNELWISE)
+    _leave_out_loud(schema, float32, quantizer)
     ranges = _ranges(float32, quantizer, signature, samples) if quantizer.need_calibration else None
     content = quantizer.quantize(ranges).quantized_model
     model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
     _asymmetric(schema, model)
     return write(model)
+
+
+def _leave_out_loud(schema: Any, float32: bytes, quantizer: Quantizer) -> None:
+    import numpy as np
+    from ai_edge_quantizer import qtyping
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.utils.tfl_flatbuffer_utils import get_op_scope
+
+    model = schema.ModelT.InitFromPackedBuf(bytearray(float32), 0)
+    layers = {getattr(schema.BuiltinOperator, name): qtyping.TFLOperationName(name) for name in _LAYERS}
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            code = model.operatorCodes[operator.opcodeIndex]
+            layer = layers.get(max(code.builtinCode, code.deprecatedBuiltinCode))
+            weights = graph.tensors[operator.inputs[1]] if layer else None
+            if weights is None or (data := model.buffers[weights.buffer].data) is None:
+                continue
+            if has_loud_input(np.frombuffer(bytes(data), np.float32).reshape(weights.shape)):
+                scope = f"^{re.escape(get_op_scope(operator, graph.tensors))}$"
+                quantizer.update_quantization_recipe(scope, layer, algorithm_key=AlgorithmName.NO_QUANTIZE)
 
 
 def _asymmetric(schema: Any, model: Any) -> None:

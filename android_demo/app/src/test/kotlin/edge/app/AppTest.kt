@@ -380,7 +380,8 @@ class AppTest {
         val seen = Rect()
         assertTrue(view.getGlobalVisibleRect(seen))
         assertEquals(view.width to view.height, seen.width() to seen.height())
-        assertTrue("$seen", Rect(0, 0, activity.window.decorView.width, activity.window.decorView.height).contains(seen))
+        val window = activity.window.decorView
+        assertTrue("$seen", Rect(0, 0, window.width, window.height).contains(seen))
     }
 
     /** The names of views that can be touched and are smaller than 48 dp, or that say nothing to a screen reader. */

@@ -33,7 +33,8 @@ public class Manifest internal constructor(
         if (takenFrom != null && !Part.SHA256.matches(takenFrom)) add("taken_from is not a sha256")
         for ((where, file) in recorded.files) addAll(file.problems("recorded.$where"))
         members.forEachIndexed { index, member -> addAll(member.problems("members[$index]")) }
-        if ((members.map { it.name } + errors.map { it.name }).let { it.toSet().size < it.size }) add("two members have the same name")
+        val names = members.map { it.name } + errors.map { it.name }
+        if (names.toSet().size < names.size) add("two members have the same name")
     }
 
     public companion object {

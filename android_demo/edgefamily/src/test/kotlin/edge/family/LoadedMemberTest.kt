@@ -63,7 +63,9 @@ class LoadedMemberTest {
     @Test
     fun `inputs and outputs that don't fit are refused`() {
         load({ mapOf("y" to Tensor.zeros(DType.FLOAT32, listOf(1, 2))) }).use { member ->
-            assertRefused("w1 x takes [image], not [picture]") { member.call(mapOf("picture" to inputs.getValue("image"))) }
+            assertRefused("w1 x takes [image], not [picture]") {
+                member.call(mapOf("picture" to inputs.getValue("image")))
+            }
             val small = mapOf("image" to Tensor.zeros(DType.FLOAT32, listOf(1, 2)))
             assertRefused("w1 x takes float32 [1, 2, 2, 3] as image, not float32 [1, 2]") { member.call(small) }
             assertRefused("output y of w1 x is float32 [1, 2], not float32 [1, 2, 3, 2]") { member.call(inputs) }

@@ -1,5 +1,6 @@
 package edge.family
 
+import kotlinx.serialization.builtins.ListSerializer
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
@@ -21,7 +22,8 @@ class PickerTest {
     private val vectors = Vectors.read("picker").jsonObject
 
     @TestFactory
-    fun `every case is picked as in Python`(): List<DynamicTest> = vectors["cases"].list().map { it.jsonObject }.map { case ->
+    fun `every case is picked as in Python`(): List<DynamicTest> = vectors["cases"].list().map { each ->
+        val case = each.jsonObject
         dynamicTest(case.text("name")) {
             val wanted = case.getValue("pick")
             if (wanted is JsonNull) {
@@ -32,14 +34,15 @@ class PickerTest {
                 assertEquals(wanted.jsonObject.text("artifact"), pick.artifact)
                 assertEquals(wanted.jsonObject.text("threads"), pick.threads.toString())
                 assertEquals(wanted.jsonObject.text("fits"), pick.fits.name.lowercase())
-                val rules = Json.encodeToJsonElement(kotlinx.serialization.builtins.ListSerializer(Rule.serializer()), pick.rules)
+                val rules = Json.encodeToJsonElement(ListSerializer(Rule.serializer()), pick.rules)
                 assertEquals(wanted.jsonObject["rules"], rules)
             }
         }
     }
 
     private fun picked(case: JsonObject): Pick {
-        val manifest = Manifest.parse(wholeManifest(vectors["manifests"]!!.jsonObject[case.text("manifest")]!!.jsonObject))
+        val short = vectors["manifests"]!!.jsonObject[case.text("manifest")]!!.jsonObject
+        val manifest = Manifest.parse(wholeManifest(short))
         val perf = Perf.parse(vectors["perfs"]!!.jsonObject[case.text("perf")].toString())
         val facts = PARTIAL.decode(DeviceFacts.serializer(), case["facts"].toString(), "facts")
         val budget = case["budget"] as? JsonObject ?: JsonObject(emptyMap())
@@ -51,7 +54,8 @@ class PickerTest {
             limit("memory_bytes")?.longOrNull,
         )
         val calibration = (case["calibration"] as? JsonObject)?.let {
-            Calibration(it.text("member"), it.text("artifact"), it["threads"]?.jsonPrimitive?.int ?: 1, it.text("p90_ms").toDouble())
+            val threads = it["threads"]?.jsonPrimitive?.int ?: 1
+            Calibration(it.text("member"), it.text("artifact"), threads, it.text("p90_ms").toDouble())
         }
         return pick(manifest, perf, facts, limits, calibration)
     }
@@ -69,12 +73,14 @@ class PickerTest {
     private fun member(reduced: JsonObject): JsonObject {
         val stream = reduced["io"]!!.jsonObject["stream"] as? JsonObject
         val samples = stream?.let { it.text("hop").toInt() * it.text("frames_per_call").toInt() } ?: 1
-        val tensors = """"inputs": [{"name": "x", "shape": [1, $samples]}], "outputs": [{"name": "y", "shape": [1, $samples]}]"""
+        val shape = "[1, $samples]"
+        val tensors = """"inputs": [{"name": "x", "shape": $shape}], "outputs": [{"name": "y", "shape": $shape}]"""
         val whole = stream?.let { JsonObject(it + objectOf("""{"delay": 0, "stems": ["vocals"]}""")) } ?: JsonNull
         val artifacts = reduced["artifacts"].list().map { artifact(it.jsonObject) }
         val rest = objectOf(
             """{"config": "c", "io": {$tensors, "stream": $whole}, "peak_activation_bytes": 1, "calibration_batches": 0,
-                "tolerance": $TOLERANCE, "folded": 0, "refused": [], "golden": $FILE, "extremes": $FILE, "metric": null}""",
+                "tolerance": $TOLERANCE, "folded": 0, "refused": [], "golden": $FILE, "extremes": $FILE,
+                "metric": null}""",
         )
         return JsonObject(reduced + rest + mapOf("artifacts" to JsonArray(artifacts)))
     }

@@ -29,7 +29,9 @@ class StreamTest {
                 val network = Late.runtime(io).member(io).use { late ->
                     val run = { inputs: Map<String, Tensor> ->
                         val call = calls.next()["inputs"]!!.jsonObject
-                        for ((name, values) in call) assertEquals(floats(values), inputs.getValue(name).floats().toList())
+                        for ((name, values) in call) {
+                            assertEquals(floats(values), inputs.getValue(name).floats().toList())
+                        }
                         late.call(inputs)
                     }
                     streamEach(run, io, io.stream!!, Tensor.of(listOf(1, 1, recording.size), recording))
@@ -47,7 +49,8 @@ class StreamTest {
 
     private val io = Late.io(4, 2, 5)
 
-    private fun sound(channels: Int, samples: Int) = Array(channels) { c -> FloatArray(samples) { 0.01f * (it + 1) * (c + 1) } }
+    private fun sound(channels: Int, samples: Int) =
+        Array(channels) { c -> FloatArray(samples) { 0.01f * (it + 1) * (c + 1) } }
 
     @Test
     fun `stereo, short, empty and odd sounds come out aligned and as long`() {

@@ -24,7 +24,7 @@ import org.robolectric.shadows.ShadowActivityThread
 /** What the instrumentation gave to its `finish`. */
 private val finished = ArrayBlockingQueue<Pair<Int, Bundle>>(1)
 
-/** Plays the system's part: attaches the instrumentation, starts the activity that it asks for, prints what it sends. */
+/** Plays the system: attaches the instrumentation, starts the activity that it asks for, prints what it sends. */
 @RunWith(RobolectricTestRunner::class)
 @Config(shadows = [EndOfInstrumentation::class])
 public class AmInstrument {
@@ -33,7 +33,9 @@ public class AmInstrument {
         val words = System.getProperty(WORDS).orEmpty().split('\n')
         val component = ComponentName.unflattenFromString(words.last())!!
         val arguments = Bundle()
-        for ((place, word) in words.withIndex()) if (word == "-e") arguments.putString(words[place + 1], words[place + 2])
+        for ((place, word) in words.withIndex()) {
+            if (word == "-e") arguments.putString(words[place + 1], words[place + 2])
+        }
         val instrumentation = Class.forName(component.className).getConstructor().newInstance() as Instrumentation
         attach(instrumentation, component)
         instrumentation.onCreate(arguments)
@@ -52,7 +54,8 @@ public class AmInstrument {
         val context: Context = RuntimeEnvironment.getApplication()
         val init = Instrumentation::class.java.declaredMethods.single { it.name == "init" && it.parameterCount == 6 }
         init.isAccessible = true
-        init.invoke(instrumentation, RuntimeEnvironment.getActivityThread(), context, context, component, Watcher(), null)
+        val thread = RuntimeEnvironment.getActivityThread()
+        init.invoke(instrumentation, thread, context, context, component, Watcher(), null)
     }
 
     private fun startAskedFor() {

@@ -36,8 +36,10 @@ class DeclarationsTest {
         val folder = Files.createTempDirectory("declarations").toFile()
         val file = File(folder, "Call.kt").apply { writeText(source) }
         val output = ByteArrayOutputStream()
-        val path = System.getProperty("java.class.path")
-        val code = K2JVMCompiler().exec(PrintStream(output), "-no-stdlib", "-classpath", path, "-d", "$folder/out", file.path)
+        val path = System.getProperty("java.class.path").split(File.pathSeparator)
+            .filter { "executorch-on-jvm" !in it }.joinToString(File.pathSeparator)
+        val arguments = arrayOf("-no-stdlib", "-classpath", path, "-d", "$folder/out", file.path)
+        val code = K2JVMCompiler().exec(PrintStream(output), *arguments)
         folder.deleteRecursively()
         return code to output.toString()
     }

@@ -9,6 +9,13 @@ import edge.family.Runtime
 import edge.family.Safetensors
 import edge.family.Tensor
 import edge.family.ThisDevice
+import edge.family.testing.Bundles
+import edge.family.testing.at
+import edge.family.testing.json
+import edge.family.testing.requestOf
+import edge.family.testing.scratch
+import edge.family.testing.snrDb
+import edge.family.testing.text
 import java.io.File
 import java.io.RandomAccessFile
 import java.util.concurrent.CountDownLatch
@@ -38,7 +45,9 @@ class RunnerTest {
         File(Bundles.vectors, "folder").copyRecursively(folder, overwrite = true)
         val expected = json(File(folder, "expected.json"))
         val told = LinkedHashMap<String, String>()
-        assertTrue(runner.run(folder) { event -> told.put(event.item, event.step.label)?.let { assertEquals("started", it) } })
+        assertTrue(runner.run(folder) { event ->
+            told.put(event.item, event.step.label)?.let { assertEquals("started", it) }
+        })
         assertEquals(expected.at("outcomes").jsonObject.mapValues { it.value.jsonPrimitive.content }, told)
         for ((item, outcome) in told) assertEquals(outcome, status(folder, item).text("outcome"))
         assertEquals("true", status(folder, "verify").text("repeatable"))
@@ -62,13 +71,16 @@ class RunnerTest {
             val folder = scratch() // an app can't write where adb puts the request
             assertTrue(runner.run(request, folder) { assertTrue(it.step in setOf(Step.STARTED, Step.DONE), it.reason) })
             assertEquals(setOf("request.json", "inputs", "artifacts"), request.list()!!.toSet())
+            runByPython(request)
             for (member in json(File(bundle, "manifest.json")).at("members").jsonArray.map { it.text("name") }) {
-                val found = Safetensors.read(File(folder, "results/$member-verify/outputs.safetensors")).getValue(output)
+                val found = outputOf(folder, member, output)
                 val golden = Bundles.golden(bundle, member).getValue(output)
                 assertEquals(golden.shape, found.shape)
                 val snr = snrDb(golden.floats(), found.floats())
                 println("$member on TFLite for Android: %.1f dB".format(snr))
                 assertTrue(snr > 90, "$member: $snr dB")
+                val python = outputOf(request, member, output)
+                assertEquals(python.buffer(), found.buffer(), "$member: not the bits that aar:x86_64 gives")
                 assertEquals("true", status(folder, "$member-verify").text("repeatable"))
                 assertTrue(status(folder, "$member-memory").text("peak_memory_bytes").toLong() > 0)
             }
@@ -77,8 +89,25 @@ class RunnerTest {
         }
     }
 
-    private fun reasonOf(change: (Map<String, JsonElement>) -> Map<String, JsonElement>, damage: (File) -> Unit = {}): String {
-        val folder = requestOf(Bundles.digits, listOf("verify"), change)
+    private fun outputOf(folder: File, member: String, name: String): Tensor =
+        Safetensors.read(File(folder, "results/$member-verify/outputs.safetensors")).getValue(name)
+
+    /** Runs a request in place, as the device `aar:x86_64` does: the same library, called by Python. */
+    private fun runByPython(request: File) {
+        val (native, python) = listOf("native", "python").map { System.getProperty(it) }
+        val runner = File(Bundles.vectors, "../../runner/edge_runner.py").path
+        val library = "$native/libtensorflowlite_jni.so"
+        val process = ProcessBuilder(python, runner, "--tflite-library", library, request.path)
+            .redirectErrorStream(true).start()
+        val said = process.inputStream.bufferedReader().readText()
+        assertEquals(0, process.waitFor(), said)
+    }
+
+    private fun reasonOf(
+        change: (Map<String, JsonElement>) -> Map<String, JsonElement>,
+        damage: (File) -> Unit = {},
+    ): String {
+        val folder = requestOf(Bundles.digits, listOf("verify"), change = change)
         damage(folder)
         val reasons = ArrayList<String>()
         assertTrue(runner.run(folder) { if (it.step == Step.FAILED) reasons += it.reason })
@@ -94,7 +123,9 @@ class RunnerTest {
         val cut = reasonOf({ it }) { folder -> RandomAccessFile(File(folder, file), "rw").use { it.setLength(1000) } }
         assertTrue(cut.contains("has 1000 bytes"), cut)
         assertTrue(reasonOf({ it }) { File(it, file).delete() }.contains("is missing"))
-        val changed = reasonOf({ it }) { folder -> RandomAccessFile(File(folder, file), "rw").use { it.seek(9000); it.write(1); it.write(2); it.write(3) } }
+        val changed = reasonOf({ it }) { folder ->
+            RandomAccessFile(File(folder, file), "rw").use { it.seek(9000); it.write(byteArrayOf(1, 2, 3)) }
+        }
         assertTrue(changed.contains("does not match its sha256"), changed)
         val other = reasonOf({ item ->
             if (item.getValue("id").text() != "w0.25-verify") item else item + ("io" to otherIo())
@@ -169,6 +200,8 @@ class CrashingOnce : Runtime {
     override val format = "tflite"
     override val version get() = real.version
 
-    override fun load(file: File, io: Io, threads: Int): Engine =
-        if ("w0.25" in file.name) Broken { java.lang.Runtime.getRuntime().halt(CRASH); it }.load(file, io, threads) else real.load(file, io, threads)
+    override fun load(file: File, io: Io, threads: Int): Engine {
+        val crashing = Broken { java.lang.Runtime.getRuntime().halt(CRASH); it }
+        return (if ("w0.25" in file.name) crashing else real).load(file, io, threads)
+    }
 }

@@ -4,6 +4,8 @@ import edge.family.Family
 import edge.family.LoadedMember
 import edge.family.StemStream
 import edge.family.Tensor
+import edge.family.testing.Bundles
+import edge.family.testing.snrDb
 import kotlin.math.PI
 import kotlin.math.abs
 import kotlin.math.sin
@@ -38,7 +40,8 @@ class StemStreamTest {
                 val swapped = stream.separate(arrayOf(right, left))
                 for (stem in both.indices) {
                     assertEquals(samples, both[stem][0].size)
-                    assertTrue(both[stem][0].contentEquals(swapped[stem][1]) && both[stem][1].contentEquals(swapped[stem][0]))
+                    assertTrue(both[stem][0].contentEquals(swapped[stem][1]))
+                    assertTrue(both[stem][1].contentEquals(swapped[stem][0]))
                 }
                 if (samples > 256) assertTrue(both[0][0].any { it != 0f })
             }
@@ -65,13 +68,16 @@ class StemStreamTest {
         (from until to).maxOf { abs(sound[it] - 2 * sound[it - 1] + sound[it - 2]) }
 
     private fun run(stream: StemStream, tone: FloatArray, from: Int, to: Int): FloatArray =
-        (from until to).flatMap { stream.push(arrayOf(tone.copyOfRange(256 * it, 256 * (it + 1))))[1][0].toList() }.toFloatArray()
+        (from until to).flatMap {
+            stream.push(arrayOf(tone.copyOfRange(256 * it, 256 * (it + 1))))[1][0].toList()
+        }.toFloatArray()
 
     @Test
     fun `a member that is switched in mid-stream makes no click`() {
         val calls = 60
         val at = 30
-        val tone = FloatArray(256 * calls) { (0.4 * sin(2 * PI * 220 * it / 16_000) + 0.2 * sin(2 * PI * 331 * it / 16_000)).toFloat() }
+        fun sine(hertz: Int, sample: Int) = sin(2 * PI * hertz * sample / 16_000)
+        val tone = FloatArray(256 * calls) { (0.4 * sine(220, it) + 0.2 * sine(331, it)).toFloat() }
         val old = StemStream(load("d1w1"), 1).use { run(it, tone, 0, calls) }
         val new = StemStream(load("d2w2"), 1).use { run(it, tone, 0, calls) }
         val switched = StemStream(load("d1w1"), 1).use { stream ->

@@ -2,6 +2,8 @@ package edge.family.tflite
 
 import edge.family.Family
 import edge.family.FamilyException
+import edge.family.testing.Bundles
+import edge.family.testing.scratch
 import java.io.File
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
@@ -14,7 +16,9 @@ class TfliteRuntimeTest {
     private fun copied(bundle: File): File = scratch().also { bundle.copyRecursively(it, overwrite = true) }
 
     private fun refusal(folder: File, member: String): String =
-        assertThrows(FamilyException::class.java) { Family.open(folder).load(member, "tflite-builtin-fp32", runtime).close() }.message!!
+        assertThrows(FamilyException::class.java) {
+            Family.open(folder).load(member, "tflite-builtin-fp32", runtime).close()
+        }.message!!
 
     /** Puts [content] in place of a member's file, and its sha256 and size into the manifest. */
     private fun replace(folder: File, member: String, content: ByteArray) {
@@ -23,7 +27,8 @@ class TfliteRuntimeTest {
         val old = sha256(file.readBytes()) to file.length()
         file.writeBytes(content)
         manifest.writeText(
-            manifest.readText().replace(old.first, sha256(content)).replace("\"bytes\": ${old.second}", "\"bytes\": ${content.size}")
+            manifest.readText().replace(old.first, sha256(content))
+                .replace("\"bytes\": ${old.second}", "\"bytes\": ${content.size}")
                 .replace("\"bytes\":${old.second}", "\"bytes\":${content.size}"),
         )
     }
@@ -49,7 +54,8 @@ class TfliteRuntimeTest {
     fun `a file that is no model, is cut short, or is of another network is refused in words`() {
         val folder = copied(Bundles.digits)
         val whole = File(folder, "members/w0.25/tflite-builtin-fp32.tflite").readBytes()
-        for (content in listOf(ByteArray(0), "no model".toByteArray(), whole.copyOf(1000), whole.copyOf(whole.size / 2))) {
+        val cut = listOf(whole.copyOf(1000), whole.copyOf(whole.size / 2))
+        for (content in listOf(ByteArray(0), "no model".toByteArray()) + cut) {
             replace(folder, "w0.25", content)
             val message = refusal(folder, "w0.25")
             println(message)

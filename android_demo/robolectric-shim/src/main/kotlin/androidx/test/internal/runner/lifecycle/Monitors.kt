@@ -24,7 +24,8 @@ public class ActivityLifecycleMonitorImpl : ActivityLifecycleMonitor {
 
     override fun getLifecycleStageOf(activity: Activity): Stage = stages[activity] ?: error("unknown: $activity")
 
-    override fun getActivitiesInStage(stage: Stage): Collection<Activity> = stages.filterValues { it == stage }.keys.toList()
+    override fun getActivitiesInStage(stage: Stage): Collection<Activity> =
+        stages.filterValues { it == stage }.keys.toList()
 
     public fun signalLifecycleChange(stage: Stage, activity: Activity) {
         stages[activity] = stage

@@ -1,4 +1,4 @@
-package edge.family.tflite
+package edge.family.testing
 
 import edge.family.Safetensors
 import edge.family.Tensor
@@ -16,27 +16,33 @@ import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 
-/** The bundles that `make` builds for these tests, and the vectors of all runners. */
-object Bundles {
-    val digits = File(System.getProperty("bundles"), "digits")
-    val separator = File(System.getProperty("bundles"), "separator")
-    val vectors = File(System.getProperty("vectors"))
+/** The bundles that `make` builds for tests, and the vectors of all runners. */
+public object Bundles {
+    private val folder = File(System.getProperty("bundles"))
+    public val digits: File = File(folder, "digits")
+    public val separator: File = File(folder, "separator")
 
-    fun golden(bundle: File, name: String): Map<String, Tensor> = Safetensors.read(File(bundle, "goldens/$name.safetensors"))
+    /** The smallest members for the target android, with a `.pte` each. */
+    public val androidDigits: File = File(folder, "android/digits")
+    public val androidSeparator: File = File(folder, "android/separator")
+    public val vectors: File = File(System.getProperty("vectors"))
+
+    public fun golden(bundle: File, name: String): Map<String, Tensor> =
+        Safetensors.read(File(bundle, "goldens/$name.safetensors"))
 }
 
-fun scratch(): File = Files.createTempDirectory("edgefamily").toFile()
+public fun scratch(): File = Files.createTempDirectory("edgefamily").toFile()
 
-fun json(file: File): JsonObject = Json.parseToJsonElement(file.readText()).jsonObject
+public fun json(file: File): JsonObject = Json.parseToJsonElement(file.readText()).jsonObject
 
-fun JsonElement.at(vararg path: String): JsonElement = path.fold(this) { element, key ->
+public fun JsonElement.at(vararg path: String): JsonElement = path.fold(this) { element, key ->
     if (element is JsonArray) element[key.toInt()] else element.jsonObject.getValue(key)
 }
 
-fun JsonElement.text(vararg path: String): String = at(*path).jsonPrimitive.content
+public fun JsonElement.text(vararg path: String): String = at(*path).jsonPrimitive.content
 
 /** The signal-to-noise ratio in dB. */
-fun snrDb(reference: FloatArray, values: FloatArray): Double {
+public fun snrDb(reference: FloatArray, values: FloatArray): Double {
     require(reference.size == values.size) { "${values.size} values, not ${reference.size}" }
     var signal = 0.0
     var noise = 0.0
@@ -59,20 +65,26 @@ private fun part(folder: File, path: String) = JsonObject(
 )
 
 /** Makes a request folder with one item for each member and mode of a bundle, as the package makes it. */
-fun requestOf(bundle: File, modes: List<String>, change: (Map<String, JsonElement>) -> Map<String, JsonElement> = { it }): File {
+public fun requestOf(
+    bundle: File,
+    modes: List<String>,
+    format: String = "tflite",
+    change: (Map<String, JsonElement>) -> Map<String, JsonElement> = { it },
+): File {
     val folder = scratch()
     File(bundle, "goldens/inputs.safetensors").copyTo(File(folder, "inputs/inputs.safetensors"))
     val items = json(File(bundle, "manifest.json")).at("members").jsonArray.flatMap { member ->
-        val artifact = member.at("artifacts", "0")
-        val path = "artifacts/${member.text("name")}.tflite"
-        File(bundle, artifact.text("file", "path")).copyTo(File(folder, path))
+        val artifact = member.at("artifacts").jsonArray.first { it.text("format") == format }
+        val file = File(bundle, artifact.text("file", "path"))
+        val path = "artifacts/${member.text("name")}.${file.extension}"
+        file.copyTo(File(folder, path))
         modes.map { mode ->
             val item = mapOf(
                 "id" to JsonPrimitive("${member.text("name")}-$mode"),
                 "member" to member.at("name"),
-                "label" to JsonPrimitive("tflite-builtin-fp32"),
+                "label" to JsonPrimitive(file.nameWithoutExtension),
                 "mode" to JsonPrimitive(mode),
-                "format" to JsonPrimitive("tflite"),
+                "format" to JsonPrimitive(format),
                 "artifact" to part(folder, path),
                 "io" to artifact.at("io"),
                 "member_io" to member.at("io"),
