@@ -58,7 +58,8 @@ class Format:
         submit: The function that submits the worker tasks, with the signature of `compile_in_worker`. Empty where
             compiling takes a single task.
         direct: Options that keep its converter from falling back to another converter.
-        environments: The isolated environments that can convert to it, each with the options that select it.
+        environment: The isolated environment that its converter and everything else of it runs in. Empty: the main one.
+        environments: The isolated environments that can also convert to it, each with the options that select it.
     """
 
     description: str
@@ -74,6 +75,7 @@ class Format:
     packages: tuple[str, ...] = ()
     extra: str = ""
     submit: str = ""
+    environment: str = ""
     direct: Mapping[str, Option] = field(default_factory=dict)
     environments: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
 

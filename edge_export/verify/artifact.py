@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_export.files.arrays import Array, load_arrays, save_arrays
 from edge_export.files.hashing import file_sha256
+from edge_export.formats import worker_kind
 from edge_export.runtimes import Runtime, Unsupported, runtime_of
 from edge_export.runtimes.run import RUN, CompiledFile, RunAnswer, RunRequest
 from edge_export.spec.agreement import Agreement, agreement, worst_of
@@ -204,7 +205,7 @@ def _run(
         stream=file.member_io.stream is not None,
         repeat=repeat,
     )
-    kind = runtime.environment or file.format
+    kind = runtime.environment or worker_kind(file.format)
     answer = workers.submit(RUN, request, kind=kind, timeout_s=RUN_TIMEOUT_S, log=log).result()
     if answer.unsupported:
         raise Unsupported(f"{answer.runtime} does not support the operators {', '.join(answer.unsupported)}")
