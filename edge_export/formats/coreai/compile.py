@@ -18,7 +18,7 @@ from edge_export.formats.compiled import Compiled, reject_options, require_io, v
 from edge_export.formats.coreai import MINIMUM_OS
 from edge_export.formats.coreai.normalize import normalize
 from edge_export.formats.garbage import set_aside
-from edge_export.formats.program import load_program
+from edge_export.formats.program import load_program, own_outputs
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -75,9 +75,11 @@ def _save(exported: ExportedProgram, io: IOSpec, minimum_os: str, path: Path) ->
         from coreai_torch import TorchConverter, get_decomp_table
     from coreai.authoring import OSVersion
 
+    decomposed = exported.run_decompositions(get_decomp_table())
+    own_outputs(decomposed)
     converter = TorchConverter(mode=TorchConverter.Mode.RELEASE)  # the other mode stores paths of source files
     converter.add_exported_program(
-        exported.run_decompositions(get_decomp_table()),
+        decomposed,
         input_names=[spec.name for spec in io.inputs],
         output_names=[spec.name for spec in io.outputs],
         entrypoint_name=FUNCTION,
