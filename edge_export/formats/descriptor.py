@@ -26,12 +26,14 @@ class Runtime:
         name: Its name for users.
         proves: What its agreement with the mother proves, where it does not prove everything.
         environment: The isolated environment that it runs in; empty for the main one.
+        brief_at: Precisions at which it is too slow for all recordings. A stream is then run on their beginnings.
     """
 
     module: str
     name: str
     proves: str = ""
     environment: str = ""
+    brief_at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ def _measure(
         Measured,
         None if own_metric else parts,
         kept,
-        lambda: measure_artifact(context.workers, file, runtime, reference, outputs, log, stages),
+        lambda: measure_artifact(context.workers, file, runtime, reference, outputs, log, stages, artifact.precision),
     )
 
 

@@ -80,7 +80,9 @@ class Base:
             run_everywhere(
                 self.artifact,
                 member_tolerance(),
-                lambda runtime: measure_artifact(self.place.pool, changed, runtime, self.reference, workdir, log),
+                lambda runtime: measure_artifact(
+                    self.place.pool, changed, runtime, self.reference, workdir, log, precision=self.artifact.precision
+                ),
             )
         )
 

@@ -24,6 +24,7 @@ FORMAT = Format(
             if sys.platform == "darwin"
             else "by Apple's own runtime on this CPU: this does not prove the GPU's or the Neural Engine's rounding",
             environment=ENVIRONMENT,
+            brief_at=() if sys.platform == "darwin" else ("fp16", "int8"),
         ),
     ),
     packages=("coreai-torch==0.4.3", "coreai-core==1.0.0b3"),
