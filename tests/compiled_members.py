@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from isolated_environments import isolated
 from torch import nn
 
 from edge_export.formats import kind_for_file
@@ -154,6 +153,8 @@ def ask[Request: Message, Answer](
 ) -> Answer:
     """Run a real task in a real worker."""
     if kind in ENVIRONMENTS:
+        from isolated_environments import isolated  # other processes import this module, too, without the tests' path
+
         isolated(kind)
     log = folder() / f"{task.name}-{kind}.log"
     return pool().submit(task, request, kind=kind, timeout_s=timeout_s, log=log).result()

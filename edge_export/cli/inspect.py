@@ -20,10 +20,11 @@ examples:
 """
 
 INSPECT_TIMEOUT_S = 300.0
+PATH = "a bundle, .pte, .tflite, .mlpackage or .aimodel"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, metavar="BUNDLE|FILE", help="a bundle, .pte, .tflite or .mlpackage")
+    parser.add_argument("path", type=Path, metavar="BUNDLE|FILE", help=PATH)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
