@@ -15,6 +15,11 @@ from edge_export.inspection.task import inspect_file
 from edge_export.workers import WorkerError
 
 FORMAT_NAMES = tuple(FORMATS)
+LOWERED = {
+    **dict.fromkeys(("broadcasting_add", "broadcasting_batch_matmul", "transpose"), 2),
+    **dict.fromkeys(("concat", "reshape", "tanh"), 1),
+}
+"""The operators that Core AI makes two linear layers, and what is around them, of."""
 
 
 def parameters(member: str) -> int:
@@ -81,7 +86,7 @@ def test_a_program_says_what_was_left_out_of_its_delegates() -> None:
     [
         ("tflite", {"FULLY_CONNECTED": 2, "CONCATENATION": 1, "RESHAPE": 1, "TANH": 1}),
         ("coreml", {"linear": 2, "concat": 1, "reshape": 1, "tanh": 1}),
-        ("coreai", {"linear": 2, "concat": 1, "reshape": 1, "tanh": 1}),
+        ("coreai", LOWERED),
     ],
 )
 def test_operators_are_counted(format_name: str, operators: dict[str, int]) -> None:
