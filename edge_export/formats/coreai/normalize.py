@@ -1,7 +1,8 @@
-"""Normalize an `.aimodel`, so that two builds of the same program are equal byte for byte.
+"""Normalize an `.aimodel`, so that what does not depend on the program is equal in two builds.
 
 coreai-core writes `metadata.json` with the date of the conversion, and its keys in any order. The date is removed, and
-the keys are sorted. The program, `main.mlirb`, and its hash are the same in every build.
+the keys are sorted. The program, `main.mlirb`, and its hash are equal in one process alone: its tables are in the order
+of memory addresses.
 """
 
 from __future__ import annotations
