@@ -88,6 +88,15 @@ class SharingMember(Mother):
         return member
 
 
+class OneBadMember(Mother):
+    """Its member c3 cannot be extracted."""
+
+    def extract(self, config):
+        if config == 3:
+            raise RuntimeError("no layer of width 3")
+        return super().extract(config)
+
+
 class Unconvertible(Mother):
     """It sorts by a complex Fourier transform, which no phone's converter knows."""
 

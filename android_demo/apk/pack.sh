@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# pack.sh FOLDER: makes unsigned.apk and app-debug.apk of resources.apk and staged/, with equal bytes from equal inputs.
+# pack.sh FOLDER KEY: makes unsigned.apk and app-debug.apk of resources.apk and staged/ in FOLDER, with equal bytes from
+# equal inputs. KEY is made if it is missing: all APKs of this machine are signed by it.
 set -euo pipefail
 cd "$1"
 export TZ=UTC LC_ALL=C
-key=debug.p12
+key=$2
 
 cp resources.apk packed.apk
 find staged -exec touch --date '1981-01-01 00:00:00' {} +

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from edge_export.errors import RequestError, one_line
+from edge_export.errors import RequestError, raised
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -23,4 +23,4 @@ def export_program(module: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedPro
         with torch.no_grad():
             return torch.export.export(module, inputs, strict=False)
     except Exception as error:  # torch.export raises many unrelated types
-        raise RequestError(f"torch.export cannot export {type(module).__name__}: {one_line(error)}") from error
+        raise RequestError(f"torch.export cannot export {type(module).__name__}: {raised(error)}") from error

@@ -112,7 +112,7 @@ def write_app_family(bundle: Bundle, family: AppFamily, out: Path) -> int:
                     raise RequestError(f"{bundle.root}: {damage}; build it again")
         except OSError as error:
             raise RequestError(f"{out} can't be written: {one_line(error)}; choose another --out") from error
-        update = {"members": family.members, "taken_from": manifest_sha256(bundle.root)}
+        update = {"members": family.members, "errors": (), "taken_from": manifest_sha256(bundle.root)}
         write_record(staged / manifest_file.FILE_NAME, bundle.manifest.model_copy(update=update))
         kept = _times_of(perf, family)
         if kept:

@@ -140,6 +140,19 @@ class Member(Record):
     artifacts: tuple[Artifact, ...]
 
 
+class FailedMember(Record):
+    """A member that was asked for and could not be made.
+
+    Attributes:
+        config: The text that names its configuration on the command line.
+        reason: What failed, in one line.
+    """
+
+    name: Name
+    config: Text
+    reason: Text
+
+
 class MotherEntry(Record):
     """The mother that the family was built from.
 
@@ -180,6 +193,7 @@ class Manifest(Record):
     """The content of `manifest.json`.
 
     Attributes:
+        errors: The members that could not be made. The file leaves the field out where there are none.
         taken_from: For an app's family: the sha256 of the manifest of the bundle that it was taken from. Its goldens,
             and artifacts that the app does not need, were left out. None: a whole bundle.
     """
@@ -190,4 +204,5 @@ class Manifest(Record):
     tools: dict[Name, Text]
     recorded: Recorded
     members: tuple[Member, ...] = Field(min_length=1)
+    errors: tuple[FailedMember, ...] = Field(default=(), exclude_if=lambda errors: not errors)
     taken_from: Sha256 | None = None

@@ -128,11 +128,14 @@ class DevicePerf(Record):
     Attributes:
         device: What `--device` names it.
         facts: What it says of itself, with its state before and after.
+        indicative: Whether it is a phone of a farm that others use, too: nobody waited until it was cool and idle, so
+            its times are a hint.
     """
 
     device: DeviceName
     facts: DeviceFacts
     artifacts: tuple[ArtifactPerf, ...]
+    indicative: bool = False
 
 
 class Perf(Record):
@@ -191,6 +194,6 @@ def with_results(perf: Perf, new: DevicePerf) -> Perf:
     old = perf.on(new.device)
     kept = {each.key: each for each in (() if old is None else old.artifacts)}
     kept |= {each.key: each for each in new.artifacts}
-    merged = DevicePerf(device=new.device, facts=new.facts, artifacts=tuple(kept[key] for key in sorted(kept)))
+    merged = new.model_copy(update={"artifacts": tuple(kept[key] for key in sorted(kept))})
     others = [each for each in perf.devices if each.device != new.device]
     return perf.model_copy(update={"devices": tuple(sorted((*others, merged), key=lambda each: each.device))})

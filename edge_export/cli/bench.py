@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from edge_export.bench.baseline import Comparison
     from edge_export.bench.plan import BenchSettings
     from edge_export.bundle.perf import DevicePerf
+    from edge_export.devices.request import BenchPlan
 
 HELP = "time every artifact of a bundle, on this machine or on a device"
 INTERRUPTED = "the bundle was not changed; --resume goes on"
@@ -106,17 +107,23 @@ def _given(args: argparse.Namespace, names: tuple[str, ...]) -> str:
 
 
 def _settings(args: argparse.Namespace) -> BenchSettings:
+    from edge_export.bench.plan import BenchSettings
+
+    plan = bench_plan(args.seconds or SECONDS)
+    return BenchSettings(rounds=args.rounds or ROUNDS, threads=args.threads or THREADS, plan=plan)
+
+
+def bench_plan(seconds: float) -> BenchPlan:
+    """Returns the plan with rounds of so many seconds. Raises RequestError if that is too long."""
     from pydantic import ValidationError
 
-    from edge_export.bench.plan import BenchSettings
     from edge_export.devices.request import BenchPlan
     from edge_export.errors import RequestError
 
     try:
-        plan = BenchPlan(seconds=args.seconds or SECONDS)
+        return BenchPlan(seconds=seconds)
     except ValidationError as error:
-        raise RequestError(f"--seconds {args.seconds:g} is out of range: give at most 60") from error
-    return BenchSettings(rounds=args.rounds or ROUNDS, threads=args.threads or THREADS, plan=plan)
+        raise RequestError(f"--seconds {seconds:g} is out of range: give at most 60") from error
 
 
 def _baseline(path: Path, device: str) -> DevicePerf:

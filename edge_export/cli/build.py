@@ -71,12 +71,13 @@ def run(args: argparse.Namespace) -> int:
         built = build(request, progress)
     seconds = time.monotonic() - started
     bad = _bad_statuses(args.strict)
-    failures = [run.verdict for m in built.numerics.members for run in m.runs if run.verdict in bad]
+    failures = sum(run.verdict in bad for m in built.numerics.members for run in m.runs)
+    errors = built.manifest.errors
     if args.json:
         _print_json(built, request, seconds)
     else:
-        _print_tables(built, request, seconds, len(failures))
-    return 1 if failures else 0
+        _print_tables(built, request, seconds, failures)
+    return 1 if failures or errors else 0
 
 
 def _request(args: argparse.Namespace) -> BuildRequest:
@@ -144,6 +145,8 @@ def _print_tables(built: Built, request: BuildRequest, seconds: float, failures:
     console = tables.console()
     print_stages(console, built.manifest, built.numerics)
     print_artifacts(console, built.manifest, built.numerics, built.seconds)
+    for note in built.notes:
+        console.print(tables.plain(note))
     members = f"{tables.plain(request.out)}: {len(built.manifest.members)} members"
     if not built.changed:
         console.print(f"{members}, unchanged ({seconds:.1f} s)")
@@ -151,6 +154,8 @@ def _print_tables(built: Built, request: BuildRequest, seconds: float, failures:
         console.print(f"{members} in {seconds:.1f} s, logs in {tables.plain(request.logs)}")
     if failures:
         console.print(f"[bold red]{failures} artifacts did not pass[/bold red]")
+    if errors := built.manifest.errors:
+        console.print(f"[bold red]{len(errors)} members could not be made[/bold red]")
 
 
 def _print_json(built: Built, request: BuildRequest, seconds: float) -> None:
@@ -164,7 +169,9 @@ def _print_json(built: Built, request: BuildRequest, seconds: float) -> None:
         "changed": built.changed,
         "target": built.manifest.target,
         "mother": built.manifest.mother.model_dump(mode="json"),
+        "notes": list(built.notes),
         "seconds": {"total": round(seconds, 3), "members": steps},
         "members": as_json(built.manifest, built.numerics),
+        "errors": [error.model_dump(mode="json") for error in built.manifest.errors],
     }
     print(json.dumps(result, allow_nan=False))

@@ -20,7 +20,7 @@ def print_artifacts(
     numerics: Numerics,
     seconds: dict[tuple[str, str], float | None] | None = None,
 ) -> None:
-    """Prints one row per artifact and runtime, then the reason of each that did not pass.
+    """Prints one row per artifact and runtime, then the members that were not made and why others did not pass.
 
     Args:
         seconds: The durations of steps by member and step, None for a step from the cache. None: no such column.
@@ -28,6 +28,8 @@ def print_artifacts(
     print_fitted(console, _artifacts(manifest, numerics, seconds))
     if (baseline := manifest.recorded.baseline) is not None:
         console.print(f"baseline {manifest.recorded.metric}: {baseline:.2f}")
+    for failed in manifest.errors:
+        console.print(f"{failed.name} error: {tables.plain(failed.reason)}")
     for reason, labels in _reasons(manifest, numerics).items():
         console.print(f"{labels}: {tables.plain(reason)}")
 

@@ -1,4 +1,4 @@
-"""`farm`: plans the jobs of a farm of devices, and merges what they leave."""
+"""`farm`: runs a bundle on the phones of a farm; or plans the jobs of one's own, and merges what they leave."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import argparse
 import json
 from pathlib import Path
 
-HELP = "plan the jobs of a device farm, and merge their results"
-INTERRUPTED = "the bundle was not changed"
+from edge_export.cli import farm_aws, farm_firebase
+
+HELP = "run on a farm's phones; or plan the jobs of a farm, and merge their results"
+INTERRUPTED = "what was merged stays"
 EXAMPLE = """\
 examples:
+  edge_export farm aws dist/android --project ARN --pool ARN
+  edge_export farm firebase dist/android --device model=shiba,version=34
   edge_export farm plan dist/android --devices devices.toml
   edge_export farm plan dist/android --devices devices.toml --as gitlab
   edge_export farm collect results/* --into dist/android
@@ -28,7 +32,9 @@ GITLAB_TEMPLATE = "examples/ci/gitlab_device.yml"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="plan|collect", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="aws|firebase|plan|collect", required=True)
+    farm_aws.add_action(actions)
+    farm_firebase.add_action(actions)
     plan = actions.add_parser("plan", help="print the matrix of jobs: device x shard")
     plan.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
     plan.add_argument("--devices", type=Path, required=True, metavar="FILE", help="TOML file of devices")
@@ -43,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    return _plan(args) if args.action == "plan" else _collect(args)
+    actions = {"aws": farm_aws.run, "firebase": farm_firebase.run, "plan": _plan, "collect": _collect}
+    return actions[args.action](args)
 
 
 def _plan(args: argparse.Namespace) -> int:

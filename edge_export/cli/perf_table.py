@@ -42,7 +42,8 @@ def print_perf(console: Console, found: DevicePerf) -> None:
         console.print(tables.plain(f"{', '.join(names)} {outcome}: {reason}"))
     facts = found.facts
     about = ", ".join(part for part in (facts.model, facts.soc or facts.arch, facts.os) if part)
-    console.print(tables.plain(f"{found.device}: {about}"))
+    shared = "; a shared phone: its times are a hint" if found.indicative else ""
+    console.print(tables.plain(f"{found.device}: {about}{shared}"))
     if (before := facts.before) and (states := _states(before, facts.after)):
         console.print(tables.plain(states))
 

@@ -49,14 +49,24 @@ def shown_progress(labels: list[str], doing: str) -> Iterator[Callable[[str, str
         with _live(labels, doing) as progress:
             yield progress
         return
-    started = time.monotonic()
+    say = timed_lines()
 
     def line(member: str, what: str, state: str) -> None:
         if state != WAITING:
-            # One write for each line: print() writes the line's end apart, and threads report at the same time.
-            sys.stderr.write(f"{time.monotonic() - started:7.1f} s  {member}  {what}: {one_line(state, 160)}\n")
+            say(f"{member}  {what}", state)
 
     yield line
+
+
+def timed_lines() -> Callable[[str, str], None]:
+    """Returns a function that writes a line for each (what, state) to stderr, with the seconds since now."""
+    started = time.monotonic()
+
+    def say(what: str, state: str) -> None:
+        # One write for each line: print() writes the line's end apart, and threads report at the same time.
+        sys.stderr.write(f"{time.monotonic() - started:7.1f} s  {what}: {one_line(state, 160)}\n")
+
+    return say
 
 
 @contextmanager

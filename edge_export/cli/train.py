@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rule",
         metavar="R",
         help="networks that each step trains; for a separator: random (the full one and a random one; default), "
-        "ends (also the smallest), sandwich (full, smallest and two random ones, with distillation)",
+        "ends (also the smallest; default on a GPU), sandwich (full, smallest and two random ones, with distillation)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 

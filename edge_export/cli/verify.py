@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     failures = sum(run.verdict in bad for member in numerics.members for run in member.runs)
     failures += sum(bool(stage.reason) for member in numerics.members for stage in member.stages)
     failures += bool(note) and args.strict
+    failures += len(bundle.manifest.errors)
     if args.json:
         result = {"bundle": str(args.bundle), "passed": not failures, "stages": note or "repeated"}
         print(json.dumps(result | {"members": _as_json(bundle.manifest, numerics)}, allow_nan=False))

@@ -12,6 +12,7 @@ from pathlib import Path
 import soundfile as sf
 
 from edge_export.data.g722 import SAMPLE_RATE, decode_g722
+from edge_export.data.sound_archives import extract_sounds, is_sound
 from edge_export.errors import RequestError, one_line
 from edge_export.files.hashing import file_sha256
 
@@ -31,6 +32,7 @@ class Package:
         megabytes: Its size in 10^6 bytes.
         license: Of its sound, from the package's copyright file.
         architecture: As in the file's name.
+        archives: Zip files below the unpacked package whose sound files are extracted beside them.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Package:
     megabytes: float
     license: str
     architecture: str = "all"
+    archives: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:
@@ -57,9 +60,10 @@ def deb_file(package: Package, folder: Path) -> Path:
 
 
 def unpack_package(package: Package, folder: Path) -> Path:
-    """The folder with the content of `package`; fetched and unpacked below `folder` unless it is there.
+    """The folder with the sound of `package`; fetched and unpacked below `folder` unless it is there.
 
-    Files in G.722 become FLAC files of the same name beside them. The folder appears whole or not at all.
+    Only sound files and the copyright file are kept. Files in G.722 become FLAC files of the same name beside them.
+    The folder appears whole or not at all.
 
     Raises:
         RequestError: apt-get or dpkg-deb is missing, the version is no longer offered, or the package is damaged.
@@ -75,6 +79,7 @@ def unpack_package(package: Package, folder: Path) -> Path:
         done = subprocess.run([unpacker, "-x", deb, content], capture_output=True, check=False, env=_environment())
         if done.returncode != 0:
             raise RequestError(f"{deb} can't be unpacked ({one_line(done.stderr.decode(errors='replace'), 160)})")
+        _keep_sound(content, package.archives)
         _decode_files(content)
         try:
             content.rename(target)
@@ -169,6 +174,26 @@ def _program(name: str, package: str, deb: Path) -> str:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "LC_ALL": "C"}
+
+
+def _keep_sound(folder: Path, archives: tuple[str, ...]) -> None:
+    """Extract the sound files of `archives`; remove what is neither sound nor a copyright file, and links."""
+    kept = [folder / archive for archive in archives]
+    for parent, folders, files in folder.walk(top_down=False):
+        for path in (parent / name for name in files):
+            if path.is_symlink() or not (is_sound(path.name) or path in kept or _is_copyright(path, folder)):
+                path.unlink()
+        for path in (parent / name for name in folders):
+            if path.is_symlink():
+                path.unlink()
+            elif not any(path.iterdir()):
+                path.rmdir()
+    for archive in kept:
+        extract_sounds(archive)
+
+
+def _is_copyright(path: Path, folder: Path) -> bool:
+    return path.relative_to(folder).match("usr/share/doc/*/copyright")
 
 
 def _decode_files(folder: Path) -> None:

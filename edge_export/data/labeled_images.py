@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from edge_export.errors import RequestError, one_line
+from edge_export.data.images import SUFFIXES, read_pixels
+from edge_export.errors import RequestError
 from edge_export.mothers.protocol import Recordings
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 GOLDENS = 64
 CALIBRATION_BATCH = 64
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 
 
 @dataclass(frozen=True)
@@ -63,13 +59,11 @@ def stratified_split(images: Tensor, targets: Tensor, *, held_out: float, seed: 
 
 
 def read_class_folders(folder: Path, labels: Sequence[str], resolution: int) -> tuple[Tensor, Tensor]:
-    """Reads gray images `(count, 1, resolution, resolution)` in 0..1 from `folder/<label>/*.png`, and their classes.
+    """Reads the images in `folder/<label>` as gray `(count, 1, resolution, resolution)` in 0..1, and their classes.
 
     Raises:
         RequestError: A folder is missing, a label has fewer than two images, or an image cannot be read.
     """
-    from PIL import Image
-
     files: list[tuple[Path, int]] = []
     for index, label in enumerate(labels):
         found = sorted(path for path in (folder / label).glob("*") if path.suffix.lower() in SUFFIXES)
@@ -79,16 +73,7 @@ def read_class_folders(folder: Path, labels: Sequence[str], resolution: int) -> 
                 f"give a folder for each of {', '.join(labels)}, with at least two .png or .jpg images in each"
             )
         files += [(path, index) for path in found]
-    images = []
-    for path, _ in files:
-        try:
-            with Image.open(path) as image:
-                images.append(_gray(image, resolution))
-        except OSError as error:
-            raise RequestError(f"data {path}: not an image ({one_line(error, 120)}); remove it") from error
+    images = [
+        torch.from_numpy(read_pixels(path, 1, resolution, resolution).transpose(2, 0, 1).copy()) for path, _ in files
+    ]
     return torch.stack(images), torch.tensor([index for _, index in files])
-
-
-def _gray(image: Image, resolution: int) -> Tensor:
-    small = image.convert("L").resize((resolution, resolution))
-    return torch.from_numpy(np.asarray(small, dtype=np.float32) / 255)[None]

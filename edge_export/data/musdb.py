@@ -44,6 +44,7 @@ class ChunkPlan:
         samples: The length of an example.
         batch: The examples in a batch.
         remix: The share of examples whose sources come from different tracks.
+        silent: The share of examples without vocals. There a separator learns to let nothing through.
         gain_db: The gain of each source is drawn from plus or minus this, in dB.
         level_db: The gain of the whole example is drawn from plus or minus this, in dB.
     """
@@ -54,6 +55,7 @@ class ChunkPlan:
     samples: int
     batch: int
     remix: float = 0.5
+    silent: float = 0.1
     gain_db: float = 5.0
     level_db: float = 8.0
 
@@ -155,5 +157,7 @@ def _draw_sources(tracks: list[Track], plan: ChunkPlan, rng: np.random.Generator
         spare = max(track.samples / track.sample_rate - plan.samples / plan.sample_rate, 0.0)
         audio = read_source(track, name, plan.sample_rate, plan.channels, place * spare, plan.samples)
         sources.append(audio * 10.0 ** (rng.uniform(-plan.gain_db, plan.gain_db) / 20.0))
+    if rng.random() < plan.silent:
+        sources[SOURCES.index("vocals")] *= np.float32(0.0)
     level = 10.0 ** (rng.uniform(-plan.level_db, plan.level_db) / 20.0)
     return np.asarray(np.stack(sources) * level, dtype=np.float32)

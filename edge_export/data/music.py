@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_export.cache import cache_folder
 from edge_export.data.musdb import find_tracks
-from edge_export.data.recorded_songs import RecordedBook, render_recorded_songs
+from edge_export.data.recorded_songs import RecordedBook, render_recorded_songs, split_name
 from edge_export.data.songs import SongBook, render_songs
 from edge_export.errors import RequestError
 
@@ -28,7 +29,7 @@ def open_music(where: str = "builtin") -> tuple[Music, ...]:
     Args:
         where: A folder in MUSDB18-HQ's layout, "builtin" or "recorded", or several of them with commas between.
             "builtin" renders a few hundred songs by synthesizers into the cache folder (about 300 MB) unless they are
-            there. "recorded" renders songs of recorded voices and music (about 5 GB with what is fetched for them).
+            there. "recorded" renders songs of recorded voices and music (about 9 GB with what is fetched for them).
 
     Raises:
         RequestError: The folder has no tracks or bad tracks, or `render_songs` or `render_recorded_songs` lacks a
@@ -62,13 +63,27 @@ def builtin_songs(book: SongBook) -> Path:
 
 
 def recorded_songs(book: RecordedBook) -> Path:
-    """Fetches recordings, renders `book` into the cache with a progress bar on standard error; returns the folder."""
+    """Fetches recordings, renders `book` into the cache with a progress bar on standard error; returns the folder.
+
+    The folder links to one folder for each split. A split is rendered anew only if its own sources or effects change.
+    """
     packages = cache_folder() / "recorded"
-    counts = "-".join(str(count) for count in book.counts.values())
-    folder = packages / "songs" / f"{book.seed}-{counts}-{book.sample_rate}-{book.channels}"
+    splits = {split: split_name(book, split) for split in book.counts}
+    digest = hashlib.sha256("\n".join(splits.values()).encode()).hexdigest()[:8]
+    folder = packages / "songs" / f"{book.seed}-{digest}"
+    for split, name in splits.items():
+        _link(folder / split, folder.parent / name)
     with _progress("fetching and rendering recorded songs") as report:
         render_recorded_songs(folder, packages, book, on_progress=report)
     return folder
+
+
+def _link(link: Path, folder: Path) -> None:
+    """Makes `folder`, and a link to it, unless they are there."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    with suppress(FileExistsError):
+        link.symlink_to(Path("..") / folder.name, target_is_directory=True)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ that training has not heard.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -24,6 +25,7 @@ from edge_export.data.corpus import Corpus, open_corpus
 from edge_export.data.effects import bus_gain, fade, limiter_gain
 from edge_export.data.key import estimate_key
 from edge_export.data.sound_chains import CHAINS
+from edge_export.data.sources import MIN_SECONDS, PACKAGES, sources_of
 from edge_export.data.vocals import draw_vocals
 from edge_export.errors import RequestError
 
@@ -45,7 +47,7 @@ class RecordedBook:
         channels: 1 or 2.
     """
 
-    train: int = 800
+    train: int = 1600
     validation: int = 40
     test: int = 48
     seed: int = 0
@@ -67,6 +69,18 @@ class RecordedBook:
     def counts(self) -> dict[str, int]:
         """Number of tracks of each split."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def split_name(book: RecordedBook, split: str) -> str:
+    """A folder name for the tracks of one split, which changes with its sources, their packages and its effects."""
+    sources = sources_of(split)
+    parts = (
+        [(source.name, source.kind, source.files, source.without, source.together) for source in sources],
+        [(PACKAGES[source.package].sha256, PACKAGES[source.package].archives) for source in sources],
+        (MIN_SECONDS, CHAINS[split], book.seconds),
+    )
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
+    return f"{split}-{book.seed}-{book.counts[split]}-{book.sample_rate}-{book.channels}-{digest}"
 
 
 def track_name(split: str, index: int) -> str:

@@ -19,6 +19,11 @@ SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 """The subtypes of stem files. Stems have the subtype of the input, or 16 bit if it is none of these."""
 
 
+UNKNOWN_SIZE = 0x7FFF0000
+"""From this size on in bytes, a data chunk that is longer than its file was written to a pipe, where the size was not
+known yet: 0x7FFFF000, 0x80000000 or 0xFFFFFFFF, rounded down to whole samples."""
+
+
 @dataclass(frozen=True)
 class Sound:
     """A sound.
@@ -79,17 +84,25 @@ def _check(path: Path, frames: int, channels: int, rate: int) -> None:
 
 
 def _truncated(path: Path) -> str | None:
-    """Returns how much of a wav file is missing according to its header; None if nothing is, and for other files.
+    """Returns how much of a wav file is missing according to its data chunk; None if nothing is, and for other files.
 
-    libsndfile reads a truncated file without an error.
+    libsndfile reads a truncated file without an error. The size of the whole file in the header is often wrong where
+    nothing is missing: it does not count.
     """
+    real = path.stat().st_size
     with path.open("rb") as stream:
         head = stream.read(12)
-    if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
-        return None
-    stated, real = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
-    # The header of a file that was written to a pipe states the largest size or none.
-    return f"{real} of {stated} bytes are there" if real < stated < 0xFFFFFF00 else None
+        if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return None
+        at = len(head)
+        while len(chunk := stream.read(8)) == 8:
+            size = int.from_bytes(chunk[4:], "little")
+            end = at + 8 + size
+            if chunk[:4] == b"data":
+                return f"{real} of {end} bytes are there" if real < end and size < UNKNOWN_SIZE else None
+            at = end + size % 2
+            stream.seek(at)
+    return None
 
 
 def resample(audio: Array, rate: int, to: int) -> Array:

@@ -1,4 +1,4 @@
-"""An Android phone, by the user's own `adb`. The runner app runs the request; without it, a runner by `app_process`."""
+"""An Android phone, by the user's own `adb`. The runner app runs the request; it is installed if that is needed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from edge_export.devices.adb_attached import attached_phones, choose_phone, find
 from edge_export.devices.adb_client import Adb
 from edge_export.devices.android_facts import read_facts, read_state
 from edge_export.devices.android_files import stage, store_request
+from edge_export.devices.android_install import install_app, needed_app, require_app
 from edge_export.devices.android_rest import COOL_DOWN, CoolDown, restore_battery, unplugged, wait_until_cool
 from edge_export.devices.android_results import Results
-from edge_export.devices.android_runner import Way, choose_way, start_runner
+from edge_export.devices.android_runner import FACTS, RESULTS, RUN, start_runner
 from edge_export.devices.device import Listed, Report
 from edge_export.devices.folder import parts_of
 from edge_export.devices.request import DEVICE, Item, Request
@@ -53,7 +54,7 @@ def found() -> list[Listed]:
         device = AdbPhone(Adb(program, phone.serial))
         try:
             ready(phone)
-            facts = device.facts()
+            facts = device.facts_as_it_is()
             listed.append(Listed(device.name, f"{facts.model}, {facts.os}", tuple(facts.runtimes)))
         except RequestError as error:
             listed.append(Listed(device.name, phone.model, problem=str(error)))
@@ -78,19 +79,29 @@ class AdbPhone:
         return self.adb.name
 
     def facts(self) -> DeviceFacts:
-        """Returns the phone's facts, with the runtimes of its runner.
+        """Returns the phone's facts, with the runtimes of its runner, which is installed if needed.
 
         Raises:
-            RequestError: The phone is gone, or has no runner that works.
+            RequestError: The phone is gone, there is no runner, or it does not work.
         """
         with self._held():
-            restore_battery(self.adb)
-            way = choose_way(self.adb)
-            self._write_facts(way)
-            return self._told_facts(way)
+            if app := needed_app(self.adb):
+                install_app(self.adb, app)
+            return self._ask_facts()
+
+    def facts_as_it_is(self) -> DeviceFacts:
+        """As `facts`, but a phone without the runner app is an error."""
+        with self._held():
+            require_app(self.adb)
+            return self._ask_facts()
+
+    def _ask_facts(self) -> DeviceFacts:
+        restore_battery(self.adb)
+        self._write_facts()
+        return self._told_facts()
 
     def run(self, folder: Path, request: Request, report: Report, *, resume: bool) -> None:
-        """See `Device.run`. Before each round of a bench, the phone may cool down."""
+        """See `Device.run`. The app is installed if needed. Before each round of a bench the phone may cool down."""
         with self._held():
             self._run(folder, request, report, resume=resume)
 
@@ -101,11 +112,10 @@ class AdbPhone:
 
     def _run(self, folder: Path, request: Request, report: Report, *, resume: bool) -> None:
         restore_battery(self.adb)
-        timed = any(item.mode == "bench" for item in request.items)
-        way = choose_way(self.adb)
-        if timed and not way.latency:
-            raise RequestError(f"{self.name} lacks the runner app: without it verify works, and no time is a latency")
-        results = Results(self.adb, way.results, folder, request, load_inputs(folder, request))
+        if app := needed_app(self.adb):
+            report(request.items[0].id, "installing the runner app")
+            install_app(self.adb, app)
+        results = Results(self.adb, RESULTS, folder, request, load_inputs(folder, request))
         if not resume:
             results.forget()
         left = [item for item in request.items if not results.has(item)]
@@ -116,14 +126,14 @@ class AdbPhone:
         stage(self.adb, folder, parts_of(request))
         before = read_state(self.adb)
         if not left:
-            self._write_facts(way)
+            self._write_facts()
         for items in rounds(left):
-            self._round(way, results, items, report)
-        facts = self._told_facts(way).model_copy(update={"before": before, "after": read_state(self.adb)})
+            self._round(results, items, report)
+        facts = self._told_facts().model_copy(update={"before": before, "after": read_state(self.adb)})
         write_atomically(folder / DEVICE, facts.model_dump_json(by_alias=True).encode())
         results.forget()
 
-    def _round(self, way: Way, results: Results, items: Sequence[Item], report: Report) -> None:
+    def _round(self, results: Results, items: Sequence[Item], report: Report) -> None:
         by_name = {item.id: item for item in items}
         timed = items[0].mode == "bench"
 
@@ -135,26 +145,19 @@ class AdbPhone:
             report(name, outcome)
 
         if not timed:
-            self._run_items(way, results, items, tell, None)
+            self._run_items(results, items, tell, None)
             return
         before = wait_until_cool(self.adb, self.cool_down, lambda: report(items[0].id, "cooling down"))
         with unplugged(self.adb):
-            self._run_items(way, results, items, tell, before)
+            self._run_items(results, items, tell, before)
 
-    def _run_items(
-        self,
-        way: Way,
-        results: Results,
-        items: Sequence[Item],
-        report: Report,
-        before: DeviceState | None,
-    ) -> None:
+    def _run_items(self, results: Results, items: Sequence[Item], report: Report, before: DeviceState | None) -> None:
         """Starts the runner until each item has a result. A crash costs the item that was running."""
         left = list(items)
         while left:
             store_request(self.adb, results.request.model_copy(update={"items": tuple(left)}))
             silence_s = max(item.timeout_s for item in left) + self.grace_s
-            stop = start_runner(self.adb, way.run, way, silence_s, report)
+            stop = start_runner(self.adb, RUN, silence_s, report)
             after = None if before is None else read_state(self.adb)
             missing = [item for item in left if not (results.has(item) or results.bring(item, before, after))]
             at_fault = missing if stop is None else [item for item in missing if item.id == stop.item]
@@ -164,15 +167,15 @@ class AdbPhone:
                 results.fail(item, "the runner left no result" if stop is None else f"the runner ended: {stop.reason}")
             left = [item for item in missing if item not in at_fault]
 
-    def _write_facts(self, way: Way) -> None:
+    def _write_facts(self) -> None:
         """Lets the runner write its device.json. Raises RequestError if it does not start."""
-        stop = start_runner(self.adb, way.facts, way, _FACTS_S, lambda *_: None)
+        stop = start_runner(self.adb, FACTS, _FACTS_S, lambda *_: None)
         if stop is not None:
             raise RequestError(f"{self.name}: the runner does not start ({stop.reason})")
 
-    def _told_facts(self, way: Way) -> DeviceFacts:
+    def _told_facts(self) -> DeviceFacts:
         """Returns what adb reads, with the runner and the runtimes that its device.json names."""
-        content = self.adb.read(f"{way.results}/{DEVICE}", _FACTS_BYTES)
+        content = self.adb.read(f"{RESULTS}/{DEVICE}", _FACTS_BYTES)
         try:
             told = DeviceFacts.model_validate_json(content or b"")
         except ValidationError as error:

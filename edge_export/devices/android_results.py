@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from edge_export.devices.adb_client import Adb, TooMuch, quoted
 from edge_export.devices.request import STATUS, Item, ItemStatus, Request
-from edge_export.devices.results import RESULTS, agreed_files, is_whole, keep_result
-from edge_export.errors import one_line
+from edge_export.devices.results import RESULTS, agreed_files, is_whole, keep_failure, keep_result
 from edge_export.files.arrays import Array
 from edge_export.spec.device import DeviceState
 
@@ -77,10 +76,7 @@ class Results:
 
     def fail(self, item: Item, reason: str) -> None:
         """Records that an item failed."""
-        status = ItemStatus(
-            schema="1.0", run_id=self.request.run_id, item=item.id, outcome="failed", reason=one_line(reason)
-        )
-        keep_result(self.folder, item.id, {STATUS: status.model_dump_json(by_alias=True).encode()})
+        keep_failure(self.folder, self.request, item, reason)
 
 
 def _with_states(status: bytes, before: DeviceState | None, after: DeviceState | None) -> bytes:

@@ -7,37 +7,28 @@ The runner app is an instrumentation: it runs a request folder and sends a statu
     INSTRUMENTATION_STATUS_CODE: 1
     …
     INSTRUMENTATION_CODE: -1
-
-Without the app, `app_process` starts the same runner from a jar, which prints what the Python runner prints. A process
-of the shell gets other cores than an app, so its times are never latency.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from edge_export.devices.adb_client import Adb, Silence
 from edge_export.devices.android_files import FOLDER
 from edge_export.devices.device import Report
-from edge_export.devices.request import DEVICE
-from edge_export.devices.runner_process import hear
 from edge_export.errors import RequestError, one_line
 
 PACKAGE = "edge.runner"
 INSTRUMENTATION = f"{PACKAGE}/{PACKAGE}.RequestInstrumentation"
-MAIN = f"{PACKAGE}.Main"
-"""The class that `app_process` starts."""
-JAR = "EDGE_EXPORT_ANDROID_RUNNER"
-"""The variable with the path of the jar that holds it, for phones without the app."""
-_JAR = "/data/local/tmp/edge_export_runner.jar"
-_APP_FOLDER = f"/sdcard/Android/media/{PACKAGE}"
-_INSTRUMENT = f"am instrument -r -w -e results {_APP_FOLDER}"
-_APP_PROCESS = f"CLASSPATH={_JAR} app_process / {MAIN}"
-_PUSH_S = 300.0
+RESULTS = f"/sdcard/Android/media/{PACKAGE}"
+"""The app's own folder, which the shell may read. It leaves its results there."""
+FACTS = f"am instrument -r -w -e results {RESULTS} {INSTRUMENTATION}"
+"""Leaves device.json in RESULTS."""
+RUN = f"am instrument -r -w -e results {RESULTS} -e request {FOLDER} {INSTRUMENTATION}"
+"""Runs the request that is in FOLDER."""
+END = f"am force-stop {PACKAGE}"
 _SAID_BYTES = 16 << 20
 _LINE_BYTES = 1 << 16
 
@@ -71,19 +62,15 @@ class Listener:
         elif re.fullmatch(r"INSTRUMENTATION_STATUS_CODE: -?\d+", line):
             self.failure = self._bundle.get("Error", self.failure)
             if "item" in self._bundle:
-                self._event(self._bundle["item"], one_line(self._bundle.get("outcome", ""), 40))
+                outcome = one_line(self._bundle.get("outcome", ""), 40)
+                self.running = self._bundle["item"] if outcome == "started" else ""
+                self._report(self._bundle["item"], outcome)
             self._bundle = {}
         elif code := re.fullmatch(r"INSTRUMENTATION_CODE: (-?\d+)", line):
             self.complete = code[1] == "-1"  # Activity.RESULT_OK
             self.failure = self._bundle.get("longMsg") or self._bundle.get("shortMsg", self.failure)
         elif line.startswith(("INSTRUMENTATION_FAILED: ", "INSTRUMENTATION_ABORTED: ")):
             self.failure = self.failure or line.partition(": ")[2]
-        else:
-            hear(line.encode(), self._event)
-
-    def _event(self, item: str, outcome: str) -> None:
-        self.running = item if outcome == "started" else ""
-        self._report(item, outcome)
 
 
 @dataclass(frozen=True)
@@ -99,69 +86,8 @@ class Stop:
     reason: str
 
 
-@dataclass(frozen=True)
-class Way:
-    """How a runner is started.
-
-    Attributes:
-        facts: The command of Android's shell that leaves device.json in `results`.
-        run: The command that runs the request.
-        results: The folder of the phone in which the runner leaves its results.
-        end: The command that ends what was started.
-        instrumented: Whether it says at its end whether it went through all items; else its exit status does.
-        latency: Whether its times are those of an app.
-    """
-
-    facts: str
-    run: str
-    results: str
-    end: str
-    instrumented: bool
-    latency: bool
-
-
-APP = Way(
-    facts=f"{_INSTRUMENT} {INSTRUMENTATION}",
-    run=f"{_INSTRUMENT} -e request {FOLDER} {INSTRUMENTATION}",
-    results=_APP_FOLDER,
-    end=f"am force-stop {PACKAGE}",
-    instrumented=True,
-    latency=True,
-)
-"""The runner app. It reads the request, and writes into a folder of its own that the shell may read."""
-
-APP_PROCESS = Way(
-    facts=f"{_APP_PROCESS} --facts > {FOLDER}/{DEVICE}",
-    run=f"{_APP_PROCESS} {FOLDER}",
-    results=FOLDER,
-    end=f"pkill -f {MAIN[:-1]}[{MAIN[-1]}]",  # a pattern that does not match its own command line
-    instrumented=False,
-    latency=False,
-)
-"""The jar that is on the phone. It writes into the request folder."""
-
-
-def choose_way(adb: Adb) -> Way:
-    """Returns the app's way; without the app that of the jar, which it brings to the phone.
-
-    Raises:
-        RequestError: The phone is gone, or there is neither app nor jar.
-    """
-    if adb.shell(f"pm path {PACKAGE}").status == 0:
-        return APP
-    jar = os.environ.get(JAR)
-    if not jar:
-        raise RequestError(f"{adb.name} lacks the runner app {PACKAGE}: `adb -s {adb.serial} install` it")
-    if not Path(jar).is_file():
-        raise RequestError(f"{JAR} is {jar}, and there is no such file")
-    adb.push([Path(jar)], _JAR, timeout_s=_PUSH_S)
-    # Android 14 loads no code from a file that can be written.
-    adb.require(f"mkdir -p {FOLDER} && chmod 444 {_JAR}", f"{_JAR} can't be prepared")
-    return APP_PROCESS
-
-
-def start_runner(adb: Adb, command: str, way: Way, silence_s: float, report: Report) -> Stop | None:
-    """Starts the runner by one of the commands of `way`, and waits for its end.
+def start_runner(adb: Adb, command: str, silence_s: float, report: Report) -> Stop | None:
+    """Starts the runner by FACTS or RUN, and waits for its end.
 
     Args:
         silence_s: How long the runner may say nothing, in seconds, before it is ended.
@@ -178,14 +104,15 @@ def start_runner(adb: Adb, command: str, way: Way, silence_s: float, report: Rep
     try:
         answer = adb.shell(command, timeout_s=silence_s, limit_bytes=_SAID_BYTES, heard=listener.hear)
     except Silence:
-        adb.shell(way.end)
+        adb.shell(END)
         return Stop(listener.running, f"it took longer than its time limit, and was ended after {silence_s:g} s")
     except KeyboardInterrupt:
         with contextlib.suppress(RequestError):
-            adb.shell(way.end)
+            adb.shell(END)
         raise
     if "Unable to find instrumentation" in listener.failure:
-        raise RequestError(f"{adb.name} has a runner app without {INSTRUMENTATION}: install the app of this version")
-    if listener.complete if way.instrumented else answer.status == 0:
+        uninstall = f"adb -s {adb.serial} uninstall {PACKAGE}"
+        raise RequestError(f"{adb.name}: its runner app has no {INSTRUMENTATION}: `{uninstall}`, then try again")
+    if listener.complete:
         return None
     return Stop(listener.running, one_line(listener.failure or answer.complaint, 300))

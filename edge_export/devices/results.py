@@ -121,6 +121,12 @@ def keep_result(folder: Path, item: str, contents: Mapping[str, bytes]) -> None:
         raise RequestError(f"{folder} can't be written ({reason}): make room, then go on with --resume") from error
 
 
+def keep_failure(folder: Path, request: Request, item: Item, reason: str) -> None:
+    """Writes that an item failed. Raises RequestError as `keep_result`."""
+    status = ItemStatus(schema="1.0", run_id=request.run_id, item=item.id, outcome="failed", reason=one_line(reason))
+    keep_result(folder, item.id, {STATUS: status.model_dump_json(by_alias=True).encode()})
+
+
 def _read_item(place: Path, request: Request, item: Item, inputs: Mapping[str, Array]) -> ItemResult:
     """Raises ValueError or RequestError if the result does not fit the item."""
     status = _record(place / STATUS, ItemStatus, STATUS_BYTES)

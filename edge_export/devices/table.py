@@ -22,7 +22,7 @@ KINDS: dict[str, Kind] = {
         found="edge_export.devices.ssh:found",
     ),
     "adb": Kind(
-        description="an Android phone with the runner app, by your own adb",
+        description="an Android phone, by your own adb, which installs the runner app",
         form="[:SERIAL]",
         open="edge_export.devices.adb:open_adb",
         found="edge_export.devices.adb:found",

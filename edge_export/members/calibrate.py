@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from edge_export.errors import RequestError, one_line
+from edge_export.errors import RequestError, raised
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -67,12 +67,12 @@ def calibrate(
         for name, layer in layers.items():
             if not all(torch.isfinite(statistic).all() for statistic in layer.buffers()):
                 raise RequestError(f"calibration made the statistics of {name} infinite or NaN: check the batches")
-    except (RuntimeError, ValueError, TypeError) as error:
-        module.load_state_dict(kept)
-        raise RequestError(f"calibration failed on batch {count + 1}: {one_line(error)}") from error
-    except BaseException:
+    except RequestError:
         module.load_state_dict(kept)
         raise
+    except Exception as error:  # a stranger's forward may raise anything
+        module.load_state_dict(kept)
+        raise RequestError(f"calibration failed on batch {count + 1}: {raised(error)}") from error
     return count
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,9 +22,9 @@ class Complexity:
 
     Attributes:
         params: The number of weights.
-        macs: The multiply-accumulates of convolutions and matrix products.
+        macs: The multiply-accumulates of convolutions and matrix products. 0: they could not be counted.
         peak_activation_bytes: The largest sum of activations that are live at once, in graph order. Views need no
-            memory.
+            memory. 0: they could not be counted.
     """
 
     params: int
@@ -30,14 +33,31 @@ class Complexity:
 
 
 def complexity(member: nn.Module, program: ExportedProgram, inputs: tuple[Tensor, ...]) -> Complexity:
-    """Measures a baked member and its exported program on `inputs` (batch 1)."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        member(*inputs)
+    """Measures a baked member and its exported program on `inputs` (batch 1).
+
+    What cannot be counted does not stop a build: it goes to the log, and its count is 0.
+    """
     return Complexity(
         params=sum(p.numel() for p in member.parameters()),
-        macs=counter.get_total_flops() // 2,
-        peak_activation_bytes=peak_activation_bytes(program),
+        macs=_counted(lambda: _macs(member, inputs)) or _counted(lambda: _macs(program.module(), inputs)),
+        peak_activation_bytes=_counted(lambda: peak_activation_bytes(program)),
     )
+
+
+def _counted(count: Callable[[], int]) -> int:
+    try:
+        return count()
+    except Exception:  # the counter of torch and a stranger's graph raise many unrelated types
+        traceback.print_exc()
+        return 0
+
+
+def _macs(network: nn.Module, inputs: tuple[Tensor, ...]) -> int:
+    # The counter fails on views of parameters that require gradients.
+    plain = copy.deepcopy(network).requires_grad_(False)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        plain(*inputs)
+    return int(counter.get_total_flops()) // 2
 
 
 def peak_activation_bytes(program: ExportedProgram) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import nn
 
-from edge_export.errors import RequestError, one_line
+from edge_export.errors import RequestError, raised
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,10 +43,10 @@ def forward(module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None
     try:
         with torch.no_grad():
             outputs = module(*inputs) if config is None else module(*inputs, config=config)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except Exception as error:  # a stranger's forward may raise anything
         shapes = ", ".join(str(tuple(t.shape)) for t in inputs)
         raise RequestError(
-            f"{type(module).__name__} cannot run on inputs of shape {shapes}: {one_line(error)}"
+            f"{type(module).__name__} cannot run on inputs of shape {shapes}: {raised(error)}"
         ) from error
     return outputs if isinstance(outputs, tuple) else (outputs,)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_export.errors import RequestError, one_line
+from edge_export.errors import RequestError, one_line, raised
 
 if TYPE_CHECKING:
     from edge_export.mothers.protocol import Mother
@@ -73,7 +73,12 @@ SPACE_MEMBERS = ("smallest", "largest", "sample", "all", "parse", "name")
 
 
 def open_mother(spec: str, checkpoint: str | Path | None = None) -> Mother:
-    """Returns the mother that `spec` names, in eval mode, with its weights.
+    """Returns the mother that `spec` names, in eval mode, with its weights. See `open_noted`."""
+    return open_noted(spec, checkpoint)[0]
+
+
+def open_noted(spec: str, checkpoint: str | Path | None = None) -> tuple[Mother, tuple[str, ...]]:
+    """Returns the mother that `spec` names, in eval mode, with its weights, and notes on how its checkpoint was read.
 
     Args:
         spec: A name of the catalog, or "package.module:factory". The module may be in the current folder.
@@ -90,11 +95,12 @@ def open_mother(spec: str, checkpoint: str | Path | None = None) -> Mother:
         if checkpoint is None:
             raise RequestError(f"mother {spec} ships without weights: give its checkpoint as --checkpoint")
     mother = _build(spec)
-    if checkpoint is not None:
-        from edge_export.mothers.checkpoint import load_checkpoint
+    if checkpoint is None:
+        return mother.eval(), ()
+    from edge_export.mothers.checkpoint import load_checkpoint
 
-        load_checkpoint(mother, checkpoint)
-    return mother.eval()  # type: ignore[no-any-return]
+    notes = load_checkpoint(mother, checkpoint)
+    return mother.eval(), notes
 
 
 def build_untrained(spec: str, seed: int = 0) -> Mother:
@@ -114,9 +120,7 @@ def _build(spec: str, seed: int = 0) -> Any:
         except RequestError:
             raise
         except Exception as error:
-            raise RequestError(
-                f"mother {spec}: the factory failed with {type(error).__name__}: {one_line(error, 200)}"
-            ) from error
+            raise RequestError(f"mother {spec}: the factory failed with {raised(error)}") from error
     _check_mother(spec, mother)
     return mother
 
@@ -160,8 +164,7 @@ def factory_of(spec: str, what: str = "mother") -> Callable[[], Any]:
         target: Any = importlib.import_module(module_name)
     except Exception as error:
         raise RequestError(
-            f"{what} {spec}: cannot import {module_name} ({type(error).__name__}: {one_line(error, 200)}); "
-            f"run from the folder that holds it"
+            f"{what} {spec}: cannot import {module_name} ({raised(error)}); run from the folder that holds it"
         ) from error
     for part in function_name.split("."):
         if not hasattr(target, part):

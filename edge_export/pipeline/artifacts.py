@@ -16,6 +16,7 @@ from edge_export.formats import artifact_name, environments_of
 from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compile_task import CompileAnswer, CompileRequest
 from edge_export.formats.program import CALIBRATION, PROGRAM
+from edge_export.formats.reasons import reason_of
 from edge_export.pipeline.context import BuildContext
 from edge_export.pipeline.members import Prepared
 from edge_export.pipeline.size import Made
@@ -70,7 +71,7 @@ def _try_scheme(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, a
     try:
         compiled = _compile(context, prepared, plan, artifact.scheme, workdir, log)
     except WorkerError as error:
-        return artifact, (not_run(artifact, "error", f"did not compile: {error}"),)
+        return artifact, (not_run(artifact, "error", f"did not compile: {reason_of(error)}"),)
     path = prepared.family.staged / "members" / name / artifact_name(plan.format, plan.backend, plan.precision)
     _replace(workdir / compiled.file, path)
     stages = {stage: workdir / file for stage, file in compiled.stages.items()}

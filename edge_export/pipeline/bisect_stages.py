@@ -74,7 +74,7 @@ def bisect_stages(request: BisectStagesRequest) -> BisectStagesAnswer:
     from edge_export.pipeline.calibration_inputs import calibration_inputs
     from edge_export.pipeline.member import prepare_member
 
-    mother, recordings = opened(request.source)
+    mother, recordings, _ = opened(request.source)
     recordings = as_recorded(mother, recordings, request.inputs, None)
     goldens, workdir, tolerance = load_arrays(request.inputs), request.workdir, request.tolerance
     samples = whole_samples(mother.io, goldens)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from edge_export.bundle.carry_over import carry_over
 from edge_export.bundle.folder import check_output, finish_interrupted, staging, write_records
-from edge_export.bundle.manifest import Manifest, MotherEntry
+from edge_export.bundle.manifest import FailedMember, Manifest, MotherEntry
 from edge_export.bundle.numerics import MemberNumerics, Numerics
 from edge_export.cache.keys import STATED_TOOLS, key_of
-from edge_export.errors import RequestError
+from edge_export.errors import RequestError, one_line
 from edge_export.files.hashing import file_sha256
 from edge_export.files.owned import SCRATCH, remove_abandoned, scratch_folder
 from edge_export.formats import FORMATS
@@ -38,12 +38,14 @@ class Built:
     Attributes:
         seconds: The duration of each step, by (member, step). None: it came from the cache.
         changed: Whether the folder was written. False: it already held the requested bundle.
+        notes: How the checkpoint was read, where that is not plain. Empty if the whole bundle came from the cache.
     """
 
     manifest: Manifest
     numerics: Numerics
     seconds: dict[tuple[str, str], float | None]
     changed: bool = True
+    notes: tuple[str, ...] = ()
 
 
 def build(request: BuildRequest, progress: Progress) -> Built:
@@ -82,11 +84,13 @@ def _build_with(workers: Workers, request: BuildRequest, progress: Progress) -> 
             recorded = bundle_recorded(context, opened, staged)
             manifest, numerics = _build_members(context, recorded, opened)
             write_records(staged, manifest, numerics)
-            finished = all(run.verdict != "error" for member in numerics.members for run in member.runs)
+            finished = not manifest.errors and all(
+                run.verdict != "error" for member in numerics.members for run in member.runs
+            )
             if request.store is not None and key is not None and finished:
                 keep_bundle(request.store, key, staged)
             carry_over(request.out, staged)
-    return Built(manifest, numerics, context.seconds)
+    return Built(manifest, numerics, context.seconds, notes=opened.notes)
 
 
 def _bundle_key(request: BuildRequest) -> str | None:
@@ -100,7 +104,13 @@ def _bundle_key(request: BuildRequest) -> str | None:
 
 
 def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) -> tuple[Manifest, Numerics]:
-    """Prepares the members, and makes the artifacts of each member as soon as it is prepared."""
+    """Prepares the members, and makes the artifacts of each member as soon as it is prepared.
+
+    A member that cannot be made is recorded with its reason, and the others are finished.
+
+    Raises:
+        RequestError: No member can be made.
+    """
     request, names = context.request, opened.members
     for name in names.values():
         context.progress(name, "member", "waiting")
@@ -115,12 +125,17 @@ def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) ->
                 makers.submit(make_artifact, context, prepared, plan) for plan in request.target.artifacts
             ]
 
-        members, numbers = [], []
+        members, numbers, errors = [], [], []
         try:
             # The largest member is usually the last and takes longest. Started first, it does not delay the end.
             pending = {name: preparers.submit(make_member, text, name) for text, name in reversed(names.items())}
-            for name in names.values():
-                prepared, jobs = pending.pop(name).result()
+            for text, name in names.items():
+                try:
+                    prepared, jobs = pending.pop(name).result()
+                except RequestError as error:
+                    context.progress(name, "member", f"error: {error}")
+                    errors.append(FailedMember(name=name, config=text, reason=one_line(error, 1000)))
+                    continue
                 made = judge_sizes([job.result() for job in jobs])
                 members.append(prepared.member.model_copy(update={"artifacts": tuple(each for each, _ in made)}))
                 runs = tuple(run for _, each in made for run in each)
@@ -128,6 +143,9 @@ def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) ->
         except BaseException:
             context.workers.close()  # the results that the threads still wait for are not needed any more
             raise
+    if not members:
+        others = f"; the {len(errors) - 1} other members failed, too" if len(errors) > 1 else ""
+        raise RequestError(errors[0].reason + others)
     manifest = Manifest(
         schema="1.0",
         target=request.target.name,
@@ -137,6 +155,7 @@ def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) ->
         tools=_tools(),
         recorded=family.recorded,
         members=tuple(members),
+        errors=tuple(errors),
     )
     return manifest, Numerics(schema="1.0", members=tuple(numbers))
 

@@ -106,6 +106,7 @@ def prepare_member(
         RequestError: A stage could not be made.
     """
     goldens = recordings.goldens
+    batch = 1 if getattr(mother, "alone", False) else REFERENCE_BATCH
     scores = bool(mother.io.labels)
     stages: list[Stage] = []
 
@@ -122,17 +123,17 @@ def prepare_member(
     member = extract(cast("Mother", reference_mother), config)
     baker, options = baker_of(member), options or {}
     baker.check(member, options)
-    reference = run_batched(reference_mother, goldens, config)
-    prove("extracted", member, reference, run_batched(member, goldens))
+    reference = run_batched(reference_mother, goldens, config, batch)
+    prove("extracted", member, reference, run_batched(member, goldens, batch=batch))
 
     if averaged and batch_norms(member):
         try:
             calibrate(member, recordings.batches, max_batches=max_batches)
         except RequestError as error:
             raise RequestError(first_divergence(stages) or str(error)) from error
-        prove("calibrated", member, reference, run_batched(member, goldens))
+        prove("calibrated", member, reference, run_batched(member, goldens, batch=batch))
 
-    metric = _metric(reference_mother, recordings, config)
+    metric = _metric(reference_mother, recordings, config, batch)
     approximation = None
     if (variant := baker.approximate(member, options, recordings.batches, max_batches, None)) is not None:
         name, member = variant
@@ -142,27 +143,29 @@ def prepare_member(
                 f"{name} can't be proven, because the mother has nothing to approximate: build without it"
             )
         exact, reference_mother = reference, same[1]
-        reference = run_batched(reference_mother, goldens, config)
+        reference = run_batched(reference_mother, goldens, config, batch)
         approximation = Approximation(name, _agreement(exact, reference, scores), metric)
-        metric = _metric(reference_mother, recordings, config)
-        prove("approximated", member, reference, run_batched(member, goldens))
+        metric = _metric(reference_mother, recordings, config, batch)
+        prove("approximated", member, reference, run_batched(member, goldens, batch=batch))
 
     beginning = _beginning(goldens, mother.io)
-    at_first = run_batched(reference_mother, beginning, config)
+    at_first = run_batched(reference_mother, beginning, config, batch)
 
     def prove_rule(rule: str, network: nn.Module) -> None:
         times = 1 + sum(stage.name.split()[0] == rule for stage in stages)
-        prove(rule if times == 1 else f"{rule} {times}", network, at_first, run_batched(network, beginning))
+        prove(
+            rule if times == 1 else f"{rule} {times}", network, at_first, run_batched(network, beginning, batch=batch)
+        )
 
     inputs = mother.example_inputs(config)
     baked = baker.bake(member, inputs, options, prove_rule)
     io = baked.io or mother.io
     inputs = inputs if baked.io is None else example_inputs(io)
-    prove("baked", baked.module, reference, _run(baked.module, io, goldens))
+    prove("baked", baked.module, reference, _run(baked.module, io, goldens, batch))
 
     on_extremes: dict[str, Array] = {}
     if extremes:
-        outputs = run_batched(reference_mother, extremes, config)
+        outputs = run_batched(reference_mother, extremes, config, batch)
         on_extremes = named(mother.io.outputs, outputs, whole_recordings=mother.io.stream is not None)
 
     program = export_program(baked.module, inputs)
@@ -202,11 +205,11 @@ def _beginning(goldens: tuple[Tensor, ...], io: IOSpec) -> tuple[Tensor, ...]:
     return tuple(t[..., : int(RULE_SECONDS * io.stream.sample_rate)] for t in goldens)
 
 
-def _metric(network: nn.Module, recordings: Recordings, config: Config | None = None) -> float | None:
-    """Returns the task metric of a member, or of a mother at `config`, on the held-out set. None: there is no set."""
+def _metric(network: nn.Module, recordings: Recordings, config: Config, batch: int) -> float | None:
+    """Returns the task metric of a mother at `config` on the held-out set. None: there is no set."""
     if recordings.targets is None:
         return None
-    results = run_batched(network, recordings.held_out, config)[0].numpy()
+    results = run_batched(network, recordings.held_out, config, batch)[0].numpy()
     return metric_value(metric_of(recordings), results, recordings.targets.numpy())
 
 

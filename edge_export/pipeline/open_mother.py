@@ -43,6 +43,7 @@ class OpenAnswer(Message):
         baseline: The metric's value without a network. None: there is none.
         held_out: Whether there is a held-out set.
         sounds: The names of sound files of the goldens in the workdir.
+        notes: How the checkpoint was read, where that is not plain.
         seconds: The duration.
     """
 
@@ -53,6 +54,7 @@ class OpenAnswer(Message):
     baseline: float | None
     held_out: bool
     sounds: tuple[str, ...]
+    notes: tuple[str, ...]
     seconds: float
 
 
@@ -65,7 +67,7 @@ def open_family(request: OpenRequest) -> OpenAnswer:
     from edge_export.pipeline.recordings import baseline_value, metric_of, task_of
 
     started = time.monotonic()
-    mother, recordings = opened(request.source)
+    mother, recordings, notes = opened(request.source)
     workdir, io, space = request.workdir, mother.io, mother.space
     task, metric = task_of(request.source.spec, mother), metric_of(recordings)
     ends = dict.fromkeys(space.name(config) for config in (space.smallest, space.largest))
@@ -89,6 +91,7 @@ def open_family(request: OpenRequest) -> OpenAnswer:
         baseline=baseline,
         held_out=recordings.targets is not None,
         sounds=tuple(path.name for path in sounds),
+        notes=notes,
         seconds=time.monotonic() - started,
     )
 

@@ -6,7 +6,7 @@ import functools
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge_export.files.arrays import load_arrays
 from edge_export.pipeline.mother_source import MotherSource
@@ -16,21 +16,41 @@ if TYPE_CHECKING:
     from edge_export.mothers.protocol import Mother, Recordings
 
 
+ONE_BY_ONE = (
+    "the mother runs on one sample at a time, as a file does: in a batch it fails, or gives other outputs, as by "
+    "statistics of the batch"
+)
+
+
+class Opened(NamedTuple):
+    """A mother, its recordings, both in the form of `members/border.py`, and notes on how they were read."""
+
+    mother: Mother
+    recordings: Recordings
+    notes: tuple[str, ...]
+
+
 @functools.lru_cache(maxsize=1)
-def opened(source: MotherSource) -> tuple[Mother, Recordings]:
+def opened(source: MotherSource) -> Opened:
     """Returns the mother and its recordings.
 
     Raises:
         RequestError: The mother, its checkpoint or its recordings are not valid.
     """
-    from edge_export.mothers.catalog import open_mother
+    from edge_export.members.border import at_border
+    from edge_export.mothers.catalog import open_noted
     from edge_export.pipeline.recordings import recordings_of
 
     folder = str(source.folder)
     if folder not in sys.path:
         sys.path.append(folder)
-    mother = open_mother(source.spec, source.checkpoint)
-    return mother, recordings_of(source.spec, mother, source.goldens)
+    mother, notes = open_noted(source.spec, source.checkpoint)
+    recordings = recordings_of(source.spec, mother, source.goldens)
+    if mother.io.stream is None:
+        mother, recordings = at_border(mother, recordings)
+    if getattr(mother, "alone", False):
+        notes = (*notes, ONE_BY_ONE)
+    return Opened(mother, recordings, notes)
 
 
 def as_recorded(mother: Mother, recordings: Recordings, inputs: Path, held_out: Path | None) -> Recordings:

@@ -91,7 +91,7 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
     from edge_export.pipeline.recordings import task_of
 
     started = time.monotonic()
-    mother, recordings = opened(request.source)
+    mother, recordings, _ = opened(request.source)
     io, workdir = mother.io, request.workdir
     recordings = as_recorded(mother, recordings, request.recorded.inputs, request.recorded.held_out)
     extremes = load_arrays(request.recorded.extremes)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_export.errors import RequestError, one_line
+from edge_export.errors import RequestError, one_line, raised
 from edge_export.files.arrays import Array
 from edge_export.mothers.catalog import CATALOG
 from edge_export.mothers.protocol import Recordings
@@ -21,6 +22,8 @@ from edge_export.tasks import METRICS, TASKS, task_for
 from edge_export.tasks.task import Task
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from edge_export.mothers.protocol import Mother
     from edge_export.spec.tensors import IOSpec
 
@@ -41,9 +44,46 @@ def recordings_of(spec: str, mother: Mother, goldens: Path | None) -> Recordings
         source = resolve(shipped)
     if source is None:
         raise RequestError(f"mother {spec} has no recorded inputs: give a folder of them as --goldens")
-    recordings: Recordings = source()
+    recordings = _as_tensors(spec, mother.io, source())
     _check(spec, mother.io, recordings)
     return recordings
+
+
+def _as_tensors(spec: str, io: IOSpec, recordings: Recordings) -> Recordings:
+    """Returns recordings whose arrays, lists and numbers are tensors, in the floating-point types of the inputs.
+
+    Raises:
+        RequestError: A value has no numbers.
+    """
+    import torch
+
+    def columns(what: str, values: Any) -> tuple[Tensor, ...]:
+        values = (values,) if isinstance(values, torch.Tensor | np.ndarray) else tuple(values)
+        dtypes = [each.dtype for each in io.inputs] if len(values) == len(io.inputs) else [""] * len(values)
+        return tuple(tensor(what, value, dtype) for value, dtype in zip(values, dtypes, strict=True))
+
+    def tensor(what: str, value: Any, dtype: str = "") -> Tensor:
+        try:
+            found = value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
+        except Exception as error:  # a stranger's value may be anything
+            raise RequestError(
+                f"the recordings of mother {spec} don't fit it: {what} is no array of numbers ({raised(error)})"
+            ) from error
+        wanted = getattr(torch, dtype, None)
+        both = wanted is not None and wanted.is_floating_point and found.is_floating_point()
+        return found.to(wanted) if both else found
+
+    first = next(iter(recordings.batches), ())
+    usual = isinstance(first, tuple) and all(isinstance(each, torch.Tensor) for each in first)
+
+    return replace(
+        recordings,
+        # Batches may be many, and read only as they are needed.
+        batches=recordings.batches if usual else [columns("a batch", batch) for batch in recordings.batches],
+        goldens=columns("goldens", recordings.goldens),
+        held_out=columns("held_out", recordings.held_out) if len(recordings.held_out) else (),
+        targets=None if recordings.targets is None else tensor("targets", recordings.targets),
+    )
 
 
 def task_of(spec: str, mother: Mother) -> Task:
@@ -89,9 +129,7 @@ def _finite(what: str, measure: Callable[..., float], *arrays: Array) -> float:
     try:
         value = float(measure(*arrays))
     except Exception as error:
-        raise RequestError(
-            f"{what} failed with {type(error).__name__}: {one_line(error, 200)}: fix its function"
-        ) from error
+        raise RequestError(f"{what} failed with {raised(error)}: fix its function") from error
     if not math.isfinite(value):
         raise RequestError(f"{what} is {value}: its function must return a finite number")
     return value
@@ -138,6 +176,9 @@ def _check(spec: str, io: IOSpec, recordings: Recordings) -> None:
 
     problems: list[str] = []
     problems += _metric_problems(recordings.metric)
+    classes = io.outputs[0].shape[-1] if io.outputs and io.outputs[0].shape else 1
+    if io.labels and len(io.labels) != classes:
+        problems.append(f"its io has {len(io.labels)} labels for {classes} scores of {io.outputs[0].name}")
     for what, tensors in (("goldens", recordings.goldens), ("held_out", recordings.held_out)):
         if what == "held_out" and recordings.targets is None:
             continue
@@ -147,7 +188,7 @@ def _check(spec: str, io: IOSpec, recordings: Recordings) -> None:
         for tensor, expected in zip(tensors, io.inputs, strict=True):
             if not fits(tensor.shape, expected, io.stream is not None):
                 shape = tuple(tensor.shape)
-                problems.append(f"{what} {expected.name} has shape {shape}, not {('count', *expected.shape[1:])}")
+                problems.append(f"{what} {expected.name} has shape {shape}, not {expected.recorded_shape}")
             elif tensor.is_floating_point() and not torch.isfinite(tensor).all():
                 problems.append(f"{what} {expected.name} holds NaN or infinite values")
     if (

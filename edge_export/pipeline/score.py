@@ -48,7 +48,7 @@ def score(request: ScoreRequest) -> ScoreAnswer:
     """
     from edge_export.pipeline.recordings import metric_of, metric_value
 
-    _, recordings = opened(request.source)
+    recordings = opened(request.source).recordings
     metric = metric_of(recordings)
     if metric.name != request.metric:
         raise RequestError(f"the mother's metric is {metric.name}, not {request.metric}: give the mother of the bundle")

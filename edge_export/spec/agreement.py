@@ -19,8 +19,9 @@ class Agreement:
 
     Attributes:
         snr_db: The signal-to-noise ratio over all values, in dB, within ±`SNR_LIMIT_DB`.
-        max_abs: The largest absolute error; None: the result is not finite.
-        peak: The largest absolute value of the reference.
+        max_abs: The largest absolute error; None: the result is NaN or infinite where the
+            reference is not, or the other way round.
+        peak: The largest absolute value of the reference that is finite.
         top1_agreement: The share of samples with the same largest output; None: the output is not a row of scores.
     """
 
@@ -30,13 +31,18 @@ class Agreement:
     top1_agreement: float | None = None
 
 
-def agreement(reference: Array, result: Array, *, scores: bool = False) -> Agreement:
+def agreement(reference: Array, result: Array, *, scores: bool = False, extreme: bool = False) -> Agreement:
     """Compares `result` with `reference`, both `(count, …)`.
+
+    Where the reference is infinite, as by the -inf of a mask, the result must be the same; the other values are
+    measured. NaN agrees with nothing, unless the input is extreme: 0 / 0 on silence is NaN in a right file, too.
 
     Args:
         reference: The reference.
         result: The result.
         scores: Whether the last axis holds one score per class.
+        extreme: Whether the input is one that no recording holds. NaN then agrees with NaN, and nothing has to be
+            finite.
 
     Raises:
         ValueError: The shapes differ.
@@ -44,11 +50,14 @@ def agreement(reference: Array, result: Array, *, scores: bool = False) -> Agree
     if reference.shape != result.shape:
         raise ValueError(f"the result has shape {result.shape}, but the reference has {reference.shape}")
     expected, actual = reference.astype(np.float64), result.astype(np.float64)
-    peak = float(np.abs(expected).max(initial=0.0))
-    if not (np.isfinite(expected).all() and np.isfinite(actual).all()):
-        return Agreement(-SNR_LIMIT_DB, None, peak if np.isfinite(peak) else 0.0, 0.0 if scores else None)
-    error = actual - expected
+    finite = np.isfinite(expected)
+    peak = float(np.abs(expected[finite]).max(initial=0.0))
+    same_places = np.array_equal(expected[~finite], actual[~finite], equal_nan=extreme)
+    if not same_places or not np.isfinite(actual[finite]).all() or not (extreme or finite.any()):
+        return Agreement(-SNR_LIMIT_DB, None, peak, 0.0 if scores else None)
     same = float(np.mean(expected.argmax(-1) == actual.argmax(-1))) if scores else None
+    expected, actual = expected[finite], actual[finite]
+    error = actual - expected
     return Agreement(ratio_db(expected, error), float(np.abs(error).max(initial=0.0)), peak, same)
 
 

@@ -38,12 +38,28 @@ def named(
         )
     for spec, tensor in zip(specs, tensors, strict=True):
         if not fits(tensor.shape, spec, whole_recordings):
-            shape, expected = tuple(tensor.shape), ("count", *spec.shape[1:])
+            shape, expected = tuple(tensor.shape), spec.recorded_shape
             raise RequestError(f"{spec.name} has shape {shape}, not {expected}: check the mother's io and recordings")
     return {s.name: np.ascontiguousarray(t.detach().numpy()) for s, t in zip(specs, tensors, strict=True)}
 
 
 def fits(shape: Sequence[int], spec: TensorSpec, whole_recordings: bool) -> bool:
-    """Returns whether `shape` is that of samples `(count, …)` of `spec`, or of recordings of any length."""
-    end = -1 if whole_recordings else None
-    return len(shape) == len(spec.shape) and tuple(shape[1:end]) == tuple(spec.shape[1:end]) and min(shape) > 0
+    """Returns whether `shape` is that of samples of `spec`, with their number on its batch axis.
+
+    Without such an axis it is the shape of one sample for all, or of one for each, `(count, …)`.
+
+    Args:
+        shape: The shape.
+        spec: The expected tensor.
+        whole_recordings: Whether the last axis is time and has any length.
+    """
+    axis, own = spec.batch_axis, tuple(spec.shape)
+    if 0 in shape:
+        return False
+    if axis is None:
+        return tuple(shape) == own or (len(shape) == len(own) + 1 and tuple(shape[1:]) == own)
+    if whole_recordings:
+        shape, own = shape[:-1], own[:-1]
+    if len(shape) != len(own):
+        return False
+    return all(at == axis or size == shape[at] for at, size in enumerate(own))

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, Strict
 
 _FORBID_UNKNOWN = {"extra": "forbid"}
 _Whole = Annotated[int, Strict()]
+_Axis = Annotated[int | None, Field(exclude_if=lambda axis: axis == 0)]
 _Numbers = Annotated[tuple[float, ...], Field(exclude_if=lambda numbers: not numbers)]
 
 # The names that every format supports: Core ML allows no dots or dashes, and no digit at the start.
@@ -38,6 +39,8 @@ class TensorSpec:
         unit: The meaning of the values, such as "pixels in 0..1", "logits" or "samples in -1..1".
         mean, std: One number per channel of an image: the network's input is (pixels in 0..1 - mean) / std. Empty: the
             input is the pixels in 0..1.
+        batch: The axis of the batch in a mother's io: a GRU's state `(layers, batch, hidden)` has it on axis 1. None:
+            there is none. In files it is always the first.
     """
 
     __pydantic_config__ = _FORBID_UNKNOWN
@@ -49,6 +52,23 @@ class TensorSpec:
     unit: str = ""
     mean: _Numbers = ()
     std: _Numbers = ()
+    batch: _Axis = 0
+
+    @property
+    def batch_axis(self) -> int | None:
+        """The axis that the samples of a batch lie on; None: there is none.
+
+        It is `batch`. If that is the first, but its size is not 1, it is the only axis of size 1.
+        """
+        if self.batch != 0 or self.shape[:1] == (1,):
+            return self.batch
+        ones = [axis for axis, size in enumerate(self.shape) if size == 1]
+        return ones[0] if len(ones) == 1 else None
+
+    @property
+    def recorded_shape(self) -> tuple[int | str, ...]:
+        """The shape of recorded samples, for messages: ("count", 3, 224, 224)."""
+        return tuple("count" if axis == self.batch_axis else size for axis, size in enumerate(self.shape))
 
 
 @dataclass(frozen=True)
@@ -158,6 +178,8 @@ def _problems_of(spec: TensorSpec) -> Iterator[str]:
         yield f"shape has {_MAX_ELEMENTS} elements or more"
     if spec.dtype not in _DTYPES:
         yield f"dtype must be one of {', '.join(_DTYPES)}, not {spec.dtype!r:.80}"
+    if spec.batch != 0:
+        yield "batch must be the first axis"
     if spec.layout and len(spec.layout) != len(spec.shape):
         yield "layout must have one letter per axis, or none"
     if not _is_short(spec.unit):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_export.data.images import read_image
+from edge_export.data.images import SUFFIXES, read_image
 from edge_export.data.result_file import check_file, write_result
 from edge_export.errors import RequestError
 from edge_export.files.arrays import Array
@@ -17,7 +17,7 @@ from edge_export.tasks.extremes import extreme_samples
 from edge_export.tasks.task import Prediction, PredictionRequest, RunMember, Task
 from edge_export.tasks.tensor_files import read_tensor_files
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+IMAGE_DTYPES = ("float32", "float16", "uint8")
 SHOWN = 5
 """The number of classes that are printed."""
 TIMEOUT_S = 600.0
@@ -33,8 +33,11 @@ def top1(scores: Array, targets: Array) -> float:
 
 
 def takes_images(io: IOSpec) -> bool:
-    """Returns whether the only input is one gray or RGB image."""
-    return len(io.inputs) == 1 and io.inputs[0].layout == "NCHW" and io.inputs[0].shape[1] in (1, 3)
+    """Returns whether the only input is one gray or RGB image, as numbers or as 8 bits."""
+    if len(io.inputs) != 1:
+        return False
+    spec = io.inputs[0]
+    return spec.layout == "NCHW" and spec.shape[1] in (1, 3) and spec.dtype in IMAGE_DTYPES
 
 
 def read_files(files: Sequence[Path], io: IOSpec) -> list[list[Array]] | None:

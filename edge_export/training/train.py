@@ -24,7 +24,8 @@ class Recipe:
         data: "module:function" that opens the data by name.
         setup: "module:function" that returns a `training.loop.Setup` from (mother, data).
         epochs: The default number of epochs.
-        rules: The sampling rules that a user can choose, the default first. The setup receives the name.
+        gpu_epochs: The same where there is a GPU; None: `epochs`.
+        rules: The sampling rules that a user can choose. The setup receives the name.
         validation: "module:function" that yields one row of numbers by name for each configuration, from (mother,
             data). It may set the mother's BatchNorm statistics.
     """
@@ -32,6 +33,7 @@ class Recipe:
     data: str
     setup: str
     epochs: int
+    gpu_epochs: int | None = None
     rules: tuple[str, ...] = ()
     validation: str | None = None
 
@@ -47,6 +49,7 @@ RECIPES = {
         data="edge_export.data.music:open_music",
         setup="edge_export.training.separation:set_up",
         epochs=255,
+        gpu_epochs=188,
         rules=("random", "ends", "sandwich"),
         validation="edge_export.training.separation_validation:validate",
     ),
@@ -105,9 +108,9 @@ def train(
         data: "builtin" or a folder in the layout of the mother's task. For a separator also "recorded", songs of
             recorded voices and music, and several of these with commas between.
         out: The checkpoint to write, `.safetensors`.
-        epochs: The number of epochs in total; None: the recipe's number.
+        epochs: The number of epochs in total; None: the recipe's number for this machine.
         seed: The seed of the initial weights and of every choice.
-        rule: The rule that chooses the configurations of a step, one of the recipe's; None: its first.
+        rule: The rule that chooses the configurations of a step, one of the recipe's; None: the setup's.
         progress: Whether to show a progress bar on standard error.
 
     Raises:
@@ -118,7 +121,7 @@ def train(
     started = time.perf_counter()
     out = Path(out)
     recipe = _recipe(mother)
-    epochs = recipe.epochs if epochs is None else epochs
+    epochs = _default_epochs(recipe) if epochs is None else epochs
     if out.suffix != ".safetensors":
         raise RequestError(f"cannot write {out}: give a name that ends in .safetensors")
     if rule is not None and rule not in recipe.rules:
@@ -158,3 +161,9 @@ def _recipe(mother: str) -> Recipe:
             "give --checkpoint for any other mother"
         )
     return RECIPES[mother]
+
+
+def _default_epochs(recipe: Recipe) -> int:
+    import torch
+
+    return recipe.gpu_epochs if recipe.gpu_epochs is not None and torch.cuda.is_available() else recipe.epochs

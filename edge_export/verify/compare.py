@@ -13,6 +13,7 @@ from edge_export.files.owned import scratch_folder
 from edge_export.formats import kind_for_file, worker_kind
 from edge_export.formats.contents import Contents
 from edge_export.formats.program import PROGRAM
+from edge_export.formats.reasons import reason_of
 from edge_export.inspection.task import INSPECT, InspectRequest
 from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 from edge_export.spec.agreement import Agreement, agreement
@@ -79,7 +80,7 @@ def compare_file(path: Path, against: str, inputs: Path, tolerance: Tolerance, l
             kind = worker_kind(subject.file.format, KIND)
             answer = pool.submit(RUN, request, kind=kind, timeout_s=TIMEOUT_S, log=log).result()
         except WorkerError as error:
-            return Comparison("failed", "none", {}, f"did not run: {error}", 0)
+            return Comparison("failed", "none", {}, f"did not run: {reason_of(error)}", 0)
         if answer.unsupported:
             reason = f"{answer.runtime} does not support the operators {', '.join(answer.unsupported)}"
             return Comparison("unverified", answer.runtime, {}, reason, 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_export.errors import RequestError, one_line
+from edge_export.errors import RequestError, raised
 from edge_export.files.arrays import Array, load_arrays, save_arrays
 from edge_export.mothers.catalog import factory_of
 from edge_export.spec.tensors import IOSpec, TensorSpec
@@ -72,7 +72,7 @@ def _module(against: str) -> nn.Module:
     except RequestError:
         raise
     except Exception as error:
-        raise RequestError(f"module {against}: the factory failed with {one_line(repr(error), 200)}") from error
+        raise RequestError(f"module {against}: the factory failed with {raised(error)}") from error
     if not isinstance(module, nn.Module):
         raise RequestError(f"module {against}: the factory returns a {type(module).__name__}, not an nn.Module")
     return module.eval()
@@ -100,7 +100,7 @@ def _run(module: nn.Module, arrays: list[Array], against: str) -> list[Array]:
             with torch.inference_mode():
                 values = module(*_sample(arrays, index))
         except Exception as error:
-            raise RequestError(f"module {against} fails on the inputs: {one_line(error, 200)}") from error
+            raise RequestError(f"module {against} fails on the inputs: {raised(error)}") from error
         rows.append([value.numpy() for value in ([values] if isinstance(values, torch.Tensor) else values)])
     return [np.concatenate(column) for column in zip(*rows, strict=True)]
 

@@ -9,6 +9,7 @@ from edge_export.bundle.manifest import Artifact, Status
 from edge_export.bundle.numerics import LOCAL, ArtifactRun
 from edge_export.errors import RequestError, one_line
 from edge_export.formats import FORMATS
+from edge_export.formats.reasons import reason_of
 from edge_export.runtimes import Runtime, Unsupported, why_unavailable
 from edge_export.spec.results import Measured, Stage
 from edge_export.spec.tolerance import Tolerance, why_not
@@ -91,7 +92,9 @@ def _run_in(
         measured = measure(runtime)
     except Unsupported as error:
         return not_run(artifact, "unverified", str(error), runtime.name)
-    except (WorkerError, RequestError, ValueError, KeyError) as error:
+    except WorkerError as error:
+        return not_run(artifact, "failed", f"did not run: {reason_of(error)}", runtime.name)
+    except (RequestError, ValueError, KeyError) as error:
         return not_run(artifact, "failed", f"did not run: {error}", runtime.name)
     shortened = artifact.io is not None and is_brief(runtime, artifact.io, artifact.precision)
     proves = "; ".join(filter(None, [NOTE if shortened else "", runtime.proves]))

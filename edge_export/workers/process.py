@@ -17,7 +17,7 @@ from edge_export.errors import RequestError, one_line
 from edge_export.workers.resources import group_bytes
 
 _POLL_S = 0.1
-_TAIL_LINES = 20
+_TAIL_LINES = 60
 _TAIL_BYTES = 16_384
 
 
@@ -96,7 +96,7 @@ class Worker:
             return answer["result"]
         message = answer["message"]
         wrong_request = message if answer["type"] == RequestError.__name__ else ""
-        raise WorkerError(f"{answer['type']}: {message}", "exception", _tail(log), wrong_request, answer["type"])
+        raise WorkerError(answer["told"], "exception", _tail(log), wrong_request, answer["type"])
 
     @property
     def alive(self) -> bool:

@@ -24,6 +24,7 @@ import traceback
 from collections.abc import Mapping
 from typing import IO, Any
 
+from edge_export.errors import RequestError, raised
 from edge_export.workers.task import task_named
 
 STANDARD_OUTPUT = "-"
@@ -75,7 +76,12 @@ def _answer(table: Mapping[str, str], name: str, request: Any) -> str:
         return json.dumps({"ok": True, "result": task.write_answer(answer)})
     except BaseException as error:  # a task that calls sys.exit() must not end the worker
         traceback.print_exc()
-        return json.dumps({"ok": False, "type": type(error).__name__, "message": str(error)})
+        return json.dumps({"ok": False, "type": type(error).__name__, "message": str(error), "told": _told(error)})
+
+
+def _told(error: BaseException) -> str:
+    """Returns an exception in one line, with its place in the user's own code."""
+    return str(error) if isinstance(error, RequestError) else raised(error)
 
 
 def _tasks_from_stdin() -> queue.SimpleQueue[str]:

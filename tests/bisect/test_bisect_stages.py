@@ -24,7 +24,7 @@ def stages_of(tmp_path: Path, mother: str, config: str, batches: int | None = 2)
     """What is found in each stage, by its name."""
     source = MotherSource(spec=mother, folder=Path.cwd())
     opened.cache_clear()
-    network, recordings = opened(source)
+    network, recordings, _ = opened(source)
     inputs = tmp_path / "inputs.safetensors"
     save_arrays(inputs, named(network.io.inputs, recordings.goldens, whole_recordings=network.io.stream is not None))
     request = BisectStagesRequest(

@@ -207,6 +207,46 @@ def test_a_converter_that_fails_takes_down_its_artifact_only(edge_export, tmp_pa
     assert done.returncode == 1
 
 
+TFLITE_ONLY = """
+name = "plain"
+mother = "digits"
+members = "1.0"
+calibration_batches = 4
+
+[[artifacts]]
+format = "tflite"
+backend = "builtin"
+precision = "fp32"
+
+[tolerances.member.fp32]
+snr_db = 90
+max_abs_of_peak = 1e-4
+
+[tolerances.tflite.fp32]
+snr_db = 90
+max_abs_of_peak = 1e-4
+"""
+
+
+def test_one_bad_member_is_recorded_and_the_others_are_finished(edge_export):
+    (edge_export.folder / "plain.toml").write_text(TFLITE_ONLY)
+    arguments = ("--target", "plain.toml", "--mother", f"{STRANGERS}:OneBadMember", "--out", "b")
+    done = edge_export("build", *arguments, "--members", "c2,c3,c4", "--json")
+    assert done.returncode == 1, done.stderr
+    result = json.loads(done.stdout)
+    assert {m["name"]: m["artifacts"][0]["status"] for m in result["members"]} == {"c2": "passed", "c4": "passed"}
+    (error,) = result["errors"]
+    assert (error["name"], error["config"]) == ("c3", "c3")
+    assert "no layer of width 3" in error["reason"]
+    assert json.loads((edge_export.folder / "b" / "manifest.json").read_text())["errors"] == [error]
+    done = edge_export("verify", "b")
+    assert done.returncode == 1
+    assert "c3 error: " in done.stdout
+    done = edge_export("build", *arguments, "--members", "c3")
+    assert done.returncode == 2, "without any member there is no family"
+    assert "no layer of width 3" in done.stderr
+
+
 REFUSED = {
     "Unrecorded": "has no recorded inputs",
     "SharingMember": "shares last.bias",

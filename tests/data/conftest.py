@@ -13,10 +13,14 @@ from edge_export.data.sources import PACKAGES, Source
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Source, ...]:
-    """Sources of a made package that lies in `tmp_path`."""
+def needs_dpkg_deb() -> None:
     if shutil.which("dpkg-deb") is None:
         pytest.skip("needs the Debian package dpkg")
+
+
+@pytest.fixture
+def package(needs_dpkg_deb: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Source, ...]:
+    """Sources of a made package that lies in `tmp_path`."""
     files, sources = made_recordings.recordings(tmp_path)
     package, deb = made_recordings.build_package(tmp_path, "recordings", files)
     deb_file(package, tmp_path).parent.mkdir()

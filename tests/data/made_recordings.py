@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import soundfile as sf
@@ -43,17 +46,26 @@ def chords(seconds: float, rate: int = RATE, tonic: int = 57) -> np.ndarray:
     return np.stack([out, 0.8 * np.roll(out, 7)], axis=1)
 
 
-def build_package(folder: Path, name: str, files: dict[str, bytes]) -> tuple[Package, Path]:
-    """A .deb with `files`, and what the table would say of it."""
+def build_package(
+    folder: Path,
+    name: str,
+    files: dict[str, bytes],
+    links: Mapping[str, str] = MappingProxyType({}),
+    archives: tuple[str, ...] = (),
+) -> tuple[Package, Path]:
+    """A .deb with `files` and symbolic `links`, and what the table would say of it."""
     root = folder / f"{name}-root"
     control = f"Package: {name}\nVersion: 1:2.0-1\nArchitecture: all\nMaintainer: a <a@b>\nDescription: recordings\n"
     for path, content in {"DEBIAN/control": control.encode(), **files}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(content)
+    for path, target in links.items():
+        (root / path).symlink_to(target)
     package = Package(name, "1:2.0-1", "", 1.0, "CC0-1.0")
     deb = folder / package.file_name
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", root, deb], check=True, capture_output=True)
-    return Package(name, "1:2.0-1", hashlib.sha256(deb.read_bytes()).hexdigest(), 1.0, "CC0-1.0"), deb
+    sha256 = hashlib.sha256(deb.read_bytes()).hexdigest()
+    return replace(package, sha256=sha256, archives=archives), deb
 
 
 def sound_bytes(folder: Path, audio: np.ndarray, rate: int = RATE, ending: str = "ogg") -> bytes:

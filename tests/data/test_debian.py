@@ -18,10 +18,8 @@ FILES = {"usr/share/sounds/chirp.g722": CHIRP.read_bytes(), "usr/share/sounds/em
 
 
 @pytest.fixture
-def package(tmp_path: Path) -> Package:
+def package(needs_dpkg_deb: None, tmp_path: Path) -> Package:
     """A package that lies where it is looked for."""
-    if shutil.which("dpkg-deb") is None:
-        pytest.skip("needs the Debian package dpkg")
     package, deb = made_recordings.build_package(tmp_path, "sounds", FILES)
     deb_file(package, tmp_path).parent.mkdir()
     deb.replace(deb_file(package, tmp_path))

@@ -46,5 +46,5 @@ def test_folders_that_hold_something_else_are_refused(tmp_path: Path) -> None:
         open_digits(str(tmp_path / "none"))
     folder = write_class_folders(tmp_path / "mine")
     (folder / "3" / "broken.png").write_bytes(b"not an image")
-    with pytest.raises(RequestError, match=r"broken\.png: not an image"):
+    with pytest.raises(RequestError, match=r"broken\.png is no image"):
         open_digits(str(folder))

@@ -58,6 +58,17 @@ def test_examples_sum_to_their_mixture_and_follow_the_generator(tmp_path: Path) 
     assert not torch.equal(mixture, other)
 
 
+def test_the_share_of_examples_without_vocals_is_what_was_asked_for(tmp_path: Path) -> None:
+    write_track(tmp_path / "train" / "t", seconds=1.0, hertz=150.0)
+    tracks = find_tracks(tmp_path, "train")
+    for silent, expected in ((0.0, 0), (0.25, 16), (1.0, 64)):
+        plan = ChunkPlan(STEMS, 16000, 1, 800, 64, silent=silent)
+        _, stems = draw_batch(tracks, plan, np.random.default_rng(0))
+        without_vocals = int((stems[:, 0].abs().amax(dim=(1, 2)) == 0.0).sum())
+        assert abs(without_vocals - expected) <= 64 * silent * (1 - silent)
+        assert (stems[:, 1].abs().amax(dim=(1, 2)) > 0.0).all()
+
+
 def test_accompaniment_is_what_is_no_stem() -> None:
     sources = torch.arange(4.0).view(1, 4, 1, 1)
     assert mix_stems(sources, ("bass", "accompaniment")).flatten().tolist() == [2.0, 4.0]

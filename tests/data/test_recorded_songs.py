@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,18 @@ import soundfile as sf
 
 from edge_export.data.corpus import Corpus, open_corpus
 from edge_export.data.musdb import find_tracks
-from edge_export.data.music import Music, open_music
+from edge_export.data.music import Music, open_music, recorded_songs
 from edge_export.data.recorded_songs import (
     STEMS,
     RecordedBook,
     render_recorded_songs,
     render_track,
+    split_name,
     track_audio,
     track_name,
 )
 from edge_export.data.sound_chains import CHAINS
-from edge_export.data.sources import Source
+from edge_export.data.sources import SOURCES, Source
 from edge_export.errors import RequestError
 
 pytest.importorskip("pyworld", reason="recorded songs need pip install edge_export[training]")
@@ -154,3 +156,43 @@ def test_recorded_music_is_opened_by_its_name(
     assert both == (music, Music(music.folder.name, music.folder))
     with pytest.raises(RequestError, match="twice"):
         open_music("recorded,recorded")
+
+
+def test_a_split_is_rendered_anew_only_if_its_own_sources_or_effects_change(
+    package: tuple[Source, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names(book: RecordedBook = BOOK) -> dict[str, str]:
+        return {split: split_name(book, split) for split in book.counts}
+
+    before = names()
+    assert len(set(before.values())) == 3
+    monkeypatch.setattr("edge_export.data.sources.SOURCES", (*SOURCES, package[2]))
+    more_music = names()
+    assert more_music["train"] != before["train"]
+    assert {**more_music, "train": ""} == {**before, "train": ""}
+    monkeypatch.setattr("edge_export.data.sources.SOURCES", (*SOURCES, replace(package[2], without=("song",))))
+    assert names()["train"] not in (before["train"], more_music["train"])
+    monkeypatch.setattr("edge_export.data.sources.SOURCES", (*SOURCES, replace(package[2], minutes=0.8)))
+    assert names() == more_music
+    monkeypatch.setattr("edge_export.data.sources.SOURCES", SOURCES)
+    monkeypatch.setitem(CHAINS, "test", replace(CHAINS["test"], t60=(0.8, 2.6)))
+    assert names() == {**before, "test": names()["test"]}
+    assert names()["test"] != before["test"]
+    assert names(replace(BOOK, validation=2))["validation"] != before["validation"]
+
+
+def test_tracks_of_other_sources_are_not_taken_for_new_ones(
+    tmp_path: Path, package: tuple[Source, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_EXPORT_CACHE", str(tmp_path / "cache"))
+    debs = tmp_path / "cache" / "recorded" / "debs"
+    debs.parent.mkdir(parents=True)
+    (tmp_path / "debs").rename(debs)
+    before = recorded_songs(BOOK)
+    assert recorded_songs(BOOK) == before
+    monkeypatch.setattr("edge_export.data.sources.SOURCES", (*SOURCES, package[2]))
+    after = recorded_songs(BOOK)
+    assert after != before
+    for split in BOOK.counts:
+        assert ((after / split).resolve() == (before / split).resolve()) == (split != "train")
+        assert len(find_tracks(after, split)) == BOOK.counts[split]

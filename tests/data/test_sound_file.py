@@ -106,3 +106,46 @@ def test_bad_sound_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
         read_sound(path)
     assert "\n" not in str(error.value)
     assert "bad.wav" in str(error.value)
+
+
+def restated(path: Path, riff: int | None, data: int | None) -> Path:
+    """Writes a wav file, then other sizes into its header."""
+    sound(path, np.stack([TONE, -TONE], axis=1))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"data")
+    for place, size in ((4, riff), (at + 4, data)):
+        if size is not None:
+            content[place : place + 4] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("riff", "data"),
+    [
+        (0x7FFFF024, 0x7FFFF000),  # SoX
+        (0x80000024, 0x80000000),  # arecord
+        (0x7FFFFF24, 0x7FFFFF00),  # arecord, newer
+        (0xFFFFFFFF, 0xFFFFFFFF),  # FFmpeg
+        (0, None),
+        (0x7FFFF024, None),
+        (36 + 4 * 8000 + 1000, None),
+        (36 + 4 * 8000 - 1000, None),
+    ],
+)
+def test_the_data_chunk_says_how_long_a_sound_is(riff: int, data: int | None, tmp_path: Path) -> None:
+    read = read_sound(restated(tmp_path / "a.wav", riff, data))
+    assert read.audio.shape == (2, 8000)
+    assert np.abs(read.audio[1] + TONE).max() < 1e-4
+
+
+def test_a_sound_between_other_chunks_is_whole(tmp_path: Path) -> None:
+    path = sound(tmp_path / "a.wav")
+    content = path.read_bytes()
+    at = content.index(b"data")
+    odd = b"junk" + (3).to_bytes(4, "little") + b"abc\0"
+    path.write_bytes(content[:at] + odd + content[at:] + odd)
+    assert read_sound(path).audio.shape == (1, 8000)
+    os.truncate(path, len(content) - 100)
+    with pytest.raises(RequestError, match="truncated"):
+        read_sound(path)

@@ -24,7 +24,7 @@ def test_no_speaker_no_language_and_no_music_is_in_two_splits() -> None:
             splits[source.package].add(source.split)
             continue
         splits[source.speaker].add(source.split)
-        language = re.search(r"(?:sounds|tuxpaint|fillets|ktuberling)-([a-z]{2})", source.name)
+        language = re.search(r"(?:sounds|tuxpaint|fillets|ktuberling|hedgewars|0ad)-([a-z]+)", source.name)
         assert language is not None
         splits[f"language {language[1]}"].add(source.split)
     assert {name: found for name, found in splits.items() if len(found) > 1} == {}

@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from emulated_phone.state import State
+from emulated_phone.state import APP, APP_CONTENT, State
 
 _CORES = 8
 _FILES = {
@@ -22,6 +22,9 @@ _COMMANDS = Path(__file__).parent / "commands"
 def furnish(state: State) -> None:
     for folder in ("data/local/tmp", "sdcard/Android/media"):
         (state.root / folder).mkdir(parents=True)
+    if state.read().runner:
+        state.inside(APP).parent.mkdir(parents=True)
+        state.inside(APP).write_bytes(APP_CONTENT)
     for name, content in _FILES.items():
         _write(state.root / name, content)
     for core in range(_CORES):

@@ -58,6 +58,15 @@ def run_runner(phone: State, folder: Path, tell: Callable[[dict[str, str]], None
         return End.FAILED if runner.wait() else End.FINISHED
 
 
+def run_on_jvm(phone: State) -> End:
+    """Runs this `am` command by the phone's `jvm`, which prints what `am` prints."""
+    command = [*phone.read().jvm, *sys.argv[1:]]
+    with subprocess.Popen(command, env=os.environ, start_new_session=True) as runner:
+        with phone.changed() as now:
+            now.runner_group = runner.pid
+        return End.CRASHED if runner.wait() else End.FINISHED
+
+
 def write_facts(phone: State, folder: Path) -> None:
     """Leaves the runner's facts in `folder`."""
     command = [sys.executable, str(RUNNER), "--facts"]

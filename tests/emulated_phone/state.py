@@ -23,6 +23,11 @@ PIXEL = {
     "ro.build.fingerprint": "google/shiba/shiba:15/AP4A.250105.002/12701944:user/release-keys",
 }
 
+RUNNER = "edge.runner"
+APP = f"/data/app/~~x1==/{RUNNER}-y2==/base.apk"
+"""Where the phone keeps the runner app."""
+APP_CONTENT = b"the runner app that is there from the start"
+
 PLUGGED_IN = {"ac": 0, "usb": 1, "wireless": 0, "status": 2, "level": 85, "temp": 284}
 
 
@@ -41,6 +46,10 @@ class Phone:
         free_bytes: The free storage.
         filled_after: Something else takes all of it, once so many bytes have arrived; -1: never.
         runner: The package of the runner app; empty: it is not installed.
+        other_key: The runner app on it was signed by another machine.
+        refuses_apps: Its user allows no installation by adb.
+        jvm: The command that runs `am instrument` of the real runner app, on this machine's Java; empty: the runner app
+            is the Python runner.
         executorch: Whether the runner has ExecuTorch beside TFLite.
         unauthorized: The user has not allowed this computer.
         offline: All connections are cut, and new ones are not answered.
@@ -60,7 +69,10 @@ class Phone:
     wakefulness: str = "Awake"
     free_bytes: int = 1 << 30
     filled_after: int = -1
-    runner: str = "edge.runner"
+    runner: str = RUNNER
+    other_key: bool = False
+    refuses_apps: bool = False
+    jvm: list[str] = field(default_factory=list)
     executorch: bool = False
     unauthorized: bool = False
     offline: bool = False

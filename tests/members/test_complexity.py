@@ -33,3 +33,26 @@ class Residual(nn.Module):
 
 def test_what_is_needed_later_stays_alive():
     assert costs(Residual(), torch.zeros(1, 10)).peak_activation_bytes == 4 * 30
+
+
+class LearnedQuery(nn.Module):
+    """It expands a parameter that requires gradients, which torch's counter does not take."""
+
+    def __init__(self):
+        super().__init__()
+        self.query, self.mix = nn.Parameter(torch.ones(1, 3, 4)), nn.Linear(4, 5)
+
+    def forward(self, x):
+        return self.mix(self.query.expand(len(x), -1, -1)) + x
+
+
+def test_views_of_parameters_are_counted():
+    assert costs(LearnedQuery(), torch.zeros(1, 3, 5)).macs == 3 * 4 * 5
+
+
+def test_what_cannot_be_counted_does_not_stop_a_build(capfd):
+    member = nn.Linear(4, 5)
+    program = export_program(member, (torch.zeros(1, 4),))
+    found = complexity(member, program, (torch.zeros(1, 3),))
+    assert (found.params, found.macs) == (25, 0)
+    assert "shapes cannot be multiplied" in capfd.readouterr().err

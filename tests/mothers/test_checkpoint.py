@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pickle
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save_file, save_model
+from torch import nn
 
 from edge_export.errors import RequestError
 from edge_export.files.hashing import file_sha256
-from edge_export.mothers.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
+from edge_export.mothers.checkpoint import load_checkpoint, save_checkpoint
 from edge_export.mothers.us_mobilenet.mother import UsMobileNet, digits, us_mobilenet_v2
 
 
@@ -45,13 +47,77 @@ def assert_refused(mother: UsMobileNet, path: Path, match: str) -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in mother.state_dict().items()), "half-loaded"
 
 
-@pytest.mark.parametrize("prefix", ["", "module."])
-@pytest.mark.parametrize("wrap", [lambda state: state, lambda s: {"model": s}, lambda s: {"state_dict": s, "epoch": 3}])
-def test_any_usual_wrapping_loads(mother: UsMobileNet, tmp_path: Path, prefix: str, wrap: Any) -> None:
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "model.", "module._orig_mod.", "any.thing."])
+@pytest.mark.parametrize("nest", ["", "model", "state_dict", "model_state_dict", "net", "params_ema", "mine"])
+def test_any_usual_wrapping_loads(mother: UsMobileNet, tmp_path: Path, prefix: str, nest: str) -> None:
     other = state_of(digits())
-    torch.save(wrap({prefix + name: tensor for name, tensor in other.items()}), tmp_path / "c.pt")
-    load_checkpoint(mother, tmp_path / "c.pt")
+    state = {prefix + name: tensor for name, tensor in other.items()}
+    torch.save({nest: state, "epoch": 3, "optimizer": {"lr": 0.1}} if nest else state, tmp_path / "c.pth.tar")
+    assert load_checkpoint(mother, tmp_path / "c.pth.tar") == ()
     assert all(torch.equal(tensor, other[name]) for name, tensor in mother.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["c.safetensors", "c.pt", "c.pth.tar", "weights", "c.dat"])
+def test_the_bytes_say_the_kind_of_a_file(mother: UsMobileNet, tmp_path: Path, name: str) -> None:
+    other = digits()
+    for write in (lambda path: save_checkpoint(other, path), lambda path: torch.save(other.state_dict(), path)):
+        write(tmp_path / name)
+        load_checkpoint(mother, tmp_path / name)
+        assert all(torch.equal(t, other.state_dict()[name]) for name, t in mother.state_dict().items())
+
+
+def test_a_compiled_part_of_a_network_and_a_network_that_wraps_another_load(tmp_path: Path) -> None:
+    inner = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    state = {name.replace("1.", "1._orig_mod."): tensor + 1 for name, tensor in inner.state_dict().items()}
+    torch.save(state, tmp_path / "c.pt")
+    outer = nn.ModuleDict({"net": copy.deepcopy(inner)})
+    for network in (inner, outer):
+        load_checkpoint(network, tmp_path / "c.pt")
+        assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), state.values(), strict=True))
+
+
+def test_counters_of_batches_may_be_missing_or_too_many(tmp_path: Path) -> None:
+    counted, plain = nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+    del plain.num_batches_tracked
+    state = {**counted.state_dict(), "bias": torch.ones(3)}
+    torch.save(state, tmp_path / "c.pt")
+    (note,) = load_checkpoint(plain, tmp_path / "c.pt")
+    assert "1 counters of batches were left out, first num_batches_tracked" in note
+    save_checkpoint(plain, tmp_path / "plain.pt")
+    assert load_checkpoint(counted, tmp_path / "plain.pt") == ()
+    assert torch.equal(counted.bias, torch.ones(3))
+
+
+def test_of_two_sets_of_weights_the_usual_one_is_taken_and_named(mother: UsMobileNet, tmp_path: Path) -> None:
+    taken, other = state_of(digits()), {name: tensor * 0 for name, tensor in state_of(mother).items()}
+    torch.save({"params": other, "params_ema": taken}, tmp_path / "c.pt")
+    (note,) = load_checkpoint(mother, tmp_path / "c.pt")
+    assert "'params_ema' was taken; 'params' would fit, too" in note
+    assert all(torch.equal(tensor, taken[name]) for name, tensor in mother.state_dict().items())
+
+
+class Tied(nn.Module):
+    """A network whose decoder is its encoder's weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.Embedding(5, 4), nn.Linear(4, 5, bias=False)
+        self.decoder.weight = self.encoder.weight
+
+
+def test_tied_weights_load_as_safetensors_writes_them(tmp_path: Path) -> None:
+    saved, network = Tied(), Tied()
+    save_model(saved, str(tmp_path / "tied.safetensors"))
+    load_checkpoint(network, tmp_path / "tied.safetensors")
+    assert torch.equal(network.encoder.weight, saved.encoder.weight)
+    assert network.decoder.weight is network.encoder.weight
+
+
+def test_tied_weights_that_differ_are_refused(tmp_path: Path) -> None:
+    state = {"encoder.weight": torch.zeros(5, 4), "decoder.weight": torch.ones(5, 4)}
+    torch.save(state, tmp_path / "c.pt")
+    with pytest.raises(RequestError, match=r"encoder\.weight and decoder\.weight differ, but are one tensor"):
+        load_checkpoint(Tied(), tmp_path / "c.pt")
 
 
 def test_saved_checkpoint_loads_and_its_bytes_depend_on_the_weights_only(mother: UsMobileNet, tmp_path: Path) -> None:
@@ -131,9 +197,9 @@ def test_anything_but_named_dense_tensors_is_refused(mother: UsMobileNet, tmp_pa
 
 
 def test_a_name_with_and_without_prefix_is_refused(tmp_path: Path) -> None:
-    torch.save({"a": torch.zeros(1), "module.a": torch.zeros(1)}, tmp_path / "c.pt")
-    with pytest.raises(RequestError, match="both with and without"):
-        read_checkpoint(tmp_path / "c.pt")
+    torch.save({"weight": torch.zeros(1), "module.weight": torch.zeros(1)}, tmp_path / "c.pt")
+    with pytest.raises(RequestError, match=r"1 are unexpected, first module\.weight"):
+        load_checkpoint(nn.PReLU(), tmp_path / "c.pt")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300])

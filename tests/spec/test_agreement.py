@@ -48,8 +48,32 @@ def test_what_is_not_finite_never_passes(value):
     result[5, 5] = value
     found = agreement(REFERENCE, result, scores=True)
     assert why_not(found, Tolerance(snr_db=0, max_abs_of_peak=1)) == "the result holds NaN or infinite values"
-    reference = result.copy()
-    assert why_not(agreement(reference, result), Tolerance(snr_db=0, max_abs_of_peak=1))
+    assert why_not(agreement(result, REFERENCE), Tolerance(snr_db=0, max_abs_of_peak=1))
+
+
+def test_nan_agrees_with_nothing_but_on_an_extreme():
+    reference = REFERENCE.copy()
+    reference[5, 5] = np.nan
+    assert why_not(agreement(reference, reference), TIGHT)
+    assert why_not(agreement(reference, reference, extreme=True), TIGHT) is None
+    moved = REFERENCE.copy()
+    moved[5, 6] = np.nan
+    assert why_not(agreement(reference, moved, extreme=True), TIGHT)
+    assert why_not(agreement(reference, REFERENCE, extreme=True), TIGHT)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinity_agrees_by_place_and_sign(value):
+    reference, result = REFERENCE.copy(), REFERENCE + 1e-7
+    reference[5, 5] = result[5, 5] = value
+    found = agreement(reference, result, scores=True)
+    assert why_not(found, TIGHT) is None
+    assert found.peak == np.abs(REFERENCE).max()
+    assert found.snr_db < 150, "what is finite is measured all the same"
+    result[5, 5] = -value
+    assert why_not(agreement(reference, result), TIGHT)
+    everywhere = np.full_like(REFERENCE, value)
+    assert why_not(agreement(everywhere, everywhere), TIGHT), "a network that says nothing else is broken"
 
 
 def test_of_several_outputs_neither_the_noise_nor_the_error_of_one_is_hidden_by_another():

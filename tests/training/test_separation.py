@@ -12,21 +12,23 @@ import torch
 from edge_export.data.musdb import SOURCES
 from edge_export.data.music import Music
 from edge_export.errors import RequestError
-from edge_export.mothers.band_split.mother import SEPARATOR, DepthWidth, DepthWidthSpace, ElasticBandSplit
-from edge_export.training.loop import run_epochs
+from edge_export.mothers.band_split.mother import BSRNN, SEPARATOR, DepthWidth, DepthWidthSpace, ElasticBandSplit
+from edge_export.training.loop import Setup, run_epochs
 from edge_export.training.losses import si_sdr
 from edge_export.training.separation import (
+    GPU_PLAN,
     GROWTH,
     RULES,
     SeparationPlan,
     accumulate_gradients,
     configurations,
+    default_plan,
     grown_space,
     growth_stage,
     set_up,
 )
 from edge_export.training.separation_validation import validate
-from edge_export.training.train import train
+from edge_export.training.train import RECIPES, train
 
 PLAN = SeparationPlan(seconds=0.5, batch=2, batches_per_epoch=8, rate=5e-3, growth=((0.0, 0.0), (0.4, 1.0)))
 
@@ -78,10 +80,26 @@ def test_a_training_of_any_length_ends_with_all(epochs: int) -> None:
     assert growth_stage(GROWTH, epochs - 1, epochs) == len(GROWTH) - 1
 
 
+def test_a_gpu_has_a_plan_of_its_own() -> None:
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert default_plan(SEPARATOR, gpu) == GPU_PLAN
+    assert default_plan(BSRNN, gpu) == default_plan(SEPARATOR, cpu) == SeparationPlan()
+    epochs = RECIPES["separator"].gpu_epochs
+    assert epochs is not None
+    stages = [growth_stage(GPU_PLAN.growth, epoch, epochs) for epoch in range(epochs)]
+    assert [stages.count(stage) for stage in range(3)] == [93, 32, 63]
+
+
+def test_a_rule_replaces_the_plans(music: tuple[Music, ...]) -> None:
+    assert set_up(tiny(), music, plan=dataclasses.replace(GPU_PLAN, batch=2)).settings["rule"] == "ends"
+    assert set_up(tiny(), music, "sandwich", dataclasses.replace(GPU_PLAN, batch=2)).settings["rule"] == "sandwich"
+
+
+@pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("stage", [0, 1])
-def test_a_stage_trains_what_has_grown(music: tuple[Music, ...], stage: int) -> None:
+def test_a_stage_trains_what_has_grown(music: tuple[Music, ...], stage: int, fused: bool) -> None:
     mother, untrained = tiny().train(), tiny()
-    setup = set_up(mother, music, plan=PLAN)
+    setup = set_up(mother, music, plan=dataclasses.replace(PLAN, fused=fused))
     for batch in setup.batches(torch.Generator().manual_seed(0)):
         setup.accumulate(batch, random.Random(0), stage)
     setup.optimizer.step()
@@ -139,3 +157,25 @@ def test_training_learns_resumes_and_every_configuration_improves(music: tuple[M
     results = list(validate(mother, music))
     assert [result["name"] for result in results] == ["d1w1", "d1w2", "d2w1", "d2w2"]
     assert min(float(result["dB improvement, tones"]) for result in results) > 1.0
+
+
+def test_an_interrupted_fused_training_ends_with_the_same_bytes(music: tuple[Music, ...], tmp_path: Path) -> None:
+    plan = dataclasses.replace(PLAN, batches_per_epoch=2, fused=True)
+
+    def parameters(setup: Setup, state: str) -> list[torch.Tensor]:
+        run_epochs(setup, epochs=3, seed=0, state_path=tmp_path / state, progress=False)
+        return list(setup.mother.parameters())
+
+    undisturbed, interrupted = set_up(tiny(), music, plan=plan), set_up(tiny(), music, plan=plan)
+    seen: list[int] = []
+
+    def accumulate(batch: tuple[torch.Tensor, ...], choices: random.Random, stage: int) -> float:
+        seen.append(stage)
+        return interrupted.accumulate(batch, choices, stage) if len(seen) < 4 else float("nan")
+
+    with pytest.raises(RequestError, match="diverged in epoch 2 of 3, batch 2"):
+        parameters(dataclasses.replace(interrupted, accumulate=accumulate), "interrupted")
+    resumed = parameters(set_up(tiny(), music, plan=plan), "interrupted")
+    assert all(torch.equal(a, b) for a, b in zip(resumed, parameters(undisturbed, "undisturbed"), strict=True))
+    with pytest.raises(RequestError, match="fused True, now False"):
+        parameters(set_up(tiny(), music, plan=dataclasses.replace(plan, fused=False)), "interrupted")

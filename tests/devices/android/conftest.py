@@ -9,8 +9,10 @@ import subprocess
 
 import pytest
 from emulated_phone.phone import EmulatedPhone
+from emulated_phone.state import APP_CONTENT
 
 from edge_export.devices.adb_client import Adb
+from edge_export.devices.android_install import APK
 
 PORT = "ANDROID_ADB_SERVER_PORT"
 
@@ -35,6 +37,8 @@ def attach(adb_server, monkeypatch, tmp_path):
     """A function that makes an emulated phone with the given state, and attaches it."""
     for name, value in adb_server.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv(APK, str(tmp_path / "runner.apk"))
+    (tmp_path / "runner.apk").write_bytes(APP_CONTENT)
     phones = []
 
     def attach_one(**state: object) -> EmulatedPhone:

@@ -6,10 +6,13 @@ import re
 
 import pytest
 from emulated_phone.spoil import TOO_LARGE
+from emulated_phone.state import APP, APP_CONTENT
 from small_requests import largest_error, request_folder
 
+from edge_export.devices import android_install
 from edge_export.devices.adb import AdbPhone, found, open_adb, rounds
 from edge_export.devices.android_rest import CoolDown
+from edge_export.devices.android_runner import END
 from edge_export.devices.device import LinkLost
 from edge_export.devices.run import run_on
 from edge_export.errors import RequestError
@@ -109,6 +112,7 @@ def test_what_was_finished_is_here_when_the_phone_has_lost_everything(adb, phone
     assert [path.name for path in (folder / "results").iterdir()] == ["0-classifier"]
     phone.set(offline=False)
     phone.wait_until_online()
+    adb.require(END, "the runner can't be ended")  # it goes on without a link
     adb.require("rm -rf /data/local/tmp/edge_export /sdcard/Android/media/edge.runner", "it can't be wiped")
     said.clear()
     results = run_on(device, request, folder, lambda *event: said.append(event), resume=True)
@@ -177,31 +181,48 @@ def test_no_room_is_said_before_anything_is_sent(run, phone):
         run(VERIFY[0])
 
 
-def test_without_the_app_there_is_no_runner(run, phone):
+def changes_of_apps(phone):
+    return re.findall(r"pm (?:un)?install", "\n".join(phone.state.read().log))
+
+
+def test_a_missing_app_is_installed(run, phone):
     phone.set(runner="")
-    with pytest.raises(RequestError, match=rf"adb:{phone.serial} lacks the runner app edge.runner: `adb -s"):
-        run(VERIFY[0])
+    results = run(VERIFY[0])
+    assert outcomes(results)["0-classifier"][0] == "done"
+    assert phone.state.inside(APP).read_bytes() == APP_CONTENT
+    assert not list(phone.tmp.glob("*.apk"))
+    assert run.said[0] == ("0-classifier", "installing the runner app")
+    run(VERIFY[0])
+    assert changes_of_apps(phone) == ["pm install"]
 
 
-def test_without_the_app_a_jar_proves_and_does_not_time(run, phone, tmp_path, monkeypatch):
+def test_another_app_than_the_one_that_was_built_is_replaced(run, phone, tmp_path):
+    (tmp_path / "runner.apk").write_bytes(b"the next version")
+    phone.set(other_key=True)
+    assert outcomes(run(VERIFY[0]))["0-classifier"][0] == "done"
+    assert phone.state.inside(APP).read_bytes() == b"the next version"
+    assert changes_of_apps(phone) == ["pm install", "pm uninstall", "pm install"]
+
+
+def test_an_app_that_is_nowhere_is_told_with_the_command_that_builds_it(run, phone, monkeypatch, tmp_path):
     phone.set(runner="")
-    monkeypatch.setenv("EDGE_EXPORT_ANDROID_RUNNER", str(tmp_path / "missing.jar"))
-    with pytest.raises(RequestError, match=r"missing\.jar, and there is no such file"):
+    monkeypatch.setenv("EDGE_EXPORT_ANDROID_RUNNER", str(tmp_path / "missing.apk"))
+    with pytest.raises(RequestError, match=r"missing\.apk, and there is no such file$"):
         run(VERIFY[0])
-    (tmp_path / "missing.jar").write_bytes(b"PK")
-    results = run(*TWO)
-    assert {outcome for outcome, _ in outcomes(results).values()} == {"done"}
-    with pytest.raises(RequestError, match="without it verify works, and no time is a latency"):
-        run(*BENCH)
+    monkeypatch.delenv("EDGE_EXPORT_ANDROID_RUNNER")
+    monkeypatch.setattr(android_install, "BUILT", tmp_path / "missing.apk")
+    with pytest.raises(
+        RequestError, match=rf"^adb:{phone.serial} lacks the runner app: build it by `make -C android_demo"
+    ):
+        run(VERIFY[0])
+    phone.set(runner="edge.runner")
+    assert outcomes(run(VERIFY[0]))["0-classifier"][0] == "done"
 
 
-def test_a_crash_without_the_app_costs_its_item(run, phone, tmp_path, monkeypatch):
-    phone.set(runner="", crash_after=1)
-    (tmp_path / "runner.jar").write_bytes(b"PK")
-    monkeypatch.setenv("EDGE_EXPORT_ANDROID_RUNNER", str(tmp_path / "runner.jar"))
-    results = outcomes(run(*VERIFY))
-    assert results["1-segmenter"][0] == "failed"
-    assert results["0-classifier"][0] == results["2-classifier"][0] == "done"
+def test_a_phone_that_takes_no_app_says_why(run, phone):
+    phone.set(runner="", refuses_apps=True)
+    with pytest.raises(RequestError, match=r"the runner app can't be installed .*USER_RESTRICTED: Install canceled"):
+        run(VERIFY[0])
 
 
 def test_a_bench_rests_before_each_round_and_runs_on_the_battery(run, phone):

@@ -1,4 +1,4 @@
-"""What `am instrument` and `app_process` print, and what the listener makes of it."""
+"""What `am instrument` prints, and what the listener makes of it."""
 
 from __future__ import annotations
 
@@ -42,12 +42,6 @@ def test_a_missing_app(heard):
     heard.hear(b"INSTRUMENTATION_FAILED: a/b\n")
     assert heard.failure.startswith("Unable to find instrumentation info")
     assert not heard.complete
-
-
-def test_lines_of_json_are_events(heard):
-    heard.hear(b'{"item": "a", "outcome": "started"}\n{"item": 5}\n{broken\n[1]\n')
-    heard.hear(b'{"item": "a", "outcome": "done", "reason": ""}\n')
-    assert heard.events == [("a", "started"), ("a", "done")]
 
 
 def test_a_line_without_an_end_is_not_kept_whole(heard):

@@ -1,7 +1,7 @@
 """`am instrument -r -w -e KEY VALUE … COMPONENT`, and `am force-stop PACKAGE`.
 
-The runner app of this phone is the Python runner: it runs the request for real. As an app must, it reads the request
-folder, which belongs to the shell, and writes into a folder of its own.
+The runner app of this phone is the Python runner, or the real one on this machine's Java: it runs the request for real.
+As an app must, it reads the request folder, which belongs to the shell, and writes into a folder of its own.
 """
 
 import json
@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from emulated_phone.runner import End, end_runner, run_runner, write_facts
+from emulated_phone.runner import End, end_runner, run_on_jvm, run_runner, write_facts
 from emulated_phone.spoil import spoil
 from emulated_phone.state import this_phone
 
@@ -31,6 +31,10 @@ def instrument(words: list[str]) -> None:
         status(-1, Error=error, id="ActivityManagerService")
         print(f"INSTRUMENTATION_FAILED: {component}")
         sys.exit(1)
+    if phone.read().jvm:
+        if run_on_jvm(phone) == End.CRASHED:
+            print("INSTRUMENTATION_RESULT: shortMsg=Process crashed.\nINSTRUMENTATION_CODE: 0")
+        return
     results = Path(values["results"])
     results.mkdir(parents=True, exist_ok=True)
     if "request" not in values:

@@ -1,11 +1,10 @@
 package edge.app
 
 import android.app.Application
-import android.os.Build
+import android.media.AudioManager
 import android.os.Handler
 import android.os.Looper
-import edge.family.ThisDevice
-import edge.family.tflite.TfliteRuntime
+import edge.family.android.AndroidDevice
 import java.io.File
 import java.util.concurrent.Executor
 import java.util.concurrent.Executors
@@ -25,17 +24,17 @@ public class DemoApp : Application() {
 
     private fun newSession(): Session {
         val handler = Handler(Looper.getMainLooper())
-        val runtimes = listOf(TfliteRuntime())
-        val soc = if (Build.VERSION.SDK_INT >= 31) Build.SOC_MODEL else Build.HARDWARE
+        val runtimes = runtimes()
         return Session(
             store = FamilyStore(assets::open, File(filesDir, "families")),
             runtimes = runtimes,
-            facts = { ThisDevice.facts(runtimes, "${Build.MANUFACTURER} ${Build.MODEL}", soc) },
+            facts = { AndroidDevice.facts(runtimes) },
+            phone = { AndroidDevice.state(this) },
             work = WORK,
             main = Executor { handler.post(it) },
             decode = SongReader(this)::read,
             bundled = { assets.open("song.wav") },
-            speaker = TrackSpeaker(),
+            speaker = TrackSpeaker(getSystemService(AudioManager::class.java)),
             folder = filesDir,
             scratch = cacheDir,
         )

@@ -25,8 +25,7 @@ public class DigitView(context: Context, attributes: AttributeSet?) : View(conte
     internal var onStroke: () -> Unit = {}
 
     override fun onMeasure(widthMeasureSpec: Int, heightMeasureSpec: Int) {
-        val most = (320 * resources.displayMetrics.density).toInt()
-        val side = minOf(MeasureSpec.getSize(widthMeasureSpec), most)
+        val side = minOf(MeasureSpec.getSize(widthMeasureSpec), resources.getDimensionPixelSize(R.dimen.field))
         setMeasuredDimension(side, side)
     }
 

@@ -3,6 +3,7 @@ package edge.app
 import edge.family.Benchmark
 import edge.family.Budget
 import edge.family.DeviceFacts
+import edge.family.DeviceState
 import edge.family.Family
 import edge.family.FamilyException
 import edge.family.LoadedMember
@@ -41,6 +42,7 @@ internal data class Kept(
  * All functions are called on the main thread. Long work runs one after another in [work]: a process has one member
  * loaded at a time.
  *
+ * @param phone What may slow the phone down now.
  * @param main Runs tasks on the main thread.
  * @param decode Reads a song of the phone.
  * @param bundled Opens the bundled song.
@@ -51,6 +53,7 @@ internal class Session(
     private val store: FamilyStore,
     private val runtimes: List<Runtime>,
     private val facts: () -> DeviceFacts,
+    private val phone: () -> DeviceState,
     private val work: Executor,
     private val main: Executor,
     private val decode: (String) -> Sound,
@@ -186,7 +189,7 @@ internal class Session(
                 val leaves = File(scratch, "bench-${from.name}")
                 leaves.deleteRecursively()
                 if (!leaves.mkdirs()) throw AppException(Trouble.NO_SPACE, leaves.path)
-                val result = Benchmark(from.family, runtimes, device).run(leaves, plan) { event ->
+                val result = Benchmark(from.family, runtimes, device, state = phone).run(leaves, plan) { event ->
                     main.execute { update { it.copy(measuring = event.item) } }
                 }
                 leaves.deleteRecursively()

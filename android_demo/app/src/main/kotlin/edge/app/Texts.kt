@@ -61,6 +61,7 @@ internal class Texts(private val resources: Resources) {
             Trouble.TOO_LONG to R.string.trouble_too_long,
             Trouble.DAMAGED to R.string.trouble_damaged,
             Trouble.RUNTIME to R.string.trouble_runtime,
+            Trouble.BUSY to R.string.trouble_busy,
         )
         val RULES = mapOf(
             "model" to R.string.rule_model,

@@ -1,11 +1,13 @@
 package edge.app
 
 import android.media.AudioAttributes
+import android.media.AudioFocusRequest
 import android.media.AudioFormat
+import android.media.AudioManager
 import android.media.AudioTrack
 
-/** Plays by an AudioTrack of 16 bit at the song's own rate. */
-internal class TrackSpeaker : Speaker {
+/** Plays by an AudioTrack of 16 bit at the song's own rate, while the app has the audio focus. */
+internal class TrackSpeaker(private val audio: AudioManager) : Speaker {
     private class Player(val thread: Thread) {
         @Volatile
         var isStopped = false
@@ -15,6 +17,17 @@ internal class TrackSpeaker : Speaker {
 
     override fun start(playback: Playback, ended: (Throwable?) -> Unit) {
         stop()
+        val focus = AudioFocusRequest.Builder(AudioManager.AUDIOFOCUS_GAIN).setAudioAttributes(MUSIC)
+            .setOnAudioFocusChangeListener { change ->
+                if (change in LOST) {
+                    stop()
+                    ended(null)
+                }
+            }.build()
+        if (audio.requestAudioFocus(focus) != AudioManager.AUDIOFOCUS_REQUEST_GRANTED) {
+            ended(AppException(Trouble.BUSY))
+            return
+        }
         lateinit var next: Player
         val thread = Thread({
             val error = try {
@@ -23,6 +36,7 @@ internal class TrackSpeaker : Speaker {
             } catch (error: RuntimeException) { // the phone has no free track, or takes it away
                 error
             }
+            audio.abandonAudioFocusRequest(focus)
             if (!next.isStopped) ended(error)
         }, "player")
         next = Player(thread)
@@ -44,10 +58,7 @@ internal class TrackSpeaker : Speaker {
         val least = AudioTrack.getMinBufferSize(sound.rate, mask, AudioFormat.ENCODING_PCM_16BIT)
         val bytes = ByteArray(2 * channels * FRAMES)
         val track = AudioTrack.Builder()
-            .setAudioAttributes(
-                AudioAttributes.Builder().setUsage(AudioAttributes.USAGE_MEDIA)
-                    .setContentType(AudioAttributes.CONTENT_TYPE_MUSIC).build(),
-            )
+            .setAudioAttributes(MUSIC)
             .setAudioFormat(
                 AudioFormat.Builder().setEncoding(AudioFormat.ENCODING_PCM_16BIT)
                     .setSampleRate(sound.rate).setChannelMask(mask).build(),
@@ -74,5 +85,10 @@ internal class TrackSpeaker : Speaker {
     private companion object {
         const val FRAMES = 1024
         const val WAIT_MS = 50L
+        val MUSIC: AudioAttributes = AudioAttributes.Builder().setUsage(AudioAttributes.USAGE_MEDIA)
+            .setContentType(AudioAttributes.CONTENT_TYPE_MUSIC).build()
+
+        /** Another app plays, or a call comes. Where a sound is short, the system turns ours down by itself. */
+        val LOST = setOf(AudioManager.AUDIOFOCUS_LOSS, AudioManager.AUDIOFOCUS_LOSS_TRANSIENT)
     }
 }

@@ -13,6 +13,7 @@ internal enum class Trouble {
     TOO_LONG,
     DAMAGED,
     RUNTIME,
+    BUSY,
 }
 
 /** A [trouble] with a [detail] in the words of what failed; it may be empty. */

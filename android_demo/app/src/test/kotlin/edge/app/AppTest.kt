@@ -1,9 +1,13 @@
 package edge.app
 
+import android.app.Activity
 import android.content.Intent
+import android.graphics.Rect
+import android.media.AudioManager
 import android.media.MediaFormat
 import android.net.Uri
 import android.os.Bundle
+import android.os.Looper
 import android.os.ParcelFileDescriptor
 import android.view.KeyEvent
 import android.view.View
@@ -125,6 +129,24 @@ class AppTest {
         }
         assertTrue(text(app, R.id.progress).startsWith("Separated by $member, real-time factor "))
         screenshot(app.get(), "song")
+    }
+
+    @Test
+    fun `the song stops when another app takes the sound, and waits while a call has it`() {
+        val app = start()
+        openBundled(app)
+        val audio = shadowOf(demo.getSystemService(AudioManager::class.java))
+        click(app, R.id.play)
+        assertTrue(demo.session.state.isPlaying)
+        val focus = audio.lastAudioFocusRequest.audioFocusRequest
+        focus.onAudioFocusChangeListener!!.onAudioFocusChange(AudioManager.AUDIOFOCUS_LOSS_TRANSIENT)
+        await("silence") { !it.isPlaying }
+        assertSame(focus, audio.lastAbandonedAudioFocusRequest)
+
+        audio.setNextFocusRequestResponse(AudioManager.AUDIOFOCUS_REQUEST_FAILED)
+        click(app, R.id.play)
+        await("refusal") { it.trouble != null && !it.isPlaying }
+        assertTrue(text(app, R.id.trouble).startsWith("Another app holds the sound"))
     }
 
     /** What the runner gives for the golden mixture, of which the bundled song is the 16 bit version. */
@@ -256,7 +278,7 @@ class AppTest {
         click(app, R.id.open_song)
         val request = shadowOf(app.get()).nextStartedActivityForResult.intent
         assertEquals(Intent.ACTION_OPEN_DOCUMENT, request.action)
-        shadowOf(app.get()).receiveResult(request, android.app.Activity.RESULT_OK, Intent().setData(uri))
+        shadowOf(app.get()).receiveResult(request, Activity.RESULT_OK, Intent().setData(uri))
     }
 
     private fun format(type: String, rate: Int, channels: Int) = MediaFormat.createAudioFormat(type, rate, channels)
@@ -339,6 +361,7 @@ class AppTest {
                     draw(app.get(), app.view(R.id.digit), SEVEN)
                     await("reading") { it.reading != null }
                 }
+                if (screen == "digit") assertIsSeen(app.get(), app.view(R.id.digit))
                 val bitmap = screenshot(app.get(), "$screen-$name")
                 val pixels = IntArray(bitmap.width * bitmap.height)
                 bitmap.getPixels(pixels, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
@@ -349,6 +372,15 @@ class AppTest {
             assertEquals(name, emptyList<String>(), small)
             app.pause().stop()
         }
+    }
+
+    /** Fails if a part of the view is outside of the window: one would have to scroll. */
+    private fun assertIsSeen(activity: Activity, view: View) {
+        shadowOf(Looper.getMainLooper()).idle()
+        val seen = Rect()
+        assertTrue(view.getGlobalVisibleRect(seen))
+        assertEquals(view.width to view.height, seen.width() to seen.height())
+        assertTrue("$seen", Rect(0, 0, activity.window.decorView.width, activity.window.decorView.height).contains(seen))
     }
 
     /** The names of views that can be touched and are smaller than 48 dp, or that say nothing to a screen reader. */

@@ -7,6 +7,7 @@ import kotlinx.serialization.json.JsonPrimitive
 /**
  * The content of a bundle's `manifest.json`: what was built, from what, and where it is.
  *
+ * @property errors The members that could not be made.
  * @property takenFrom For an app's family, whose goldens were left out: the sha256 of the manifest of its whole bundle.
  */
 @Serializable
@@ -17,6 +18,7 @@ public class Manifest internal constructor(
     public val tools: Map<String, String>,
     internal val recorded: Recorded,
     public val members: List<Member>,
+    public val errors: List<FailedMember> = emptyList(),
     @SerialName("taken_from") public val takenFrom: String? = null,
 ) {
     /** @throws FamilyException There is no such member. */
@@ -31,7 +33,7 @@ public class Manifest internal constructor(
         if (takenFrom != null && !Part.SHA256.matches(takenFrom)) add("taken_from is not a sha256")
         for ((where, file) in recorded.files) addAll(file.problems("recorded.$where"))
         members.forEachIndexed { index, member -> addAll(member.problems("members[$index]")) }
-        if (members.map { it.name }.toSet().size < members.size) add("two members have the same name")
+        if ((members.map { it.name } + errors.map { it.name }).let { it.toSet().size < it.size }) add("two members have the same name")
     }
 
     public companion object {
@@ -49,6 +51,10 @@ public class Manifest internal constructor(
         }
     }
 }
+
+/** A member that was asked for and could not be made; [reason] says in one line what failed. */
+@Serializable
+public data class FailedMember(val name: String, val config: String, val reason: String)
 
 /** The mother network that the family was built from. */
 @Serializable

@@ -60,6 +60,19 @@ public class Runner(
         }
     }
 
+    /**
+     * Writes `device.json` alone.
+     *
+     * @throws FamilyException The folder can't be written.
+     */
+    public fun writeFacts(results: File) {
+        try {
+            writeDevice(results, facts.copy(before = state()))
+        } catch (error: IOException) {
+            throw FamilyException("$results can't be written: ${oneLine(error.message ?: "no reason")}", error)
+        }
+    }
+
     private fun runAll(folder: File, results: File, request: Request, tell: (Event) -> Unit): Boolean {
         val before = facts.copy(before = state())
         writeDevice(results, before)

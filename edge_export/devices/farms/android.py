@@ -1,0 +1,108 @@
+"""Android phones in a farm: the test spec that runs a request there, and what an app must be.
+
+The phone's side is the runner app of `adb`: the same instrumentation, the same folders. AWS puts the extra data on the
+phone's external storage, which apps may not read: the spec copies it to where the runner reads.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from edge_export.devices.android_files import FOLDER
+from edge_export.devices.android_runner import FACTS, PACKAGE, RESULTS, RUN
+from edge_export.devices.farms.extra_data import EXTRA_DATA
+from edge_export.devices.farms.results import RESULT_FOLDER
+from edge_export.devices.request import DEVICE, Request
+from edge_export.devices.results import RESULTS as ITEMS
+from edge_export.errors import RequestError
+
+_SPARE_MINUTES = 10
+"""Of a job's time: for the farm's own preparation, and for bringing back what is finished."""
+
+
+def check_apk(path: Path) -> None:
+    """Raises RequestError if there is no APK at `path`."""
+    how = "make one by `make -C android_demo runner`, or give yours"
+    if not path.is_file():
+        raise RequestError(f"{path}: there is no such file: {how}")
+    try:
+        with zipfile.ZipFile(path) as apk:
+            apk.getinfo("AndroidManifest.xml")
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
+        raise RequestError(f"{path} is no APK: {how}") from error
+
+
+def write_spec(request: Request, minutes: int) -> str:
+    """Returns the test spec, YAML, that runs `request` on one phone.
+
+    If the app ends before its last item, the item that was running has failed, and the app is started again, as `adb`
+    does it here. What is finished comes back whatever happens.
+
+    Args:
+        minutes: How long the farm lets one phone take.
+    """
+    script = _SCRIPT.format(
+        extra=EXTRA_DATA,
+        folder=FOLDER,
+        package=PACKAGE,
+        results=RESULTS,
+        facts=FACTS,
+        run=RUN,
+        run_id=request.run_id,
+        starts=len(request.items) + 1,
+        seconds=60 * max(1, minutes - _SPARE_MINUTES),
+        out=RESULT_FOLDER,
+        device_json=DEVICE,
+        items=ITEMS,
+    )
+    command = "\n".join(f"        {line}".rstrip() for line in script.strip().splitlines())
+    return _SPEC.format(command=command)
+
+
+_SPEC = """\
+version: 0.1
+android_test_host: amazon_linux_2
+phases:
+  test:
+    commands:
+      - |-
+{command}
+artifacts:
+  - $DEVICEFARM_LOG_DIR
+"""
+
+_SCRIPT = r"""
+(
+phone() {{ adb -s "$DEVICEFARM_DEVICE_UDID" "$@" < /dev/null; }}
+out="$DEVICEFARM_LOG_DIR/{out}"
+mkdir -p "$out"
+phone shell pm path {package} || phone install -r -g "$DEVICEFARM_APP_PATH"
+found=$(phone shell "find /sdcard/ -maxdepth 4 -path '*/{extra}/request.json'" | tr -d '\r' | head -n 1)
+[ -n "$found" ] || {{ echo "the extra data is not on the phone"; exit 1; }}
+phone shell "rm -rf {folder} {results}/{items} {results}/{device_json}; mkdir -p {folder} {results} &&
+    cp -R '${{found%/request.json}}/.' {folder} && chmod -R a+rX {folder}" || exit 1
+phone shell "{facts}"
+end=$(($(date +%s) + {seconds}))
+finished=
+for start in $(seq {starts}); do
+    left=$((end - $(date +%s)))
+    [ "$left" -gt 0 ] || break
+    timeout "$left" adb -s "$DEVICEFARM_DEVICE_UDID" shell "{run}" < /dev/null | tr -d '\r' > "$out/runner.txt"
+    cat "$out/runner.txt"
+    if grep -q '^INSTRUMENTATION_CODE: -1' "$out/runner.txt"; then finished=yes; break; fi
+    outcome=$(sed -n 's/^INSTRUMENTATION_STATUS: outcome=//p' "$out/runner.txt" | tail -n 1)
+    item=$(sed -n 's/^INSTRUMENTATION_STATUS: item=//p' "$out/runner.txt" | tail -n 1 | tr -cd 'A-Za-z0-9_.+-')
+    [ "$outcome" = started ] && [ -n "$item" ] || break
+    why=$(sed -n 's/^INSTRUMENTATION_RESULT: shortMsg=//p' "$out/runner.txt" | tail -n 1 | tr -cd 'A-Za-z0-9 .:-')
+    printf '{{"schema":"1.0","run_id":"{run_id}","item":"%s","outcome":"failed","reason":"the runner ended: %s"}}' \
+        "$item" "${{why:-it gave no reason}}" > "$out/status.json"
+    phone shell "mkdir -p {results}/{items}/$item"
+    phone push "$out/status.json" "{results}/{items}/$item/status.json"
+done
+rm -f "$out/status.json"
+phone pull {results}/{device_json} "$out/{device_json}"
+phone pull {results}/{items} "$out/"
+[ -n "$finished" ]
+)
+"""

@@ -1,0 +1,33 @@
+"""What the libraries of the formats mean when they fail: the operator, instead of a code or a page of advice."""
+
+from __future__ import annotations
+
+import re
+
+from edge_export.workers import WorkerError
+
+_REWRITE = "write it with plain operators, or leave the format out of the target"
+
+# Each pattern is searched in the message, then in the end of the log. Its group is the operator.
+REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"Missing operator: \[\d+\] ([\w:.]+)"), "ExecuTorch has no kernel for {}"),
+    (re.compile(r"KernelCall failed at instruction \S+ in operator ([\w:.]*\w)"), "ExecuTorch's {} refuses its inputs"),
+    (re.compile(r"Operator torch\._ops\.([\w.]+) is not in Core ATen"), "ExecuTorch does not take {}"),
+    (re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'"), "torch's ONNX exporter does not take {}"),
+    (re.compile(r"Unsupported fx node \w+, kind ([\w.]+)"), "coremltools does not take {}"),
+    (re.compile(r"PyTorch convert function for op '([\w.]+)' not implemented"), "coremltools does not take {}"),
+    (re.compile(r"unresolved custom op: (\w+)"), "LiteRT has no operator {}"),
+    (re.compile(r"Node number \d+ \((\w+)\) failed to (?:prepare|invoke)"), "LiteRT's {} refuses its inputs"),
+)
+
+
+def reason_of(error: WorkerError) -> str:
+    """Returns why a converter or a runtime failed: the operator where its message or its log names one, and what to do.
+
+    Otherwise it is the error's own message.
+    """
+    for text in (str(error), error.tail):
+        for pattern, reason in REASONS:
+            if found := list(dict.fromkeys(pattern.findall(text))):
+                return f"{reason.format(' and '.join(found[:3]))}: {_REWRITE}"
+    return str(error)

@@ -1,0 +1,80 @@
+"""Reads what a file of weights holds. No code in it is executed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edge_export.errors import RequestError, one_line
+from edge_export.files.arrays import require_names_once
+
+PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".tar")
+"""The suffixes under which a file that shows no kind was meant for torch.load."""
+_ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
+_HEADER_SIZE = 8
+
+
+def read_content(path: Path) -> Any:
+    """Returns the content of a safetensors file or of one that torch.save wrote. Its bytes say which, not its name.
+
+    Raises:
+        RequestError: The file is missing, damaged, of another kind, or holds more than plain values and tensors.
+    """
+    if not path.is_file():
+        raise RequestError(
+            f"checkpoint {path}: {'not a file' if path.exists() else 'no such file'}; check --checkpoint"
+        )
+    with path.open("rb") as stream:
+        head = stream.read(_HEADER_SIZE + 1)
+    # A safetensors file begins with the size of its header, which is JSON.
+    if head[_HEADER_SIZE:] == b"{" and int.from_bytes(head[:_HEADER_SIZE], "little") <= path.stat().st_size:
+        return _read_safetensors(path)
+    if head.startswith((_ZIP, _PICKLE)):
+        return _read_pickled(path)
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if path.suffix in PICKLED:
+        return _read_pickled(path)
+    raise RequestError(f"checkpoint {path}: unknown kind of file; give a .safetensors, .pt or .pth file")
+
+
+def _read_safetensors(path: Path) -> Any:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors = load_file(path)
+        require_names_once(path)
+        return tensors
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RequestError(
+            f"checkpoint {path}: damaged or not safetensors ({one_line(error, 120)}); fetch or save it again"
+        ) from error
+
+
+def _read_pickled(path: Path) -> Any:
+    import pickle
+    import warnings
+
+    import torch
+
+    try:
+        # Given a path, torch.load would choose by its suffix.
+        with warnings.catch_warnings(), path.open("rb") as stream:
+            # torch warns about an unusual pickle and then raises; the exception is enough.
+            warnings.simplefilter("ignore")
+            return torch.load(stream, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        forbidden = [line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line]
+        if forbidden:
+            raise RequestError(
+                f"checkpoint {path}: refused, it holds more than tensors and unpickling it could run code "
+                f"({one_line(forbidden[0], 120)}); save its state_dict alone"
+            ) from error
+        raise RequestError(f"checkpoint {path}: damaged or not a PyTorch file; fetch or save it again") from error
+    # For a damaged file torch.load raises many kinds of exceptions: RuntimeError, EOFError, KeyError, …
+    except Exception as error:
+        raise RequestError(
+            f"checkpoint {path}: damaged or not a PyTorch file ({one_line(error, 120) or type(error).__name__}); "
+            "fetch or save it again"
+        ) from error

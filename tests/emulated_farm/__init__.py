@@ -1,0 +1,1 @@
+"""AWS Device Farm as boto3 sees it: its JSON protocol over HTTP, with emulated phones, and faults on request."""
