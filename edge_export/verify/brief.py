@@ -26,6 +26,8 @@ SECONDS = 1.0
 EXTREME_SECONDS = 0.1
 LOUD = 0.1
 """A beginning must reach this share of each output's peak. Otherwise it is longer than `SECONDS`."""
+CALLS = 400
+"""The largest number of calls for the beginnings of all goldens together. A call of `d4w4` takes 0.3 s of this CPU."""
 NOTE = "on the beginning of the goldens alone, because this runtime computes float16 in software"
 
 
@@ -47,7 +49,8 @@ def brief(reference: Reference, io: IOSpec, folder: Path) -> Reference:
     golden, inputs = load_arrays(reference.golden), load_arrays(reference.inputs)
     count = len(next(iter(golden.values())))
     inputs = {name: array[:count] for name, array in inputs.items()}
-    samples = _loud_samples(golden, round(SECONDS * io.stream.sample_rate))
+    most = max(1, CALLS // count) * io.stream.hop * io.stream.frames_per_call
+    samples = _loud_samples(golden, min(most, round(SECONDS * io.stream.sample_rate)), most)
     shorter = replace(
         reference,
         inputs=_save(folder / "brief_inputs.safetensors", inputs, samples + io.stream.delay),
@@ -74,9 +77,9 @@ def brief(reference: Reference, io: IOSpec, folder: Path) -> Reference:
     return replace(shorter, held_out=folder / "brief_held_out.safetensors", mother_metric=of_mother)
 
 
-def _loud_samples(golden: Mapping[str, Array], samples: int) -> int:
-    """Returns the number of samples of a beginning in which every output of every golden is loud."""
-    longest = max(array.shape[-1] for array in golden.values())
+def _loud_samples(golden: Mapping[str, Array], samples: int, most: int) -> int:
+    """Returns the number of samples of a beginning in which every output of every golden is loud, at most `most`."""
+    longest = min(most, max(array.shape[-1] for array in golden.values()))
     peaks = {name: np.abs(array).reshape(len(array), -1).max(1) for name, array in golden.items()}
 
     def loud(count: int) -> bool:

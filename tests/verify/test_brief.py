@@ -12,9 +12,9 @@ from edge_export.spec.recorded import TARGETS
 from edge_export.spec.tensors import IOSpec, Stream, TensorSpec
 from edge_export.tasks.separation import si_sdr
 from edge_export.verify.artifact import Reference
-from edge_export.verify.brief import brief, is_brief
+from edge_export.verify.brief import CALLS, brief, is_brief
 
-RATE, HOP = 1000, 10
+RATE, HOP = 1000, 20
 STREAM = Stream(sample_rate=RATE, hop=HOP, frames_per_call=1, delay=HOP, stems=("a", "b"))
 IO = IOSpec(
     (TensorSpec("audio", (1, 1, HOP)), TensorSpec("state", (1, 4))),
@@ -53,6 +53,14 @@ def test_beginnings_are_loud_and_the_metric_is_the_mother_s_on_them(reference, t
     given, expected = (load_arrays(file) for file in short.extremes)
     assert given["audio"].shape[-1] == RATE // 10 + HOP
     assert expected["stems"].shape[-1] == RATE // 10
+
+
+def test_a_golden_that_begins_late_is_not_awaited(reference, tmp_path):
+    golden = load_arrays(reference.golden)["stems"]
+    golden[0, :, :, : 9 * RATE // 2] *= 1e-3
+    save_arrays(reference.golden, {"stems": golden})
+    short = load_arrays(brief(reference, IO, tmp_path).golden)["stems"]
+    assert short.shape[0] * short.shape[-1] == CALLS * HOP
 
 
 def test_goldens_that_are_not_of_the_held_out_set_have_no_metric(reference, tmp_path):
