@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.coreai import MINIMUM_OS
-from edge_export.formats.coreai.normalize import normalize
+from edge_export.formats.coreai.normalize import number_constants, remove_date
 from edge_export.formats.garbage import set_aside
 from edge_export.formats.program import load_program, own_outputs
 from edge_export.spec.tensors import IOSpec, TensorSpec
@@ -49,7 +49,7 @@ def compile(
     path = workdir / f"coreai-aimodel-{precision}.aimodel"
     with set_aside():
         _save(exported, io, str(options.get("minimum_os", MINIMUM_OS[0])), path)
-    normalize(path)
+    remove_date(path)
     require_io(io, *tensor_specs(summary_of(path)))
     return Compiled(path, io, versions("coreai-core", "coreai-torch", "torch"), notes)
 
@@ -84,7 +84,7 @@ def _save(exported: ExportedProgram, io: IOSpec, minimum_os: str, path: Path) ->
         output_names=[spec.name for spec in io.outputs],
         entrypoint_name=FUNCTION,
     )
-    converter.to_coreai().save_asset(path, minimum_os=OSVersion(f"v{minimum_os}"))
+    number_constants(converter.to_coreai()).save_asset(path, minimum_os=OSVersion(f"v{minimum_os}"))
 
 
 def open_asset(path: Path) -> Any:
