@@ -53,7 +53,7 @@ SEEDS: dict[str, list[tuple[list[Made], int]]] = {
     "wrong pad": [(DIGITS, 1), (AI, 1)],
     "states swapped": [(SEPARATORS, 1), (WIDER, 1), (AI_SEPARATOR, 1)],
     "weight NaN": [(DIGITS, 1), (SEPARATORS, 1), (AI, 1)],
-    "bias infinite": [(DIGITS, 1), (INT8, 1), (SEPARATORS, 1), (AI, 1), (AI_SEPARATOR, 1)],
+    "bias infinite": [(DIGITS, 1), (INT8, 1), (SEPARATORS, 1), (AI, 1), (AI8, 1), (AI_SEPARATOR, 1)],
     "byte flipped": [(DIGITS, 3), (INT8, 3), (SEPARATORS, 3), (AI, 1), (AI8, 1), (AI_SEPARATOR, 1)],
     "structure flipped": [(DIGITS, 3), (INT8, 3), (SEPARATORS, 3), (AI, 2), (AI8, 2), (AI_SEPARATOR, 2)],
     "truncated": [(DIGITS, 2), (INT8, 1), (SEPARATORS, 2), (AI, 1), (AI_SEPARATOR, 1)],

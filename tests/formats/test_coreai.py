@@ -6,13 +6,17 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import reduced_members as reduced
+import torch
 from compiled_members import MEMBERS, compile_request, compiled, samples
 from test_compile import digests
+from torch import nn
 
-from edge_export.formats.compile_task import COMPILE
+from edge_export.formats.compile_task import COMPILE, CompileRequest
 from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
+from edge_export.spec.tensors import IOSpec, TensorSpec
 from edge_export.tasks.classification import top1
 from edge_export.workers import Pool, WorkerError
 
@@ -70,6 +74,44 @@ def test_a_program_that_is_not_that_of_its_hash_is_not_run(tmp_path: Path) -> No
     )
     with pytest.raises(WorkerError, match=r"is damaged: main\.mlirb does not have the SHA-256 in main\.hash"):
         reduced.members.ask(RUN, request, "coreai")
+
+
+class Added(nn.Module):
+    """Adds a constant vector to a vector, and takes its softmax."""
+
+    def __init__(self, constant: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("constant", constant)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(x + self.constant, 1)
+
+
+def run_added(constant: torch.Tensor, folder: Path) -> dict[str, np.ndarray]:
+    """What the compiled network gives on zeros."""
+    folder.mkdir()
+    zeros = torch.zeros(1, len(constant))
+    torch.export.save(torch.export.export(Added(constant), (zeros,)), folder / "program.pt2")
+    io = IOSpec((TensorSpec("x", tuple(zeros.shape)),), (TensorSpec("y", tuple(zeros.shape)),))
+    request = CompileRequest(format="coreai", precision="fp32", program=folder / "program.pt2", io=io, workdir=folder)
+    answer = reduced.members.ask(COMPILE, request, "coreai")
+    reduced.save_file({"x": zeros.numpy()}, folder / "inputs.safetensors")
+    file = CompiledFile(format="coreai", path=folder / answer.file, io=answer.io, member_io=io)
+    run = RunRequest(file=file, inputs=folder / "inputs.safetensors", outputs=folder / "outputs.safetensors")
+    reduced.members.ask(RUN, run, "coreai")
+    return reduced.load_file(run.outputs)
+
+
+@pytest.mark.parametrize("size", [8, 4096])  # written out, and named
+def test_infinite_values_are_right_in_a_mask_and_wrong_in_a_bias(size: int, tmp_path: Path) -> None:
+    mask, bias, hole = torch.zeros(size), torch.linspace(1, 2, size), torch.linspace(1, 2, size)
+    mask[3] = bias[3] = -torch.inf
+    hole[3] = torch.nan
+    np.testing.assert_allclose(run_added(mask, tmp_path / "mask")["y"][0, 2:4], [1 / (size - 1), 0])
+    with pytest.raises(WorkerError, match=rf"is damaged: a bias or scale of shape .*{size}.* holds infinite values"):
+        run_added(bias, tmp_path / "bias")
+    with pytest.raises(WorkerError, match=rf"is damaged: a constant of shape .*{size}.* holds NaN"):
+        run_added(hole, tmp_path / "hole")
 
 
 def test_an_older_system_is_refused(tmp_path: Path) -> None:
