@@ -14,6 +14,7 @@ from compiled_members import MEMBERS, compile_request, compiled, samples
 from test_compile import digests
 from torch import nn
 
+from edge_export.formats import FORMATS
 from edge_export.formats.compile_task import COMPILE, CompileRequest
 from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 from edge_export.spec.tensors import IOSpec, TensorSpec
@@ -41,6 +42,14 @@ def test_weights_in_int8_are_a_quarter(tmp_path: Path) -> None:
         "4 constants of 2208 bytes together are stored as float16",
     ]
     assert reduced.snr_db("streamer", reduced.run("streamer", done, tmp_path)) > 30
+
+
+def test_a_scale_for_each_block_of_inputs_is_the_milder_scheme(tmp_path: Path) -> None:
+    schemes = FORMATS["coreai"].schemes("int8")
+    made = [reduced.compiled("streamer", "coreai", "int8", scheme) for scheme in schemes]
+    coarse, mild = (reduced.snr_db("streamer", reduced.run("streamer", done, tmp_path)) for done in made)
+    assert coarse + 0.5 < mild
+    assert reduced.size(made[0]["path"]) < reduced.size(made[1]["path"])
 
 
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ FORMAT = Format(
     inspect="edge_export.formats.coreai.inspect:inspect",
     look_inside="edge_export.bisect.coreai_values:look_inside",
     backends=("aimodel",),
-    precisions={"fp32": (), "fp16": (), "int8": ("linear8",)},
+    precisions={"fp32": (), "fp16": (), "int8": ("linear8", "linear8_blocks")},
     runtimes=(
         Runtime(
             "edge_export.formats.coreai.runtime",

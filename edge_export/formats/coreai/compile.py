@@ -45,7 +45,7 @@ def compile(
     schemes = FORMATS["coreai"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     reject_options(options, {"backend": ("aimodel",), "scheme": schemes or (scheme,), "minimum_os": MINIMUM_OS})
-    exported, notes = _at_precision(load_program(program, io), io, precision)
+    exported, notes = _at_precision(load_program(program, io), io, precision, scheme)
     path = workdir / f"coreai-aimodel-{precision}.aimodel"
     with set_aside():
         _save(exported, io, str(options.get("minimum_os", MINIMUM_OS[0])), path)
@@ -54,7 +54,9 @@ def compile(
     return Compiled(path, io, versions("coreai-core", "coreai-torch", "torch"), notes)
 
 
-def _at_precision(exported: ExportedProgram, io: IOSpec, precision: str) -> tuple[ExportedProgram, tuple[str, ...]]:
+def _at_precision(
+    exported: ExportedProgram, io: IOSpec, precision: str, scheme: str
+) -> tuple[ExportedProgram, tuple[str, ...]]:
     """Returns the program at a precision, and notes for the user."""
     import torch
 
@@ -65,7 +67,7 @@ def _at_precision(exported: ExportedProgram, io: IOSpec, precision: str) -> tupl
         return exported, ()
     network = exported.module(check_guards=False)
     with torch.no_grad():
-        notes = compress(network) if precision == "int8" else ("inputs and outputs are float32",)
+        notes = compress(network, scheme) if precision == "int8" else ("inputs and outputs are float32",)
         return halve(network, io), notes
 
 

@@ -1,7 +1,8 @@
 """Store the weights of a program in 8 bits. They are widened to the precision of the arithmetic when they are used.
 
-linear8   8-bit integers, symmetric, a scale per output channel: the weights of convolutions and linear layers, and the
-          constant matrices of products
+linear8         8-bit integers, symmetric, a scale per output channel: the weights of convolutions and linear layers,
+                and the constant matrices of products
+linear8_blocks  the same, with a scale for each block of up to 32 inputs of an output channel
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _LARGEST = 127
 _SMALLEST = 200
 """Weights of up to this many values stay float, because the data that describes a compressed one is as large."""
+_BLOCK = {"linear8": None, "linear8_blocks": 32}
+"""The largest number of inputs that share a scale, by scheme; None: all of a channel do."""
 _ATEN = torch.ops.aten
 _ROWS: dict[Any, tuple[int, ...]] = {_ATEN.linear.default: (1,)}
 _COLUMNS: dict[Any, tuple[int, ...]] = dict.fromkeys(
@@ -28,10 +31,10 @@ _FILTERS: dict[Any, tuple[int, ...]] = {
     _ATEN.conv3d.default: (1, 2, 3, 4),
 }
 AXES = _ROWS | _COLUMNS | _FILTERS
-"""The axes of a weight that have one scale for all their values, by operator."""
+"""The axes of a weight that have one scale for all their values, by operator; the first one is that of the inputs."""
 
 
-def compress(network: GraphModule) -> tuple[str, ...]:
+def compress(network: GraphModule, scheme: str) -> tuple[str, ...]:
     """Stores the weights of `network`, a module of an exported program, in int8. Returns notes for the user."""
     import coreai_torch._compression.custom_layers  # noqa: F401 it registers the operator
 
@@ -48,7 +51,7 @@ def compress(network: GraphModule) -> tuple[str, ...]:
             continue
         key = (str(weight.target), axes)
         if key not in widened:
-            scale = _scale(value, axes)
+            scale = _scale(value, axes, _BLOCK[scheme])
             name = str(weight.target).replace(".", "_")
             with network.graph.inserting_before(node):
                 whole = _constant(network, f"{name}_int8", _rounded(value, scale))
@@ -63,13 +66,21 @@ def compress(network: GraphModule) -> tuple[str, ...]:
     )
 
 
-def _scale(weight: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """Returns the scale of the int8 values, one for all values along `axes`; 1 where all of them are 0."""
-    scale = weight.abs().amax(axes, keepdim=True) / _LARGEST
+def _scale(weight: Tensor, axes: tuple[int, ...], block: int | None) -> Tensor:
+    """Returns the scale of the int8 values: one for all values along `axes`, or for each block of the first of them.
+
+    A scale is 1 where all values are 0. Blocks are of equal size.
+    """
+    size = weight.shape[axes[0]]
+    values = next(n for n in range(min(block or size, size), 0, -1) if size % n == 0)
+    in_blocks = weight.movedim(axes[0], 0).unflatten(0, (size // values, values)).abs().amax(1).movedim(0, axes[0])
+    scale = (in_blocks.amax(axes[1:], keepdim=True) if axes[1:] else in_blocks) / _LARGEST
     return torch.where(scale > 0, scale, 1.0)
 
 
 def _rounded(weight: Tensor, scale: Tensor) -> Tensor:
+    for axis, (size, scales) in enumerate(zip(weight.shape, scale.shape, strict=True)):
+        scale = scale.repeat_interleave(size // scales, axis)
     return torch.clamp(torch.round(weight / scale), -_LARGEST, _LARGEST).to(torch.int8)
 
 
