@@ -129,9 +129,16 @@ def _try_format(name: str, trial: _Trial) -> Iterator[Check]:
         detail = f"not installed: no {', '.join(missing)}"
         yield _check("converter", name, "", started, None, detail, f"run `{install_line(name)}` to install it")
         return
+    if known.environment and interpreter(known.environment) is None:
+        purpose = ENVIRONMENTS[known.environment].description
+        remedy = f"run `{SET_UP} {known.environment}` for {purpose}"
+        yield _check("converter", name, "", started, None, "not set up", remedy)
+        return
     trial.report(f"converting to {name}")
     again = f"pip install {' '.join(known.packages)}; the log is {trial.log(name)}"
     converter = _installed(known.packages[0].partition("==")[0])
+    if known.environment:  # it has exactly the packages of its pins
+        again, converter = _set_up_again(known.environment), known.packages[0].replace("==", " ")
     try:
         compiled = trial.convert(name, dict(known.direct))
     except WorkerError as error:

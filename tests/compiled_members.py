@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from edge_export.formats import kind_for_file
 from edge_export.formats.compile_task import COMPILE, CompileAnswer, CompileRequest
 from edge_export.formats.contents import Contents
 from edge_export.inspection.task import INSPECT, InspectRequest
 from edge_export.mothers.protocol import IOSpec, TensorSpec
 from edge_export.workers import Pool
+from edge_export.workers.environments import ENVIRONMENTS
 from edge_export.workers.task import Message, WorkerTask
 
 
@@ -165,13 +167,17 @@ def ask[Request: Message, Answer](
     task: WorkerTask[Request, Answer], request: Request, kind: str, timeout_s: float = 300
 ) -> Answer:
     """Run a real task in a real worker."""
+    if kind in ENVIRONMENTS:
+        from isolated_environments import isolated  # other processes import this module, too, without the tests' path
+
+        isolated(kind)
     log = folder() / f"{task.name}-{kind}.log"
     return pool().submit(task, request, kind=kind, timeout_s=timeout_s, log=log).result()
 
 
 def inspect(path: Path) -> Contents:
     """What is in a compiled file, by a worker of the kind that the command line uses."""
-    return ask(INSPECT, InspectRequest(path=path), "inspect", timeout_s=60)
+    return ask(INSPECT, InspectRequest(path=path), kind_for_file(path, "inspect"), timeout_s=60)
 
 
 def compile_request(

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from faults_tally import lines
-
-from edge_export.errors import RequestError
-from edge_export.workers.environment_setup import set_up
+from isolated_environments import isolated
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job of a shell; children would ignore it, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -57,13 +55,14 @@ def small_bundle(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tensorflow_environment():
-    """TensorFlow's environment in this machine's cache: set up once (a minute, 2.2 GB), then found there."""
-    try:
-        return set_up("tensorflow", print)
-    except RequestError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"TensorFlow's environment is missing: {error}")
+    """TensorFlow's environment: a minute, 2.2 GB."""
+    return isolated("tensorflow")
+
+
+@pytest.fixture(scope="session")
+def coreai_environment():
+    """Core AI's environment: 85 MB to download."""
+    return isolated("coreai")
 
 
 def pytest_terminal_summary(terminalreporter):

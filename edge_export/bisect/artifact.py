@@ -10,7 +10,7 @@ from edge_export.bisect.prefixes import Lowering, Report, bisect_by_prefixes
 from edge_export.bisect.values import Bisection
 from edge_export.files.arrays import load_arrays, save_arrays
 from edge_export.files.owned import scratch_folder
-from edge_export.formats import format_named
+from edge_export.formats import format_named, worker_kind
 from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compile_task import CompileAnswer, CompileRequest, Options
 from edge_export.formats.program import CALIBRATION, PROGRAM
@@ -144,4 +144,4 @@ def _inside(pool: Pool, what: str, file: CompiledFile, tolerance: Tolerance, wor
     request = BisectFileRequest(
         what=what, file=file, program=workdir / PROGRAM, samples=workdir / SAMPLES, snr_db=tolerance.snr_db
     )
-    return pool.submit(BISECT_FILE, request, kind=KIND, timeout_s=TIMEOUT_S, log=log).result()
+    return pool.submit(BISECT_FILE, request, kind=worker_kind(file.format, KIND), timeout_s=TIMEOUT_S, log=log).result()

@@ -15,6 +15,7 @@ from edge_export.bisect.cut import CUT, EXPECTED, Cut, CutAnswer, CutRequest
 from edge_export.bisect.values import Bisection, Row, State
 from edge_export.bisect.weights import CHANGED_WEIGHTS, ChangedWeightsRequest
 from edge_export.files.arrays import load_arrays
+from edge_export.formats import worker_kind
 from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compile_task import CompileRequest, Options
 from edge_export.formats.program import PROGRAM
@@ -152,7 +153,9 @@ class Search:
             inputs=self.lowering.samples,
             outputs=folder / "outputs.safetensors",
         )
-        self.pool.submit(RUN, request, kind=self.lowering.format, timeout_s=TIMEOUT_S, log=self.log).result()
+        self.pool.submit(
+            RUN, request, kind=worker_kind(self.lowering.format), timeout_s=TIMEOUT_S, log=self.log
+        ).result()
         expected, got = load_arrays(folder / EXPECTED), load_arrays(request.outputs)
         return min((agreement(expected[name], got[name]) for name in expected), key=lambda a: a.snr_db)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ examples:
   edge_export build --target linux --mother my_package.my_module:factory
   edge_export build --target android --cluster tcp://10.0.0.5:8786
 
+a target file's options for Core AI artifacts:
+  minimum_os = "27"                  of iOS and macOS
+
 a target file's options for TFLite artifacts, * is the default:
   input_layout = "NHWC"* | "NCHW"    of images
   products = "grouped"* | "batched"  stacked weights as grouped convolutions,
@@ -31,6 +35,7 @@ a target file's options for TFLite artifacts, * is the default:
 """
 
 MEMBERS = "configurations, such as 0.25,0.5,1.0 (default: the target's for its mother, else smallest and largest)"
+NO_SETUP = "do not set up the isolated environments that the target's formats need"
 JOBS = "number of steps that run at once (default: one per core, or per thread of the cluster)"
 
 
@@ -49,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cache = parser.add_mutually_exclusive_group()
     cache.add_argument("--cache", type=Path, metavar="DIR", help="folder of finished steps (default: the user's cache)")
     cache.add_argument("--no-cache", action="store_true", help="run every step and keep no results")
+    parser.add_argument("--no-setup", action="store_true", help=NO_SETUP)
     parser.add_argument("--strict", action="store_true", help="count artifacts that cannot run here as failures")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
@@ -59,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
 
     started = time.monotonic()
     request = _request(args)
+    if not args.no_setup and request.cluster is None:
+        _set_up_environments(request)
     with shown_progress([plan.label for plan in request.target.artifacts], "building") as progress:
         built = build(request, progress)
     seconds = time.monotonic() - started
@@ -107,6 +115,23 @@ def _request(args: argparse.Namespace) -> BuildRequest:
         store=None if args.no_cache else Store(args.cache or cache_folder() / "steps"),
         cluster=args.cluster,
     )
+
+
+def _set_up_environments(request: BuildRequest) -> None:
+    """Sets up the isolated environments that the target's formats need. A failure is shown and does not raise."""
+    from edge_export.cli.progress import shown_steps
+    from edge_export.errors import RequestError
+    from edge_export.pipeline.target import missing_environments
+    from edge_export.workers.environment_setup import set_up
+    from edge_export.workers.environments import ENVIRONMENTS
+
+    for name in missing_environments(request.target):
+        print(f"setting up {ENVIRONMENTS[name].description}", file=sys.stderr)
+        try:
+            with shown_steps() as report:
+                set_up(name, report)
+        except RequestError as error:  # the artifacts that need it get the verdict "error"
+            print(error, file=sys.stderr)
 
 
 def _bad_statuses(strict: bool) -> set[str]:

@@ -21,7 +21,7 @@ each parameter of the module's forward, under the parameter's name.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="a .pte, .tflite or .mlpackage")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a .pte, .tflite, .mlpackage or .aimodel")
     parser.add_argument(
         "--against", required=True, metavar="M", help="module:factory of the nn.Module it was made from"
     )

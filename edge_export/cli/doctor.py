@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -22,14 +19,16 @@ EXAMPLE = """\
 examples:
   edge_export doctor
   edge_export doctor --json
-  edge_export doctor --setup tensorflow
+  edge_export doctor --setup coreai
 """
 
 WORDS = {True: "[green]works[/green]", False: "[bold red]broken[/bold red]", None: "[yellow]not here[/yellow]"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--setup", metavar="NAME", help="set up an isolated environment instead: tensorflow (2.2 GB)")
+    parser.add_argument(
+        "--setup", metavar="NAME", help="set up an isolated environment instead: coreai (310 MB) or tensorflow (2.2 GB)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
@@ -38,10 +37,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _set_up(name: str, as_json: bool) -> int:
+    from edge_export.cli.progress import shown_steps
     from edge_export.workers.environment_setup import set_up
 
     started = time.monotonic()
-    with _progress() as report:
+    with shown_steps() as report:
         python = set_up(name, report)
     seconds = time.monotonic() - started
     if as_json:
@@ -54,11 +54,12 @@ def _set_up(name: str, as_json: bool) -> int:
 def _check(as_json: bool) -> int:
     from edge_export.cache import log_folder
     from edge_export.cli import tables
+    from edge_export.cli.progress import shown_steps
     from edge_export.doctor import checkup
     from edge_export.workers import cpu_count
 
     logs = log_folder("doctor")
-    with _progress() as report:
+    with shown_steps() as report:
         checks = checkup(cpu_count(), logs, report)
     broken = [check for check in checks if check.ok is False]
     if as_json:
@@ -96,21 +97,3 @@ def print_checks(console: Console, checks: list[Check]) -> None:
     for check in checks:
         if check.remedy:
             console.print(tables.plain(f"fix: {check.kind} {check.name}: {check.remedy}"))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Gives a function that shows the current step on standard error.
-
-    A terminal shows only the current step. Anything else receives one line per step.
-    """
-    from edge_export.cli import tables
-
-    with tables.console(stderr=True).status("starting") as status:
-
-        def report(step: str) -> None:
-            status.update(tables.plain(step))
-            if not sys.stderr.isatty():
-                print(step, file=sys.stderr)
-
-        yield report

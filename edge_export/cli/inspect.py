@@ -20,10 +20,11 @@ examples:
 """
 
 INSPECT_TIMEOUT_S = 300.0
+PATH = "a bundle, .pte, .tflite, .mlpackage or .aimodel"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, metavar="BUNDLE|FILE", help="a bundle, .pte, .tflite or .mlpackage")
+    parser.add_argument("path", type=Path, metavar="BUNDLE|FILE", help=PATH)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
@@ -77,7 +78,7 @@ def _bundle(root: Path, as_json: bool) -> int:
 def _file(path: Path, as_json: bool) -> int:
     from edge_export.cache import log_folder
     from edge_export.errors import RequestError
-    from edge_export.formats import FORMATS
+    from edge_export.formats import FORMATS, kind_for_file
     from edge_export.formats.installed import require_installed
     from edge_export.inspection.task import INSPECT, InspectRequest
     from edge_export.workers import Pool, WorkerError
@@ -89,7 +90,8 @@ def _file(path: Path, as_json: bool) -> int:
         log = log_folder("inspect") / "inspect.log"
         request = InspectRequest(path=path)
         try:
-            found = pool.submit(INSPECT, request, kind="inspect", timeout_s=INSPECT_TIMEOUT_S, log=log).result()
+            kind = kind_for_file(path, "inspect")
+            found = pool.submit(INSPECT, request, kind=kind, timeout_s=INSPECT_TIMEOUT_S, log=log).result()
         except WorkerError as error:
             raise RequestError(f"{path} can't be read: {str(error).removeprefix('ValueError: ')}") from error
     if as_json:

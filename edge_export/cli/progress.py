@@ -70,6 +70,24 @@ def timed_lines() -> Callable[[str, str], None]:
 
 
 @contextmanager
+def shown_steps() -> Iterator[Callable[[str], None]]:
+    """Gives a function that shows the current step on standard error.
+
+    A terminal shows only the current step. Anything else receives one line per step.
+    """
+    from edge_export.cli import tables
+
+    with tables.console(stderr=True).status("starting") as status:
+
+        def report(step: str) -> None:
+            status.update(tables.plain(step))
+            if not sys.stderr.isatty():
+                print(step, file=sys.stderr)
+
+        yield report
+
+
+@contextmanager
 def _live(labels: list[str], doing: str) -> Iterator[Callable[[str, str, str], None]]:
     from rich.console import Console, Group
     from rich.live import Live

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
     parser.add_argument("--member", required=True, metavar="M", help="a member's name, such as d4w4 or w0.5")
     parser.add_argument(
-        "--format", metavar="F", help="executorch, coreml or tflite (default: the first that can run here)"
+        "--format", metavar="F", help="executorch, coreml, coreai or tflite (default: the first that can run here)"
     )
     parser.add_argument("--precision", metavar="P", help="fp32, fp16 or int8 (default: the first that can run here)")
     parser.add_argument("input", type=Path, metavar="INPUT", help="a sound file for a separator, an image otherwise")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from edge_export.formats import coreml, executorch, onnx, tflite
+from pathlib import Path
+
+from edge_export.formats import coreai, coreml, executorch, onnx, tflite
 from edge_export.formats.descriptor import Format
 
 FORMATS: dict[str, Format] = {
     "executorch": executorch.FORMAT,
     "coreml": coreml.FORMAT,
+    "coreai": coreai.FORMAT,
     "tflite": tflite.FORMAT,
 }
 
@@ -20,6 +23,23 @@ INTERMEDIATES: dict[str, Format] = {
 def format_named(name: str) -> Format:
     """Returns a format or an intermediate by name. Raises KeyError if there is none."""
     return FORMATS[name] if name in FORMATS else INTERMEDIATES[name]
+
+
+def worker_kind(format_name: str, otherwise: str = "") -> str:
+    """Returns the kind of worker for a file of a format: its environment's, else `otherwise`, else the format's own."""
+    return format_named(format_name).environment or otherwise or format_name
+
+
+def kind_for_file(path: Path, otherwise: str) -> str:
+    """Returns the kind of worker that reads the file at `path`: its format's environment's, else `otherwise`."""
+    name = format_of_file(path.suffix)
+    return otherwise if name is None else worker_kind(name, otherwise)
+
+
+def environments_of(format_name: str) -> tuple[str, ...]:
+    """Returns the isolated environments in which files of a format can be made."""
+    known = format_named(format_name)
+    return (*filter(None, [known.environment]), *known.environments)
 
 
 def format_of_file(suffix: str) -> str | None:

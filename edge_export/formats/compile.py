@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_export.formats import FORMATS
+from edge_export.formats import FORMATS, worker_kind
 from edge_export.formats.compile_task import COMPILE, CompileAnswer, CompileRequest
 from edge_export.spec.lazy import resolve
 from edge_export.workers import Workers
@@ -35,4 +35,6 @@ def compile_in_worker(workers: Workers, request: CompileRequest, log: Path) -> C
 
 def compile_once(workers: Workers, request: CompileRequest, log: Path) -> CompileAnswer:
     """Compiles by the single task "compile". Raises as `compile_in_worker` does."""
-    return workers.submit(COMPILE, request, kind=request.format, timeout_s=COMPILE_TIMEOUT_S, log=log).result()
+    return workers.submit(
+        COMPILE, request, kind=worker_kind(request.format), timeout_s=COMPILE_TIMEOUT_S, log=log
+    ).result()

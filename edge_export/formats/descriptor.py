@@ -26,12 +26,14 @@ class Runtime:
         name: Its name for users.
         proves: What its agreement with the mother proves, where it does not prove everything.
         environment: The isolated environment that it runs in; empty for the main one.
+        brief_at: Precisions at which it is too slow for all recordings. A stream is then run on their beginnings.
     """
 
     module: str
     name: str
     proves: str = ""
     environment: str = ""
+    brief_at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class Format:
         submit: The function that submits the worker tasks, with the signature of `compile_in_worker`. Empty where
             compiling takes a single task.
         direct: Options that keep its converter from falling back to another converter.
-        environments: The isolated environments that can convert to it, each with the options that select it.
+        environment: The isolated environment that its converter and everything else of it runs in. Empty: the main one.
+        environments: The isolated environments that can also convert to it, each with the options that select it.
     """
 
     description: str
@@ -74,6 +77,7 @@ class Format:
     packages: tuple[str, ...] = ()
     extra: str = ""
     submit: str = ""
+    environment: str = ""
     direct: Mapping[str, Option] = field(default_factory=dict)
     environments: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_export.formats.compiled import require_io
 from edge_export.spec.tensors import IOSpec, TensorSpec
@@ -37,6 +37,27 @@ def load_program(path: Path, io: IOSpec) -> ExportedProgram:
     outputs = [_spec(nodes[str(name)]) for name in signature.user_outputs]
     require_io(io, inputs, outputs, named=False)
     return program
+
+
+def own_outputs(exported: ExportedProgram) -> None:
+    """Gives every output of `exported` its own operator, because converters fail if one is an input or occurs twice."""
+    import torch
+
+    graph, signature = exported.graph, exported.graph_signature
+    output = graph.output_node()
+    own: list[Any] = []
+    for node, spec in zip(output.args[0], signature.output_specs, strict=True):  # type: ignore[arg-type]
+        assert isinstance(node, torch.fx.Node)
+        if node.op == "placeholder" or node in own:
+            with graph.inserting_before(output):
+                # A view of the same shape, because converters remove a clone before they handle outputs.
+                view = graph.call_function(torch.ops.aten.view.default, (node, list(node.meta["val"].shape)))
+            view.meta = dict(node.meta)
+            spec.arg = torch.export.graph_signature.TensorArgument(name=view.name)
+            node = view
+        own.append(node)
+    output.args = (tuple(own),)
+    exported.graph_module.recompile()
 
 
 def _spec(node: Node) -> TensorSpec:

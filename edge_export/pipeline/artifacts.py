@@ -12,7 +12,7 @@ from edge_export.bundle.numerics import ArtifactRun
 from edge_export.devices.tflite_versions import runs_in
 from edge_export.files.copying import copy_contents
 from edge_export.files.hashing import sha256_of
-from edge_export.formats import artifact_name
+from edge_export.formats import artifact_name, environments_of
 from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compile_task import CompileAnswer, CompileRequest
 from edge_export.formats.program import CALIBRATION, PROGRAM
@@ -109,7 +109,7 @@ def _compile(
     parts = request.model_dump(mode="json", include={"io", "format", "precision", "options"}) | {
         "program": prepared.digest,
         "calibration": calibration and sha256_of(calibration),
-        "environments": present_environments(),  # a conversion may run in one
+        "environments": present_environments(environments_of(plan.format)),  # a conversion may run in one
     }
     step = (member.name, f"{plan.label} compile")
     return context.step(
@@ -146,7 +146,7 @@ def _measure(
         Measured,
         None if own_metric else parts,
         kept,
-        lambda: measure_artifact(context.workers, file, runtime, reference, outputs, log, stages),
+        lambda: measure_artifact(context.workers, file, runtime, reference, outputs, log, stages, artifact.precision),
     )
 
 

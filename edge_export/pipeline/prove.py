@@ -172,7 +172,7 @@ def _runs(context: _Context, member: Member, artifact: Artifact, damage: str) ->
     workdir = context.work / member.name / artifact.label
 
     def measure(runtime: Runtime) -> Measured:
-        return measure_artifact(context.pool, file, runtime, reference, workdir, log)
+        return measure_artifact(context.pool, file, runtime, reference, workdir, log, precision=artifact.precision)
 
     return judge_size(artifact, run_everywhere(artifact, member.tolerance, measure))
 

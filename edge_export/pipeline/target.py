@@ -14,6 +14,7 @@ from edge_export.errors import RequestError, one_line
 from edge_export.formats import FORMATS
 from edge_export.spec.fields import Name, Record, all_problems
 from edge_export.spec.tolerance import Tolerance
+from edge_export.workers.environments import why_missing
 
 
 class ArtifactPlan(Record):
@@ -114,6 +115,12 @@ def read_target(name: str) -> Target:
         raise all_problems(path, error) from error
     _check_plans(path, target)
     return target
+
+
+def missing_environments(target: Target) -> list[str]:
+    """Returns the names of the isolated environments that the target's formats need and that are not set up."""
+    needed = dict.fromkeys(FORMATS[plan.format].environment for plan in target.artifacts)
+    return [name for name in needed if name and why_missing(name)]
 
 
 def at_precisions(target: Target, precisions: list[str]) -> Target:

@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_export.errors import RequestError, one_line
 from edge_export.files.arrays import Array, load_arrays, save_arrays
 from edge_export.files.owned import scratch_folder
+from edge_export.formats import worker_kind
 from edge_export.predict.choice import Choice
 from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 from edge_export.tasks import TASKS, task_for
@@ -62,7 +63,7 @@ def _run(choice: Choice, inputs: dict[str, Array], timeout_s: float, log: Path, 
             stream=member.io.stream is not None,
             progress=folder / "calls",
         )
-        future = pool.submit(RUN, request, kind=artifact.format, timeout_s=timeout_s, log=log)
+        future = pool.submit(RUN, request, kind=worker_kind(artifact.format), timeout_s=timeout_s, log=log)
         try:
             while not wait([future], POLL_S).done:
                 on_calls(_calls(folder / "calls"))

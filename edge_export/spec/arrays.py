@@ -37,6 +37,11 @@ def check_outputs(io: IOSpec, outputs: Mapping[str, Array]) -> None:
         raise ValueError("; ".join(problems))
 
 
+def beginning(array: Array, like: Array) -> Array:
+    """Returns as much of `array` along each axis as `like` has."""
+    return array[tuple(slice(size) for size in like.shape)]
+
+
 def to_layout(array: Array, source: str, target: str) -> Array:
     """Transposes `array` from layout `source` to `target`, such as "NCHW" to "NHWC". The result is contiguous.
 

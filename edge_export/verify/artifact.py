@@ -10,14 +10,17 @@ import numpy as np
 
 from edge_export.files.arrays import Array, load_arrays, save_arrays
 from edge_export.files.hashing import file_sha256
+from edge_export.formats import worker_kind
 from edge_export.runtimes import Runtime, Unsupported, runtime_of
 from edge_export.runtimes.run import RUN, CompiledFile, RunAnswer, RunRequest
 from edge_export.spec.agreement import Agreement, agreement, worst_of
+from edge_export.spec.arrays import beginning
 from edge_export.spec.recorded import TARGETS
 from edge_export.spec.results import Extreme, Measured, Stage, TaskMetric
 from edge_export.spec.tensors import IOSpec
 from edge_export.spec.tolerance import Tolerance, why_extremes_not, why_metric_not, why_not
 from edge_export.tasks import METRICS
+from edge_export.verify.brief import brief, is_brief
 from edge_export.verify.extremes import compare_extremes, peaks_of
 from edge_export.verify.suggestions import Problem, problem_of, suggestion_for
 from edge_export.workers import Workers
@@ -99,6 +102,7 @@ def measure_artifact(
     workdir: Path,
     log: Path,
     stages: Mapping[str, Path] | None = None,
+    precision: str = "fp32",
 ) -> Measured:
     """Runs a compiled file here, once on the goldens and on the held-out set, and twice on the extremes.
 
@@ -106,12 +110,15 @@ def measure_artifact(
         runtime: A runtime of the file's format.
         workdir: A folder for the outputs.
         stages: The intermediate files of the conversion, by format. They are also run on the goldens.
+        precision: The artifact's precision. At some, a runtime may be too slow for all recordings: see `brief.py`.
 
     Raises:
         Unsupported: The runtime does not support all operators of the file.
         WorkerError: The file could not be loaded or run.
     """
     workdir.mkdir(parents=True, exist_ok=True)
+    if is_brief(runtime, file.member_io, precision):
+        reference = brief(reference, file.member_io, workdir)
     recorded, answer = _run(workers, file, runtime, reference.inputs, workdir, log)
     seconds = answer.load_seconds + answer.seconds
     extremes: dict[str, Array] = {}
@@ -183,7 +190,7 @@ def compare(outputs: dict[str, Array], golden: dict[str, Array], io: IOSpec) -> 
     for index, spec in enumerate(io.recorded_outputs):
         expected = golden[spec.name]
         scores = index == 0 and bool(io.labels)
-        each.append(agreement(expected, outputs[spec.name][: len(expected)], scores=scores))
+        each.append(agreement(expected, beginning(outputs[spec.name], expected), scores=scores))
     return worst_of(each)
 
 
@@ -207,7 +214,7 @@ def _run(
         stream=file.member_io.stream is not None,
         repeat=repeat,
     )
-    kind = runtime.environment or file.format
+    kind = runtime.environment or worker_kind(file.format)
     answer = workers.submit(RUN, request, kind=kind, timeout_s=RUN_TIMEOUT_S, log=log).result()
     if answer.unsupported:
         raise Unsupported(f"{answer.runtime} does not support the operators {', '.join(answer.unsupported)}")
@@ -244,7 +251,7 @@ def _metric(output: Array, reference: Reference, path: Path) -> TaskMetric | Non
     if reference.held_out is None or reference.mother_metric is None:
         return None
     targets = load_arrays(reference.held_out)[TARGETS]
-    results = output[len(output) - len(targets) :]
+    results = beginning(output[len(output) - len(targets) :], targets)
     if reference.metric in METRICS:
         value = METRICS[reference.metric].measure(results, targets)
     elif reference.score is not None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from edge_export.errors import RequestError
 from edge_export.files.arrays import load_arrays
 from edge_export.files.owned import scratch_folder
+from edge_export.formats import kind_for_file, worker_kind
 from edge_export.formats.contents import Contents
 from edge_export.formats.program import PROGRAM
 from edge_export.formats.reasons import reason_of
@@ -76,7 +77,8 @@ def compare_file(path: Path, against: str, inputs: Path, tolerance: Tolerance, l
         subject = match_file(pool, path, against, inputs, scratch, log)
         request = RunRequest(file=subject.file, inputs=inputs, outputs=scratch / "outputs.safetensors")
         try:
-            answer = pool.submit(RUN, request, kind=KIND, timeout_s=TIMEOUT_S, log=log).result()
+            kind = worker_kind(subject.file.format, KIND)
+            answer = pool.submit(RUN, request, kind=kind, timeout_s=TIMEOUT_S, log=log).result()
         except WorkerError as error:
             return Comparison("failed", "none", {}, f"did not run: {reason_of(error)}", 0)
         if answer.unsupported:
@@ -116,7 +118,8 @@ def match_file(
     except WorkerError as error:
         raise RequestError(error.request or f"module {against}: {error}; the log is {log}") from error
     try:
-        contents = workers.submit(INSPECT, InspectRequest(path=path), kind=KIND, timeout_s=TIMEOUT_S, log=log).result()
+        kind = kind_for_file(path, KIND)
+        contents = workers.submit(INSPECT, InspectRequest(path=path), kind=kind, timeout_s=TIMEOUT_S, log=log).result()
     except WorkerError as error:
         raise RequestError(f"{path}: {error}") from error
     io, member_io = _matched(_own_io(contents), reference, path)

@@ -16,7 +16,7 @@ from edge_export.cache import log_folder
 from edge_export.errors import RequestError, one_line
 from edge_export.files.alone import alone
 from edge_export.files.atomic import whole_folder
-from edge_export.workers.environments import ENVIRONMENTS, READY, environment_folder, interpreter
+from edge_export.workers.environments import ENVIRONMENTS, READY, environment_folder, interpreter, shared_packages
 
 _TMP = ".making-"
 
@@ -78,10 +78,18 @@ def _fill(name: str, folder: Path, report: Callable[[str], None]) -> None:
     install += ["--disable-pip-version-check", "--progress-bar", "off", "--requirement", str(environment.pins_path)]
     if failure := _run(install, log, report):
         raise RequestError(f"pip could not install {name} ({failure}): check the network and the disk, then {again}")
+    if environment.shares:  # after pip, which must not take the shared packages for this environment's own
+        _share(folder)
     report(f"trying to import {', '.join(environment.imports)}")
     if failure := _run([python, "-I", "-c", f"import {', '.join(environment.imports)}"], log, report):
         raise RequestError(f"{name} is installed but cannot be imported on this machine ({failure}); the log is {log}")
     (folder / READY).write_text(json.dumps({"environment": name, "python": sys.version}) + "\n")
+
+
+def _share(folder: Path) -> None:
+    """Lets the environment in `folder` import the shared packages, by a path file. Its own packages come first."""
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "shared.pth").write_text(f"{shared_packages()}\n")
 
 
 def _run(command: Sequence[str], log: Path, report: Callable[[str], None]) -> str:

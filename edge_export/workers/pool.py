@@ -187,12 +187,20 @@ class Pool:
             self._live.difference_update(discarded)
             self._started += 1
             scratch = self._scratch / f"{kind}-{self._started}"
-            python = self._interpreters.get(kind) or environments.interpreters().get(kind, sys.executable)
+            python = self._python(kind)
             worker = Worker(kind, python, self._tasks, self._environment, scratch)
             self._live.add(worker)
         for worker_to_end in discarded:
             worker_to_end.close()
         return worker
+
+    def _python(self, kind: str) -> str:
+        """Returns the interpreter of a kind. Raises WorkerError if it is an environment that is not set up."""
+        if kind in self._interpreters or kind not in environments.ENVIRONMENTS:
+            return self._interpreters.get(kind, sys.executable)
+        if missing := environments.why_missing(kind):
+            raise WorkerError(f"the environment {kind} is {missing}", "environment")
+        return environments.interpreters()[kind]
 
     def _give_back(self, worker: Worker) -> None:
         with self._lock:

@@ -14,6 +14,7 @@ from onnx import numpy_helper
 from edge_export.bisect.files import BISECT_FILE, BisectFileRequest
 from edge_export.bisect.values import Bisection
 from edge_export.files.arrays import save_arrays
+from edge_export.formats import worker_kind
 from edge_export.formats.compile_task import COMPILE
 from edge_export.mothers.protocol import IOSpec
 from edge_export.runtimes.run import CompiledFile
@@ -41,10 +42,15 @@ def look(path: Path, format_name: str, io: IOSpec, snr_db: float, member: str = 
         samples=inputs,
         snr_db=snr_db,
     )
-    return ask(BISECT_FILE, request, "bisect")
+    return ask(BISECT_FILE, request, worker_kind(format_name, "bisect"))
 
 
-FILES = [("tflite", "fp32", np.float32, 90), ("coreml", "fp32", np.float32, 90), ("coreml", "fp16", np.float16, 40)]
+FILES = [
+    ("tflite", "fp32", np.float32, 90),
+    ("coreml", "fp32", np.float32, 90),
+    ("coreml", "fp16", np.float16, 40),
+    ("coreai", "fp32", np.float32, 90),
+]
 
 
 @pytest.mark.parametrize(("format_name", "precision", "dtype", "snr_db"), FILES)
@@ -98,7 +104,7 @@ def test_quantized_activations_are_the_numbers_they_stand_for(tmp_path):
     assert all(row.state == "agrees" and row.snr_db < 60 for row in fully_connected)
 
 
-@pytest.mark.parametrize("format_name", ["tflite", "coreml"])
+@pytest.mark.parametrize("format_name", ["tflite", "coreml", "coreai"])
 def test_state_and_images_of_equal_sides(format_name):
     """Members with several inputs, with state, and with outputs whose shape tells no layout apart."""
     for member in ("streamer", "segmenter", "planes"):

@@ -52,6 +52,8 @@ HARMLESS: dict[str, str] = {
 }
 """Distributions that cannot change a result."""
 ISOLATED: dict[str, str] = {
+    "coreai": "lives in an environment whose pins are a source",
+    "coreai_torch": "lives in an environment whose pins are a source",
     "tensorflow": "lives in an environment whose pins are a source",
     "tf_keras": "lives in an environment whose pins are a source",
 }

@@ -24,7 +24,9 @@ def run_of(result: dict, label: str, member: int = 0) -> dict:
 
 
 @pytest.mark.slow
-def test_ios_family_of_digits(edge_export):
+def test_ios_family_of_digits(edge_export, coreai_environment, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "environments").symlink_to(coreai_environment.parents[2])
     members = ("--mother", "digits", "--members", "0.25,1.0")
     done = edge_export("build", "--target", "ios", *members, "--out", "ios", "--json")
     assert done.returncode == 0, done.stderr
@@ -39,13 +41,32 @@ def test_ios_family_of_digits(edge_export):
         assert member["metric"] >= 98
         assert run_of(result, "executorch-xnnpack-fp32", index)["verdict"] == "passed"
         for precision in ("fp32", "fp16"):
-            run = run_of(result, f"coreml-mlprogram-{precision}", index)
-            assert run["verdict"] == "passed"
-            assert run["agreement"]["snr_db"] > {"fp32": 100, "fp16": 50}[precision]
-            assert run["metric"]["artifact"] >= 98
+            for made in ("coreml-mlprogram", "coreai-aimodel"):
+                run = run_of(result, f"{made}-{precision}", index)
+                assert run["verdict"] == "passed"
+                assert run["agreement"]["snr_db"] > {"fp32": 100, "fp16": 50}[precision]
+                assert run["metric"]["artifact"] >= 98
         sizes = {a["precision"]: a["file"]["bytes"] for a in member["artifacts"] if a["format"] == "coreml"}
         assert sizes["fp16"] < sizes["fp32"]
     assert edge_export("verify", "ios", "--strict").returncode == 0
+
+
+@pytest.mark.slow
+def test_an_environment_that_cannot_or_must_not_be_set_up_is_an_error_with_the_line_that_does(edge_export, monkeypatch):
+    lines = (ROOT / "edge_export" / "targets" / "ios.toml").read_text().splitlines()
+    first, limits = lines.index("[[artifacts]]"), lines.index("[tolerances.member.fp32]")
+    plan = ["[[artifacts]]", 'format = "coreai"', 'backend = "aimodel"', 'precision = "fp32"']
+    (edge_export.folder / "phone.toml").write_text("\n".join([*lines[:first], *plan, *lines[limits:]]))
+    members = ("--mother", "digits", "--members", "0.25")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    for options in ((), ("--no-setup",)):
+        done = edge_export("build", "--target", "phone.toml", *members, "--out", "b", "--json", *options)
+        assert done.returncode == 1, done.stderr
+        run = run_of(json.loads(done.stdout), "coreai-aimodel-fp32")
+        assert run["verdict"] == "error"
+        assert "the environment coreai is not set up: run `edge_export doctor --setup coreai`" in run["reason"]
+        assert ("pip could not install coreai" in done.stderr) == (not options)
+        assert ("85 MB to download" in done.stderr) == (not options)
 
 
 @pytest.mark.slow

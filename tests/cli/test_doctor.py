@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_export.formats import FORMATS
+from edge_export.workers.environments import ENVIRONMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,10 +39,13 @@ def test_a_broken_converter_is_named_and_the_rest_still_tried(tmp_path):
     missing = checks["environment", "tensorflow"]
     assert missing["ok"] is None
     assert "edge_export doctor --setup tensorflow" in missing["remedy"]
+    missing = checks["converter", "coreai"]
+    assert (missing["ok"], missing["detail"]) == (None, "not set up")
+    assert "edge_export doctor --setup coreai" in missing["remedy"]
 
 
 @pytest.mark.slow
-def test_an_environment_is_found_at_once_and_tried(edge_export, tensorflow_environment, tmp_path):
+def test_an_environment_is_found_at_once_and_tried(edge_export, tensorflow_environment, coreai_environment, tmp_path):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "environments").symlink_to(tensorflow_environment.parents[2])
     done = edge_export("doctor", "--setup", "tensorflow", "--json")
@@ -61,14 +65,17 @@ def test_an_environment_is_found_at_once_and_tried(edge_export, tensorflow_envir
     assert checks["runtime", "LiteRT"]["version"] == "2.1.2"
     assert checks["runtime", "TensorFlow"]["version"] == "2.21.0"
     assert checks["environment", "tensorflow"]["version"] == "tensorflow 2.21.0"
+    assert checks["converter", "coreai"]["version"] == "coreai-torch 0.4.3"
+    assert checks["runtime", "Core AI"]["detail"].startswith("agrees with PyTorch")
 
 
 def test_an_unknown_environment_is_a_wrong_request(edge_export):
     done = edge_export("doctor", "--setup", "tensorfow")
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["edge_export: there is no environment 'tensorfow', only tensorflow"]
+    assert done.stderr.splitlines() == ["edge_export: there is no environment 'tensorfow', only tensorflow, coreai"]
 
 
 def test_remedies_install_what_is_locked():
-    locked = (ROOT / "requirements.lock").read_text().splitlines()
-    assert {package for known in FORMATS.values() for package in known.packages} <= set(locked)
+    files = {name: ENVIRONMENTS[name].pins_path for name in ENVIRONMENTS} | {"": ROOT / "requirements.lock"}
+    for known in FORMATS.values():
+        assert set(known.packages) <= set(files[known.environment].read_text().splitlines())

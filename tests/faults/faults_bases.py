@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from isolated_environments import isolated
 
 from edge_export.baking.bake import Options
 from edge_export.bundle import manifest
 from edge_export.bundle.folder import Bundle, describe_file
 from edge_export.bundle.numerics import ArtifactRun
 from edge_export.files.arrays import Array, load_arrays, save_arrays
+from edge_export.formats import FORMATS
 from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compile_task import CompileRequest
 from edge_export.mothers.catalog import open_mother
@@ -30,8 +32,8 @@ from edge_export.verify.artifact import Reference, join_inputs, measure_artifact
 from edge_export.verify.verdict import run_everywhere, worst
 from edge_export.workers import Pool
 
-TARGET = {"executorch": "linux", "tflite": "linux", "coreml": "ios"}
-INT8 = {"executorch": "dynamic", "tflite": "dynamic", "coreml": "linear8"}
+TARGET = {"executorch": "linux", "tflite": "linux", "coreml": "ios", "coreai": "ios"}
+INT8 = {"executorch": "dynamic", "tflite": "dynamic", "coreml": "linear8", "coreai": "linear8"}
 """Each format's scheme in which weights can be found again."""
 RUN_TIMEOUT_S = 60.0
 BATCHES = 4
@@ -80,7 +82,9 @@ class Base:
             run_everywhere(
                 self.artifact,
                 member_tolerance(),
-                lambda runtime: measure_artifact(self.place.pool, changed, runtime, self.reference, workdir, log),
+                lambda runtime: measure_artifact(
+                    self.place.pool, changed, runtime, self.reference, workdir, log, precision=self.artifact.precision
+                ),
             )
         )
 
@@ -172,6 +176,8 @@ def prepare(owner: Mother, name: str, config: str, options: Options | None = Non
 @cache
 def base(place: Place, name: str, config: str, format_name: str, precision: str) -> Base:
     """The healthy artifact of a member, which must pass."""
+    if environment := FORMATS[format_name].environment:
+        isolated(environment)
     member, owner = prepared(name, config), mother(name)
     folder = place.folder / f"{name}-{config}"
     reference = _write(folder, owner.io, member, recorded(name).recordings)

@@ -16,7 +16,8 @@ from pathlib import Path
 import faults_in_files
 import faults_in_io
 import numpy as np
-from faults_bases import TARGET, Base, Place, base
+from faults_bases import Base, Place, base
+from faults_coreai import rehash
 from faults_excess import SPREAD_DB, excess_of_file
 
 from edge_export.bundle.numerics import ArtifactRun
@@ -27,34 +28,39 @@ Made = tuple[str, str, str, str]
 Case = tuple[str, Made, int]
 """A kind of fault, what it is planted in, and its seed."""
 
+FORMATS = ("executorch", "tflite", "coreml")
 DIGITS = [
-    *(("digits", config, format_name, "fp32") for config in ("0.25", "0.5") for format_name in TARGET),
+    *(("digits", config, format_name, "fp32") for config in ("0.25", "0.5") for format_name in FORMATS),
     *(("digits", "1.0", format_name, "fp32") for format_name in ("executorch", "tflite")),
     ("digits", "0.25", "coreml", "fp16"),
 ]
-INT8 = [("digits", "0.25", format_name, "int8") for format_name in TARGET]
-SEPARATORS = [("separator", "d1w1", format_name, "fp32") for format_name in TARGET]
+INT8 = [("digits", "0.25", format_name, "int8") for format_name in FORMATS]
+SEPARATORS = [("separator", "d1w1", format_name, "fp32") for format_name in FORMATS]
 WIDER = [("separator", "d2w2", "executorch", "fp32")]
+# Core AI's runtime takes longer than the others here: fewer cases.
+AI = [("digits", "0.5", "coreai", "fp32")]
+AI8 = [("digits", "0.25", "coreai", "int8")]
+AI_SEPARATOR = [("separator", "d1w1", "coreai", "fp32")]
 
 # Kinds of fault, with how many seeds for each of which artifacts.
 SEEDS: dict[str, list[tuple[list[Made], int]]] = {
-    "largest weight 1 %": [(DIGITS, 3), (INT8, 1), (SEPARATORS, 2), (WIDER, 1)],
-    "any weight 1 %": [(DIGITS, 1), (SEPARATORS, 1)],
-    "channels swapped": [(DIGITS, 2), (INT8, 2), (SEPARATORS, 2), (WIDER, 1)],
-    "bias zeroed": [(DIGITS, 2), (INT8, 1), (SEPARATORS, 1), (WIDER, 1)],
-    "statistics of another": [(DIGITS, 1), (INT8, 1), (SEPARATORS, 1)],
-    "gates of another": [(SEPARATORS, 1), (WIDER, 1)],
-    "wrong pad": [(DIGITS, 1)],
-    "states swapped": [(SEPARATORS, 1), (WIDER, 1)],
-    "weight NaN": [(DIGITS, 1), (SEPARATORS, 1)],
-    "bias infinite": [(DIGITS, 1), (INT8, 1), (SEPARATORS, 1)],
-    "byte flipped": [(DIGITS, 3), (INT8, 3), (SEPARATORS, 3)],
-    "structure flipped": [(DIGITS, 3), (INT8, 3), (SEPARATORS, 3)],
-    "truncated": [(DIGITS, 2), (INT8, 1), (SEPARATORS, 2)],
-    "file of another": [(DIGITS, 1)],
-    "axes transposed": [(DIGITS, 1), (INT8, 1)],
-    "layout of another": [(DIGITS, 1), (INT8, 1)],
-    "outputs swapped": [(SEPARATORS, 1)],
+    "largest weight 1 %": [(DIGITS, 3), (INT8, 1), (SEPARATORS, 2), (WIDER, 1), (AI, 1), (AI8, 1), (AI_SEPARATOR, 1)],
+    "any weight 1 %": [(DIGITS, 1), (SEPARATORS, 1), (AI, 1)],
+    "channels swapped": [(DIGITS, 2), (INT8, 2), (SEPARATORS, 2), (WIDER, 1), (AI, 1), (AI8, 1), (AI_SEPARATOR, 1)],
+    "bias zeroed": [(DIGITS, 2), (INT8, 1), (SEPARATORS, 1), (WIDER, 1), (AI, 1)],
+    "statistics of another": [(DIGITS, 1), (INT8, 1), (SEPARATORS, 1), (AI, 1), (AI_SEPARATOR, 1)],
+    "gates of another": [(SEPARATORS, 1), (WIDER, 1), (AI_SEPARATOR, 1)],
+    "wrong pad": [(DIGITS, 1), (AI, 1)],
+    "states swapped": [(SEPARATORS, 1), (WIDER, 1), (AI_SEPARATOR, 1)],
+    "weight NaN": [(DIGITS, 1), (SEPARATORS, 1), (AI, 1)],
+    "bias infinite": [(DIGITS, 1), (INT8, 1), (SEPARATORS, 1), (AI, 1), (AI8, 1), (AI_SEPARATOR, 1)],
+    "byte flipped": [(DIGITS, 3), (INT8, 3), (SEPARATORS, 3), (AI, 1), (AI8, 1), (AI_SEPARATOR, 1)],
+    "structure flipped": [(DIGITS, 3), (INT8, 3), (SEPARATORS, 3), (AI, 2), (AI8, 2), (AI_SEPARATOR, 2)],
+    "truncated": [(DIGITS, 2), (INT8, 1), (SEPARATORS, 2), (AI, 1), (AI_SEPARATOR, 1)],
+    "file of another": [(DIGITS, 1), (AI, 1)],
+    "axes transposed": [(DIGITS, 1), (INT8, 1), (AI, 1)],
+    "layout of another": [(DIGITS, 1), (INT8, 1), (AI, 1)],
+    "outputs swapped": [(SEPARATORS, 1), (AI_SEPARATOR, 1)],
 }
 CASES = [
     (kind, artifact, seed)
@@ -99,6 +105,7 @@ def planted(kind: str, healthy: Base, rng: np.random.Generator, folder: Path) ->
         return healthy.file.model_copy(update={"io": faults_in_io.FAULTS[kind](healthy.file.io)})
     changed = healthy.copy(folder)
     faults_in_files.FAULTS[kind](healthy, changed.path, rng)
+    rehash(healthy.file.path, changed.path)
     return changed
 
 

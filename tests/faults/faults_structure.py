@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import faults_coreai
 import numpy as np
 from faults_bases import Base
 
@@ -144,5 +145,15 @@ def _slot(field: int) -> int:
     return 4 + 2 * field
 
 
-_WRONG_PAD = {"executorch": _pad_executorch, "tflite": _pad_tflite, "coreml": _pad_coreml}
-_SWAP_STATES = {"executorch": _states_executorch, "tflite": _states_tflite, "coreml": _states_coreml}
+_WRONG_PAD = {
+    "executorch": _pad_executorch,
+    "tflite": _pad_tflite,
+    "coreml": _pad_coreml,
+    "coreai": faults_coreai.wrong_pad,
+}
+_SWAP_STATES = {
+    "executorch": _states_executorch,
+    "tflite": _states_tflite,
+    "coreml": _states_coreml,
+    "coreai": faults_coreai.swap_states,
+}

@@ -15,6 +15,11 @@ from edge_export.inspection.task import inspect_file
 from edge_export.workers import WorkerError
 
 FORMAT_NAMES = tuple(FORMATS)
+LOWERED = {
+    **dict.fromkeys(("broadcasting_add", "broadcasting_batch_matmul", "transpose"), 2),
+    **dict.fromkeys(("concat", "reshape", "tanh"), 1),
+}
+"""The operators that Core AI makes two linear layers, and what is around them, of."""
 
 
 def parameters(member: str) -> int:
@@ -37,7 +42,7 @@ def test_a_classifier_is_described(format_name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("format_name", ["coreml", "tflite"])
+@pytest.mark.parametrize("format_name", ["coreml", "coreai", "tflite"])
 def test_names_and_order_are_those_of_the_artifact(format_name: str) -> None:
     path, io = members.compiled("streamer", format_name)
     found = members.inspect(path)
@@ -81,6 +86,7 @@ def test_a_program_says_what_was_left_out_of_its_delegates() -> None:
     [
         ("tflite", {"FULLY_CONNECTED": 2, "CONCATENATION": 1, "RESHAPE": 1, "TANH": 1}),
         ("coreml", {"linear": 2, "concat": 1, "reshape": 1, "tanh": 1}),
+        ("coreai", LOWERED),
     ],
 )
 def test_operators_are_counted(format_name: str, operators: dict[str, int]) -> None:
@@ -103,15 +109,15 @@ def zero_the_middle(path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", [truncate(0), truncate(0.01), truncate(0.5), truncate(0.98), zero_the_middle])
-@pytest.mark.parametrize("format_name", ["executorch", "tflite", "coreml", "coreml weights"])
+@pytest.mark.parametrize("format_name", ["executorch", "tflite", "coreml", "coreml weights", "coreai"])
 def test_a_damaged_file_ends_in_one_line(format_name: str, damage: Callable[[Path], None], tmp_path: Path) -> None:
     name, _, part = format_name.partition(" ")
     whole, _ = members.compiled("streamer", name)
     copy = tmp_path / whole.name
     if whole.is_dir():
         shutil.copytree(whole, copy)
-        inside = copy / "Data/com.apple.CoreML"
-        damage(inside / "weights/weight.bin" if part else inside / "model.mlmodel")
+        coreml = "Data/com.apple.CoreML/weights/weight.bin" if part else "Data/com.apple.CoreML/model.mlmodel"
+        damage(copy / (coreml if name == "coreml" else "main.mlirb"))
     else:
         shutil.copy(whole, copy)
         damage(copy)
@@ -133,7 +139,7 @@ def test_a_file_of_another_kind_ends_in_one_line(suffix: str, tmp_path: Path) ->
 
 
 def test_unknown_suffixes_and_missing_files_are_said(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"model\.onnx is not one of \.pte, \.mlpackage, \.tflite"):
+    with pytest.raises(ValueError, match=r"model\.onnx is not one of \.pte, \.mlpackage, \.aimodel, \.tflite"):
         inspect_file(tmp_path / "model.onnx")
     with pytest.raises(ValueError, match=r"model\.pte does not exist"):
         inspect_file(tmp_path / "model.pte")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import sys
 from pathlib import Path
@@ -23,8 +24,11 @@ VERSIONS = {
     "executorch": "1.4.1",
     "tflite": "2.1.2",
     "coreml": "9.0" if sys.platform == "darwin" else edge_export.__version__,
+    "coreai": f"of macOS {platform.mac_ver()[0]}" if sys.platform == "darwin" else "1.0.0b3 of coreai-core",
 }
-RUNNABLE = ("executorch", "tflite", "coreml")
+RUNNABLE = ("executorch", "tflite", "coreml", "coreai")
+PROGRAM = {"coreml": "Data/com.apple.CoreML/model.mlmodel", "coreai": "main.mlirb"}
+"""The file of a package that holds its operators."""
 
 
 def run(
@@ -88,7 +92,7 @@ def test_a_truncated_artifact_fails_alone(format_name: str, kept: float, tmp_pat
     whole, io = members.compiled("streamer", format_name)
     broken = tmp_path / whole.name
     (shutil.copytree if whole.is_dir() else shutil.copy)(whole, broken)
-    file = broken / "Data" / "com.apple.CoreML" / "model.mlmodel" if whole.is_dir() else broken
+    file = broken / PROGRAM[format_name] if whole.is_dir() else broken
     data = file.read_bytes()
     file.write_bytes(data[: int(len(data) * kept)])
     inputs = members.samples("streamer", 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from isolated_environments import isolated
 
 from edge_export.formats import FORMATS, INTERMEDIATES
 from edge_export.formats.coreml import runtime as coreml
@@ -13,6 +14,8 @@ from edge_export.runtimes import runtime_of, why_unavailable
 
 @pytest.mark.parametrize("format_name", [*FORMATS, *INTERMEDIATES])
 def test_every_format_runs_here(format_name: str) -> None:
+    if environment := runtime_of(format_name).environment:
+        isolated(environment)
     assert why_unavailable(runtime_of(format_name)) is None
 
 

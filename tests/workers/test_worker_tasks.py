@@ -98,6 +98,8 @@ def test_importing_all_tasks_imports_neither_torch_nor_a_converter() -> None:
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_what_runs_in_an_isolated_environment_imports_only_what_is_there(environment: str) -> None:
     pins = {line.partition("==")[0].lower() for line in ENVIRONMENTS[environment].pins_path.read_text().splitlines()}
+    if ENVIRONMENTS[environment].shares:
+        pins |= {line.partition("==")[0].lower() for line in (ROOT / "requirements.lock").read_text().split()}
     distributions = packages_distributions()
     packages = {name for name in loaded_by("convert_onnx", "run") if name in distributions}
     assert {"numpy", "pydantic"} <= packages

@@ -18,11 +18,12 @@ from edge_export.formats.coreml.equal_constants import merge
 from edge_export.formats.coreml.normalize import normalize
 from edge_export.formats.coreml.weights import compressed, stayed_float
 from edge_export.formats.garbage import set_aside
-from edge_export.formats.program import load_program
+from edge_export.formats.program import load_program, own_outputs
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
+    from torch.fx import Node
 
 # Reserved words of Core ML's program language: no input or output may have such a name (coremltools' NameSanitizer).
 _RESERVED = frozenset(
@@ -110,16 +111,14 @@ def _allowed_names(io: IOSpec) -> IOSpec:
 def _own_boundary(exported: ExportedProgram, input_names: list[str]) -> ExportedProgram:
     """Renames the inputs to `input_names`, and gives every output its own operator.
 
-    coremltools takes an input's name from its placeholder, and fails if an output is an input or occurs twice. Changes
-    `exported` in place. Its graph must already be decomposed, because decomposing renames the placeholders.
+    coremltools takes an input's name from its placeholder. Changes `exported` in place. Its graph must already be
+    decomposed, because decomposing renames the placeholders.
     """
-    import torch
-
     graph, signature = exported.graph, exported.graph_signature
     nodes = {node.name: node for node in graph.nodes}
     inputs = [nodes[str(name)] for name in signature.user_inputs]
 
-    def rename(node: torch.fx.Node, name: str) -> None:
+    def rename(node: Node, name: str) -> None:
         old = node.name
         node._rename(name)
         signature.replace_all_uses(old, node.name)
@@ -129,20 +128,7 @@ def _own_boundary(exported: ExportedProgram, input_names: list[str]) -> Exported
     for node, name in zip(inputs, input_names, strict=True):
         rename(node, name)
         node.target = name
-    output = graph.output_node()
-    own: list[Any] = []
-    for node, spec in zip(output.args[0], signature.output_specs, strict=True):  # type: ignore[arg-type]
-        assert isinstance(node, torch.fx.Node)
-        if node.op == "placeholder" or node in own:
-            with graph.inserting_before(output):
-                # A view of the same shape, because coremltools removes a clone before it handles outputs.
-                view = graph.call_function(torch.ops.aten.view.default, (node, list(node.meta["val"].shape)))
-            view.meta = dict(node.meta)
-            spec.arg = torch.export.graph_signature.TensorArgument(name=view.name)
-            node = view
-        own.append(node)
-    output.args = (tuple(own),)
-    exported.graph_module.recompile()
+    own_outputs(exported)
     return exported
 
 
