@@ -3,32 +3,24 @@
     avg_pool(x, ceil_mode or divisor_override)  →  avg_pool(pad(x)) · (elements of the kernel / elements counted)
 
 For a window that extends past the border, Core ML divides by the whole kernel, and PyTorch by the elements inside.
-coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`. The rewritten form gives the
-same values in both. The factors are constants, one for each window along an axis.
+coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`; onnx2tf gets both wrong. The
+rewritten form gives the same values everywhere. The factors are constants, one for each window along an axis.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from torch import Tensor
+import torch
+from torch import Tensor
 
-
-def decompositions() -> dict[Any, Callable[..., Any]]:
-    """Returns a table for `ExportedProgram.run_decompositions`. Average pooling without these options is unchanged."""
-    import torch
-
-    aten = torch.ops.aten
-    operators = {1: aten.avg_pool1d.default, 2: aten.avg_pool2d.default, 3: aten.avg_pool3d.default}
-    return {operator: _decomposition(operator, axes) for axes, operator in operators.items()}
+from edge_export.formats.legalize.rule import Rewrite, Rule
 
 
-def _decomposition(operator: Any, axes: int) -> Callable[..., Any]:
+def _decomposition(operator: Any, axes: int) -> Rewrite:
     def pool(
         x: Tensor,
         kernel_size: Sequence[int],
@@ -54,7 +46,7 @@ def _decomposition(operator: Any, axes: int) -> Callable[..., Any]:
         for place, axis in enumerate(along):
             factors = [axis.kernel / axis.counted(window, count_include_pad) for window in range(axis.windows)]
             if any(factor != 1 for factor in factors):
-                y = y * _constant(factors, axes - 1 - place, y)
+                y = y * _constant(factors, y.dim() - axes + place, y)
         return y
 
     return pool
@@ -90,11 +82,17 @@ class _Axis:
         return min(start + self.kernel, self.size + margin) - max(start, -margin)
 
 
-def _constant(values: list[float], axes_behind: int, like: Tensor) -> Tensor:
-    """Builds `values` along an axis that `axes_behind` axes follow. Uses operators: a decomposition holds no data."""
-    import torch
+def _constant(values: list[float], axis: int, like: Tensor) -> Tensor:
+    """Returns `values` along an axis, and 1 along the other axes."""
+    shape = [1] * like.dim()
+    shape[axis] = len(values)
+    return torch.tensor(values, dtype=like.dtype).reshape(shape)
 
-    runs = [(value, len(list(run))) for value, run in itertools.groupby(values)]
-    ones = [1] * axes_behind
-    parts = [torch.full([count, *ones], value, dtype=like.dtype, device=like.device) for value, count in runs]
-    return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+_aten = torch.ops.aten
+_OPERATORS = {1: _aten.avg_pool1d.default, 2: _aten.avg_pool2d.default, 3: _aten.avg_pool3d.default}
+RULE = Rule(
+    "average pooling",
+    ("coreml", "tflite"),
+    {operator: _decomposition(operator, axes) for axes, operator in _OPERATORS.items()},
+)
