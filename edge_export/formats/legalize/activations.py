@@ -1,11 +1,11 @@
 """Activations of which a converter drops an option → what they are made of.
 
-    gelu(tanh)          x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))      ExecuTorch and coremltools write the exact one
-    softplus(β, t)      x where βx > t, softplus(βx) / β elsewhere     coremltools ignores t, and loses digits with β
-    celu(α)             max(0, x) + min(0, α (e^(x/α) − 1))
-    elu(α)              max(0, x) + min(0, α (eˣ − 1))                 torch's ONNX exporter or onnx2tf ignores α
-    logsigmoid          −softplus(−x)
-    hardshrink(λ)       x where |x| > λ, 0 elsewhere
+gelu(tanh)          x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))      ExecuTorch and coremltools write the exact one
+softplus(β, t)      x where βx > t, softplus(βx) / β elsewhere     coremltools ignores t, and loses digits with β
+celu(α)             max(0, x) + min(0, α (e^(x/α) − 1))
+elu(α)              max(0, x) + min(0, α (eˣ − 1))                 torch's ONNX exporter or onnx2tf ignores α
+logsigmoid          −softplus(−x)
+hardshrink(λ)       x where |x| > λ, 0 elsewhere
 """
 
 from __future__ import annotations

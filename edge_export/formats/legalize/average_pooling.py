@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from edge_export.formats.legalize.rule import Rewrite, Rule
+from edge_export.formats.legalize.windows import Axis
 
 
 def _decomposition(operator: Any, axes: int) -> Rewrite:
@@ -38,7 +38,7 @@ def _decomposition(operator: Any, axes: int) -> Rewrite:
         kernel, strides, pads = (
             list(values) * (axes if len(values) == 1 else 1) for values in (kernel_size, stride or kernel_size, padding)
         )
-        along = [_Axis(*each, ceil_mode) for each in zip(x.shape[-axes:], kernel, strides, pads, strict=True)]
+        along = [Axis(*each, ceil_mode) for each in zip(x.shape[-axes:], kernel, strides, pads, strict=True)]
         margins = [margin for axis in reversed(along) for margin in (axis.padding, axis.missing)]
         y = operator(pad(x, margins) if any(margins) else x, kernel, strides)
         if divisor_override is not None:
@@ -50,36 +50,6 @@ def _decomposition(operator: Any, axes: int) -> Rewrite:
         return y
 
     return pool
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """PyTorch's pooling windows along one axis of `size` elements."""
-
-    size: int
-    kernel: int
-    stride: int
-    padding: int
-    ceil_mode: bool
-
-    @property
-    def windows(self) -> int:
-        """The number of windows. With `ceil_mode` the last one may extend past the end, but not begin after it."""
-        beyond = self.size + 2 * self.padding - self.kernel
-        count = (-(-beyond // self.stride) if self.ceil_mode else beyond // self.stride) + 1
-        begins_behind = self.ceil_mode and (count - 1) * self.stride >= self.size + self.padding
-        return count - 1 if begins_behind else count
-
-    @property
-    def missing(self) -> int:
-        """The number of elements that the last window needs after the end of the input."""
-        return max(0, (self.windows - 1) * self.stride + self.kernel - self.padding - self.size)
-
-    def counted(self, window: int, with_padding: bool) -> int:
-        """Returns the number of elements of a window that PyTorch counts."""
-        margin = self.padding if with_padding else 0
-        start = window * self.stride - self.padding
-        return min(start + self.kernel, self.size + margin) - max(start, -margin)
 
 
 def _constant(values: list[float], axis: int, like: Tensor) -> Tensor:

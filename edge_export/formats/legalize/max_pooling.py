@@ -4,6 +4,10 @@
 
 Windows of fewer elements, at the border or in adaptive pooling, repeat one of their elements: the maximum is the same.
 Core ML's and onnx2tf's pools have no dilation; ExecuTorch and torch's ONNX exporter have no adaptive max pooling.
+
+    max_pool(x, kernel)  →  max_pool(x, kernel, stride = kernel)
+
+ExecuTorch and coremltools fail on a pool whose stride is left out.
 """
 
 from __future__ import annotations
@@ -15,44 +19,43 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from edge_export.formats.legalize.rule import Rule
+from edge_export.formats.legalize.rule import Rewrite, Rule
+from edge_export.formats.legalize.windows import Axis
 
 Windows = list[list[int]]
 """The elements of each window along one axis. All windows have the same length."""
 
 
-def _dilated(
-    x: Tensor,
-    kernel_size: Sequence[int],
-    stride: Sequence[int] = (),
-    padding: Sequence[int] = (0,),
-    dilation: Sequence[int] = (1,),
-    ceil_mode: bool = False,
-) -> Any:
-    axes = 2
-    kernel, steps, pads, gaps = (
-        list(values) * (axes if len(values) == 1 else 1)
-        for values in (kernel_size, stride or kernel_size, padding, dilation)
-    )
-    if all(gap == 1 for gap in gaps):
-        return NotImplemented
-    sizes = F.max_pool2d(x, kernel, steps, pads, gaps, ceil_mode).shape[-axes:]
-    along = []
-    for size, count, k, step, pad, gap in zip(x.shape[-axes:], sizes, kernel, steps, pads, gaps, strict=True):
-        places = [[window * step - pad + tap * gap for tap in range(k)] for window in range(count)]
-        along.append(_filled([[place for place in window if 0 <= place < size] for window in places]))
-    return _pooled(x, along)
+def _dilated(axes: int) -> Rewrite:
+    def pool(
+        x: Tensor,
+        kernel_size: Sequence[int],
+        stride: Sequence[int] = (),
+        padding: Sequence[int] = (0,),
+        dilation: Sequence[int] = (1,),
+        ceil_mode: bool = False,
+    ) -> Any:
+        kernel, steps, pads, gaps = (
+            list(values) * (axes if len(values) == 1 else 1)
+            for values in (kernel_size, stride or kernel_size, padding, dilation)
+        )
+        if all(gap == 1 for gap in gaps):
+            return NotImplemented
+        along = []
+        for size, k, step, pad, gap in zip(x.shape[-axes:], kernel, steps, pads, gaps, strict=True):
+            count = Axis(size, (k - 1) * gap + 1, step, pad, ceil_mode).windows
+            places = [[window * step - pad + tap * gap for tap in range(k)] for window in range(count)]
+            along.append(_filled([[place for place in window if 0 <= place < size] for window in places]))
+        return _pooled(x, along)
+
+    return pool
 
 
-def _adaptive(axes: int) -> Any:
+def _adaptive(axes: int) -> Rewrite:
     def pool(x: Tensor, output_size: Sequence[int]) -> Any:
         along = []
         for size, count in zip(x.shape[-axes:], output_size, strict=True):
-            along.append(
-                _filled([list(range(i * size // count, -(-(i + 1) * size // count))) for i in range(count)])
-            )
-        if axes == 1:
-            return _pooled(x.unsqueeze(-2), [[[0]], *along]).squeeze(-2), None
+            along.append(_filled([list(range(i * size // count, -(-(i + 1) * size // count))) for i in range(count)]))
         return _pooled(x, along), None
 
     return pool
@@ -64,16 +67,36 @@ def _filled(windows: Windows) -> Windows:
 
 
 def _pooled(x: Tensor, along: list[Windows]) -> Tensor:
-    for axis, windows in zip((-2, -1), along, strict=True):
-        order = [place for window in windows for place in window]
+    for place, windows in enumerate(along):
+        axis = x.dim() - len(along) + place
+        order = [index for window in windows for index in window]
         if order != list(range(x.shape[axis])):
             x = x.index_select(axis, torch.tensor(order))
     kernel = [len(windows[0]) for windows in along]
-    return F.max_pool2d(x, kernel, kernel)
+    return F.max_pool1d(x, kernel, kernel) if len(along) == 1 else F.max_pool2d(x, kernel, kernel)
+
+
+def _strided(operator: Any) -> Rewrite:
+    def pool(x: Tensor, kernel_size: Sequence[int], stride: Sequence[int] = (), *options: Any) -> Any:
+        return NotImplemented if stride else operator(x, kernel_size, kernel_size, *options)
+
+    return pool
 
 
 _aten = torch.ops.aten
-DILATED = Rule("dilated max pooling", ("coreml", "tflite"), {_aten.max_pool2d.default: _dilated})
+STRIDED = Rule(
+    "pooling without a stride",
+    ("executorch", "coreml"),
+    {
+        operator: _strided(operator)
+        for operator in (_aten.max_pool1d.default, _aten.max_pool2d.default, _aten.max_pool3d.default)
+    },
+)
+DILATED = Rule(
+    "dilated max pooling",
+    ("coreml", "tflite"),
+    {_aten.max_pool1d.default: _dilated(1), _aten.max_pool2d.default: _dilated(2)},
+)
 ADAPTIVE = Rule(
     "adaptive max pooling",
     ("executorch", "tflite"),

@@ -1,7 +1,7 @@
 """Normalization that coremltools lacks or gets wrong → sums and products.
 
-    RMSNorm                          γ x / √(mean x² + ε)
-    InstanceNorm with statistics     x a + c,   a = γ / √(σ² + ε),   c = β − μ a
+RMSNorm                          γ x / √(mean x² + ε)
+InstanceNorm with statistics     x a + c,   a = γ / √(σ² + ε),   c = β − μ a
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from torch import Tensor
 from edge_export.formats.legalize.rule import Rule
 
 
-def _rms_norm(x: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None) -> Any:
+def _rms_norm(
+    x: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Any:
     axes = list(range(-len(normalized_shape), 0))
     least = torch.finfo(x.dtype).eps if eps is None else eps
     y = x / torch.sqrt((x * x).mean(axes, keepdim=True) + least)

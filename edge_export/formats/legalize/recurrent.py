@@ -111,7 +111,9 @@ def _layers(
         states.append(h)
         cells.append(c)
     out = x.transpose(0, 1) if batch_first else x
-    joined = [torch.cat(each) if num_layers > 1 else each[0] for each in ([states, cells] if cx is not None else [states])]
+    joined = [
+        torch.cat(each) if num_layers > 1 else each[0] for each in ([states, cells] if cx is not None else [states])
+    ]
     return out, *joined
 
 

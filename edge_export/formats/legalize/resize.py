@@ -29,8 +29,7 @@ def _by_matrices(operator: Any, only_odd_scales: bool = False) -> Any:
     ) -> Any:
         if only_odd_scales and _whole(x, scale_factors):
             return NotImplemented
-        axes = x.dim() - 2
-        sizes = operator(x, output_size, align_corners, scale_factors).shape[2:]
+        axes, sizes = x.dim() - 2, _sizes(x, output_size, scale_factors)
         for place in range(axes):
             axis, size = 2 + place, x.shape[2 + place]
             units = torch.eye(size, dtype=x.dtype).reshape(1, size, *([1] * place), size, *([1] * (axes - 1 - place)))
@@ -38,7 +37,9 @@ def _by_matrices(operator: Any, only_odd_scales: bool = False) -> Any:
             target[place] = sizes[place]
             if scale_factors is not None:
                 scales[place] = scale_factors[place]
-            matrix = operator(units, None if scale_factors is not None else target, align_corners, scale_factors and scales)
+            matrix = operator(
+                units, None if scale_factors is not None else target, align_corners, scale_factors and scales
+            )
             weight = matrix.reshape(size, sizes[place]).t()
             last = place == axes - 1
             moved = x if last else x.transpose(axis, -1)
@@ -49,21 +50,24 @@ def _by_matrices(operator: Any, only_odd_scales: bool = False) -> Any:
     return resize
 
 
+def _sizes(x: Tensor, output_size: Sequence[int] | None, scale_factors: Sequence[float] | None) -> list[int]:
+    return list(output_size or (int(size * s) for size, s in zip(x.shape[2:], scale_factors or (), strict=True)))
+
+
 def _whole(x: Tensor, scale_factors: Sequence[float] | None) -> bool:
     """Whether the scale factors are the ratios of the sizes."""
-    sizes = [] if scale_factors is None else [float(size) * s for size, s in zip(x.shape[2:], scale_factors, strict=True)]
+    sizes = (
+        [] if scale_factors is None else [float(size) * s for size, s in zip(x.shape[2:], scale_factors, strict=True)]
+    )
     return all(size == int(size) for size in sizes)
 
 
 def _exact(x: Tensor, output_size: Sequence[int] | None, scale_factors: Sequence[float] | None = None) -> Any:
-    axes = x.dim() - 2
-    sizes = output_size or [int(size * s) for size, s in zip(x.shape[2:], scale_factors or (), strict=True)]
-    for place, count in enumerate(sizes):
+    for place, count in enumerate(_sizes(x, output_size, scale_factors)):
         size = x.shape[2 + place]
         ratio = 1 / scale_factors[place] if scale_factors else size / count
         picked = [min(size - 1, int((index + 0.5) * ratio)) for index in range(count)]
         x = x.index_select(2 + place, torch.tensor(picked))
-    assert axes == len(sizes)
     return x
 
 
@@ -79,7 +83,7 @@ EXACT = Rule(
 CUBIC = Rule("bicubic resize", ("coreml",), {_aten.upsample_bicubic2d.vec: _by_matrices(_aten.upsample_bicubic2d.vec)})
 ANTIALIAS = Rule(
     "antialiased resize",
-    ("coreml", "tflite"),
+    ("executorch", "coreml", "tflite"),
     {
         operator: _by_matrices(operator)
         for operator in (_aten._upsample_bilinear2d_aa.vec, _aten._upsample_bicubic2d_aa.vec)

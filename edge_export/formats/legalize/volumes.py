@@ -1,12 +1,12 @@
 """Pooling and convolution of volumes → the same of pictures, which ExecuTorch has kernels for.
 
-    pool3d(x)     pool over the planes of each column of pixels, then over the pixels of each plane
-    conv3d(x)     conv2d of each plane with its neighbors as further channels
+pool3d(x)     pool over the planes of each column of pixels, then over the pixels of each plane
+conv3d(x)     conv2d of each plane with its neighbors as further channels
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -20,13 +20,17 @@ def _three(values: Sequence[int]) -> list[int]:
     return list(values) * (3 if len(values) == 1 else 1)
 
 
-def _pooled(x: Tensor, pool: Any, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int]) -> Tensor:
-    """Pools `(batch, channels, depth, height, width)`."""
-    batch, channels, depth, height, width = x.shape
-    along = pool(x.reshape(batch, channels, depth, height * width), (kernel[0], 1), (stride[0], 1), (padding[0], 0))
-    planes = along.reshape(batch, -1, height, width)
-    y = pool(planes, tuple(kernel[1:]), tuple(stride[1:]), tuple(padding[1:]))
-    return y.reshape(batch, channels, -1, y.shape[2], y.shape[3])
+def _pooled(x: Tensor, pool: Callable[[Tensor, list[int]], Tensor]) -> Tensor:
+    """Pools `(batch, channels, depth, height, width)`. `pool` takes pictures, and which of the three axes they show."""
+    batch, channels, depth, height, width = x.shape if x.dim() == 5 else (1, *x.shape)
+    along = pool(x.reshape(batch, channels, depth, height * width), [0])
+    y = pool(along.reshape(batch, -1, height, width), [1, 2])
+    return y.reshape(*x.shape[:-3], -1, *y.shape[2:])
+
+
+def _at(values: Sequence[int], axes: list[int], else_: int) -> list[int]:
+    """Returns the values of two axes; the second one is `else_` if there is one axis only."""
+    return [*(_three(values)[axis] for axis in axes), else_][:2]
 
 
 def _average(
@@ -38,18 +42,14 @@ def _average(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:
-    kernel, steps, pads = _three(kernel_size), _three(stride or kernel_size), _three(padding)
+    counted = (True, 1) if divisor_override else (count_include_pad,)
 
-    def pool(x: Tensor, *where: Any) -> Tensor:
-        return F.avg_pool2d(x, *where, ceil_mode, count_include_pad)
+    def pool(x: Tensor, axes: list[int]) -> Tensor:
+        where = (_at(kernel_size, axes, 1), _at(stride or kernel_size, axes, 1), _at(padding, axes, 0))
+        return F.avg_pool2d(x, *where, ceil_mode, *counted)
 
-    if divisor_override is not None:
-        return _pooled(x, lambda x, *where: F.avg_pool2d(x, *where, ceil_mode, True, 1), kernel, steps, pads) / (
-            float(divisor_override)
-        )
-    return _pooled(x if x.dim() == 5 else x[None], pool, kernel, steps, pads).reshape(
-        torch.ops.aten.avg_pool3d.default(x, kernel, steps, pads, ceil_mode).shape
-    )
+    y = _pooled(x, pool)
+    return y / float(divisor_override) if divisor_override else y
 
 
 def _maximum(
@@ -60,24 +60,11 @@ def _maximum(
     dilation: Sequence[int] = (1,),
     ceil_mode: bool = False,
 ) -> Any:
-    kernel, steps, pads, gaps = (
-        _three(kernel_size),
-        _three(stride or kernel_size),
-        _three(padding),
-        _three(dilation),
-    )
-    shape = F.max_pool3d(x, kernel, steps, pads, gaps, ceil_mode).shape
-    batch, channels, depth, height, width = x.shape if x.dim() == 5 else (1, *x.shape)
-    along = F.max_pool2d(
-        x.reshape(batch, channels, depth, height * width),
-        (kernel[0], 1),
-        (steps[0], 1),
-        (pads[0], 0),
-        (gaps[0], 1),
-        ceil_mode,
-    )
-    planes = along.reshape(batch, -1, height, width)
-    return F.max_pool2d(planes, kernel[1:], steps[1:], pads[1:], gaps[1:], ceil_mode).reshape(shape)
+    def pool(x: Tensor, axes: list[int]) -> Tensor:
+        where = (_at(kernel_size, axes, 1), _at(stride or kernel_size, axes, 1), _at(padding, axes, 0))
+        return F.max_pool2d(x, *where, _at(dilation, axes, 1), ceil_mode)
+
+    return _pooled(x, pool)
 
 
 def _convolution(
