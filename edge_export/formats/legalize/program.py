@@ -90,7 +90,7 @@ def _why_not(module: torch.fx.GraphModule, node: torch.fx.Node, rewrite: Rewrite
         return None
     if isinstance(results, Refused):
         return results.reason
-    used = {user.args[1] for user in node.users if user.target is operator.getitem and user.users}
+    used: set[Any] = {user.args[1] for user in node.users if user.target is operator.getitem and user.users}
     if isinstance(results, tuple) and any(results[index] is None for index in used):
         return "the network reads a result of it that has no other form"
     return ""

@@ -32,15 +32,22 @@ def _by_matrices(operator: Any, only_odd_scales: bool = False) -> Any:
         axes, sizes = x.dim() - 2, _sizes(x, output_size, scale_factors)
         for place in range(axes):
             axis, size = 2 + place, x.shape[2 + place]
-            units = torch.eye(size, dtype=x.dtype).reshape(1, size, *([1] * place), size, *([1] * (axes - 1 - place)))
-            target, scales = [1] * axes, [1.0] * axes
+            # The other axis keeps two pixels: with one, PyTorch's antialiased operator reads another axis.
+            other = [2] * axes
+            other[place] = size
+            units = torch.eye(size, dtype=x.dtype).reshape(
+                1, size, *(size if each == place else 1 for each in range(axes))
+            )
+            units = units.expand(1, size, *other).contiguous()
+            target, scales = [2] * axes, [1.0] * axes
             target[place] = sizes[place]
             if scale_factors is not None:
                 scales[place] = scale_factors[place]
-            matrix = operator(
-                units, None if scale_factors is not None else target, align_corners, scale_factors and scales
-            )
-            weight = matrix.reshape(size, sizes[place]).t()
+            given = (None, align_corners, scales) if scale_factors is not None else (target, align_corners, None)
+            resized = operator(units, *given)
+            if axes == 2:
+                resized = resized.select(3 - place, 0)
+            weight = resized.reshape(size, sizes[place]).t()
             last = place == axes - 1
             moved = x if last else x.transpose(axis, -1)
             x = F.linear(moved, weight)
