@@ -118,9 +118,10 @@ def _order(args: argparse.Namespace, bundle: Bundle) -> Order:
     from edge_export.cli.bench import bench_plan
     from edge_export.devices.farms.aws_client import checked_arn
     from edge_export.pipeline.farm_aws import Order
+    from edge_export.spec.lazy import resolve
 
     platform = PLATFORMS[args.platform or "android"]
-    app = args.app or platform.app_file
+    app = args.app or resolve(platform.app_file)
     rounds = ROUNDS if args.rounds is None else args.rounds
     return Order(
         project=checked_arn(args.project, "project", "--project"),

@@ -75,7 +75,7 @@ def _command(args: argparse.Namespace, bundle: Bundle) -> int:
     from edge_export.spec.lazy import resolve
 
     platform = PLATFORMS["android"]
-    app = args.app or platform.app_file
+    app = args.app or resolve(platform.app_file)
     tests = args.tests or app
     for path in dict.fromkeys((app, tests)):
         resolve(platform.check)(path)

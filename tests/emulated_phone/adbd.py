@@ -116,6 +116,7 @@ class Connection:
 
     def _greet(self) -> None:
         if self._state.read().offline:
+            self.cut()  # adb tries again; one that is left open without an answer waits for ever
             return
         if self._state.read().unauthorized:
             self._send(Packet(AUTH, _TOKEN, 0, os.urandom(20)))

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-
-from edge_export.devices.android_install import BUILT
 
 
 @dataclass(frozen=True)
 class Platform:
-    """One platform. Its functions are named "module:function", so that they are imported only when used.
+    """One platform. What stands in a module is named "module:NAME", and imported only when used.
 
     Attributes:
         name: What AWS calls it in rules and devices.
         app, tests, spec, test: AWS's types of the uploads, and of the test.
         formats: What its runner app has a runtime for.
-        app_file: Where the runner app is, once it was made in a checkout of this project.
+        app_file: Path where the runner app is, once it was made in a checkout of this project.
         check: `(path) -> None`: raises RequestError if the file is no app of this platform.
         write_spec: `(request, minutes) -> str`: the test spec that runs a request on one phone.
     """
@@ -27,7 +24,7 @@ class Platform:
     spec: str
     test: str
     formats: tuple[str, ...]
-    app_file: Path
+    app_file: str
     check: str
     write_spec: str
 
@@ -40,7 +37,7 @@ PLATFORMS: dict[str, Platform] = {
         spec="INSTRUMENTATION_TEST_SPEC",
         test="INSTRUMENTATION",
         formats=("tflite",),
-        app_file=BUILT,
+        app_file="edge_export.devices.android_install:BUILT",
         check="edge_export.devices.farms.android:check_apk",
         write_spec="edge_export.devices.farms.android:write_spec",
     ),
