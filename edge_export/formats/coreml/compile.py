@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
-from edge_export.formats.coreml.average_pooling import decompositions
 from edge_export.formats.coreml.equal_constants import merge
 from edge_export.formats.coreml.normalize import normalize
 from edge_export.formats.coreml.weights import compressed, stayed_float
@@ -50,13 +49,15 @@ def compile(
     Raises:
         ValueError: The options are unknown, or the package does not have the expected inputs and outputs.
     """
+    from edge_export.formats.legalize.program import legalized
+    from edge_export.formats.legalize.program import notes as rewritten
+
     schemes = FORMATS["coreml"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     reject_options(options, {"backend": ("mlprogram",), "scheme": schemes or (scheme,)})
     own_io = _allowed_names(io)
-    exported = _own_boundary(
-        load_program(program, io).run_decompositions(decompositions()), [spec.name for spec in own_io.inputs]
-    )
+    exported, outcomes = legalized(load_program(program, io), "coreml")
+    exported = _own_boundary(exported.run_decompositions({}), [spec.name for spec in own_io.inputs])
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
     with set_aside():
         model = _convert(exported, own_io, "FLOAT32" if precision == "fp32" else "FLOAT16")
@@ -66,7 +67,7 @@ def compile(
     normalize(path)
     spec = reopen(path)
     require_io(own_io, *tensor_specs(spec))
-    notes = stayed_float(spec) if scheme else ()
+    notes = rewritten(outcomes) + (stayed_float(spec) if scheme else ())
     notes += tuple(
         f"Core ML reserves the name {old.name}: it is called {new.name} here"
         for old, new in zip(io.inputs + io.outputs, own_io.inputs + own_io.outputs, strict=True)

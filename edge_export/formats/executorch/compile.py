@@ -34,11 +34,14 @@ def compile(
             inputs and outputs of `io`.
     """
     from edge_export.formats.executorch.delegate import lower
+    from edge_export.formats.legalize.program import legalized
+    from edge_export.formats.legalize.program import notes as rewritten
 
     schemes = FORMATS["executorch"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     reject_options(options, {"backend": ("xnnpack",), "scheme": schemes or (scheme,)})
-    exported, notes = load_program(program, io), tuple[str, ...]()
+    exported, outcomes = legalized(load_program(program, io), "executorch")
+    notes = tuple[str, ...]()
     if precision == "fp16":
         from edge_export.formats.executorch.half import halve
 
@@ -50,6 +53,7 @@ def compile(
     path = workdir / f"executorch-xnnpack-{precision}.pte"
     path.write_bytes(lower(exported))
     _reopen(path, io)
+    notes = rewritten(outcomes) + notes
     return Compiled(path, io, versions("executorch", "torch", *(["torchao"] if scheme else [])), notes)
 
 

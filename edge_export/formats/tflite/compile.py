@@ -53,6 +53,9 @@ def compile(
         ValueError: The options are unknown, the names, shapes or layouts are not the expected ones, or the scheme
             lacks its calibration inputs.
     """
+    from edge_export.formats.legalize.program import legalized
+    from edge_export.formats.legalize.program import notes as rewritten
+
     schemes = FORMATS["tflite"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     known = {"backend": ("builtin",), "input_layout": ("NHWC", "NCHW"), "scheme": schemes or (scheme,), "route": ROUTES}
@@ -61,8 +64,9 @@ def compile(
     own_io = artifact_io(io, options)
     samples = read_samples(calibration, io, own_io) if scheme == "static" else []
     exported = load_program(program, io)
+    taken, outcomes = legalized(exported, "tflite")
     with set_aside():
-        model = to_onnx(exported, io)
+        model = to_onnx(taken, io)
         set_boundary(model, io, own_io)
         name = f"tflite-builtin-{precision}"
         stage = workdir / f"{name}.onnx"
@@ -73,6 +77,7 @@ def compile(
         else:
             float32 = _directly(model, io, own_io, exported, workdir, rewrite)
     content, notes = _in_precision(float32, precision, scheme, samples)
+    notes = rewritten(outcomes) + notes
     path = workdir / f"{name}.tflite"
     path.write_bytes(content)
     _open(path.read_bytes(), own_io)

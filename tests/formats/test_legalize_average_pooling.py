@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from edge_export.baking.export import export_program
 from edge_export.formats.coreml import compile as coreml
+from edge_export.formats.legalize import program as program_rules
 from edge_export.mothers.protocol import IOSpec, TensorSpec
 from edge_export.runtimes.mil import runtime
 from edge_export.spec.agreement import agreement
@@ -91,7 +92,9 @@ class Many(nn.Module):
 def test_every_way_of_rounding_up() -> None:
     """What is written instead agrees in PyTorch itself."""
     network, x = Many(), torch.randn(1, 1, 9)
-    written = torch.export.export(network, (x,)).run_decompositions(coreml.decompositions()).module()
+    program, outcomes = program_rules.legalized(export_program(network, (x,)), "coreml")
+    assert {outcome.operator for outcome in outcomes} == {"avg_pool1d"}
+    written = program.module()
     for index, (got, wanted) in enumerate(zip(written(x), network(x), strict=True)):
         assert got.shape == wanted.shape, index
         assert torch.allclose(got, wanted, atol=1e-6), index
@@ -102,12 +105,11 @@ def test_what_coremltools_writes_by_itself_is_caught(tmp_path: Path, monkeypatch
     network, x = Pool(2, options(2, 3)), torch.arange(49.0).reshape(1, 1, 7, 7)
     right = [[4, 7, 9.5], [25, 28, 30.5], [42.5, 45.5, 48]]
     np.testing.assert_allclose(evaluated(network, x, tmp_path)[0, 0], right, rtol=1e-6)
-    monkeypatch.setattr(coreml, "decompositions", dict)
+    monkeypatch.setattr(program_rules, "RULES", ())
     wrong = [[4, 7, 4.75], [25, 28, 15.25], [21.25, 22.75, 12]]
     np.testing.assert_allclose(evaluated(network, x, tmp_path)[0, 0], wrong, rtol=1e-6)
 
 
 def test_pooling_without_either_option_stays_as_it_is() -> None:
-    network = Pool(2, options(3, 2, 1, ceil_mode=False))
-    graph = torch.export.export(network, (torch.zeros(1, 3, 8, 7),)).run_decompositions(coreml.decompositions()).graph
-    assert [node.target for node in graph.nodes if node.op == "call_function"] == [torch.ops.aten.avg_pool2d.default]
+    program = export_program(Pool(2, options(3, 2, 1, ceil_mode=False)), (torch.zeros(1, 3, 8, 7),))
+    assert program_rules.legalized(program, "coreml") == (program, ())

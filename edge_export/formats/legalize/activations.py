@@ -1,0 +1,69 @@
+"""Activations of which a converter drops an option → what they are made of.
+
+gelu(tanh)          x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))      ExecuTorch and coremltools write the exact one
+softplus(β, t)      x where βx > t, softplus(βx) / β elsewhere     coremltools ignores t, and loses digits with β
+celu(α)             max(0, x) + min(0, α (e^(x/α) − 1))
+elu(α)              max(0, x) + min(0, α (eˣ − 1))                 torch's ONNX exporter or onnx2tf ignores α
+logsigmoid          −softplus(−x)
+hardshrink(λ)       x where |x| > λ, 0 elsewhere
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edge_export.formats.legalize.rule import Rule
+
+
+def _gelu(x: Tensor, *, approximate: str = "none") -> Any:
+    if approximate != "tanh":
+        return NotImplemented
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
+    return 0.5 * x * (1.0 + torch.tanh(inner))
+
+
+def _softplus(x: Tensor, beta: float = 1, threshold: float = 20) -> Any:
+    if beta == 1 and threshold >= 20:
+        return NotImplemented
+    scaled = x * float(beta)
+    # ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|), which no x is too large for
+    y = (torch.relu(scaled) + torch.log(1.0 + torch.exp(-torch.abs(scaled)))) / float(beta)
+    return torch.where(scaled > float(threshold), x, y)
+
+
+def _celu(x: Tensor, alpha: float = 1.0) -> Tensor:
+    return torch.relu(x) + float(alpha) * (torch.exp(-torch.relu(-x) / float(alpha)) - 1.0)
+
+
+def _elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+    if alpha == scale == input_scale == 1:
+        return NotImplemented
+    below = float(alpha) * (torch.exp(-torch.relu(-x) * float(input_scale)) - 1.0)
+    return (torch.relu(x) + below) * float(scale)
+
+
+def _log_sigmoid(x: Tensor) -> Tensor:
+    return -(torch.relu(-x) + torch.log(1.0 + torch.exp(-torch.abs(x))))
+
+
+def _hardshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
+    return x * (torch.abs(x) > float(lambd)).to(x.dtype)
+
+
+_aten = torch.ops.aten
+GELU = Rule("tanh GELU", ("executorch", "coreml"), {_aten.gelu.default: _gelu})
+ELU = Rule("ELU", ("tflite",), {_aten.elu.default: _elu})
+OTHERS = Rule(
+    "activations",
+    ("coreml",),
+    {
+        _aten.softplus.default: _softplus,
+        _aten.celu.default: _celu,
+        _aten.log_sigmoid.default: _log_sigmoid,
+        _aten.hardshrink.default: _hardshrink,
+    },
+)

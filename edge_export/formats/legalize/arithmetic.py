@@ -1,0 +1,106 @@
+"""Arithmetic of which a converter drops or changes a number → the same with plain operators.
+
+add(x, y, α), sub(x, y, α)     x ± α y                coremltools drops α
+1 / x, reciprocal(x)           ones / x               coremltools' inverse adds 1e-4 to x
+clamp(x, least > 0)            relu(x − least) + least     onnx2tf writes a small positive bound as 0
+exp2(x)                        e^(x ln 2)             ExecuTorch takes no exp2
+fmod(x, y)                     x − trunc(x / y) y     coremltools and LiteRT have no fmod
+trunc(x)                       sign(x) ⌊|x|⌋          coremltools takes no trunc
+asinh(x)                       sign(x) ln(|x| + √(x² + 1))
+clamp, hardtanh with integers  floats                 coremltools refuses integers
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edge_export.formats.legalize.rule import Rule
+
+_aten = torch.ops.aten
+_SMALL = 1e-3
+
+
+def _scaled(sign: float) -> Any:
+    def add(x: Any, y: Any, *, alpha: float = 1) -> Any:
+        if alpha == 1:
+            return NotImplemented
+        return x + y * (sign * alpha)
+
+    return add
+
+
+def _from(x: Tensor, y: Any, alpha: float = 1) -> Any:
+    return NotImplemented if alpha == 1 else y - x * alpha
+
+
+def _reciprocal(x: Tensor) -> Any:
+    return torch.ones([1] * x.dim(), dtype=x.dtype) / x
+
+
+def _clamp_min(x: Tensor, least: float) -> Any:
+    if not x.is_floating_point() or not 0 < least < _SMALL:
+        return NotImplemented
+    return torch.relu(x - float(least)) + float(least)
+
+
+def _clamp(x: Tensor, least: float | None = None, most: float | None = None) -> Any:
+    if least is None or not isinstance(y := _clamp_min(x, least), Tensor):
+        return NotImplemented
+    return y if most is None else torch.clamp(y, max=float(most))
+
+
+def _float_bounds(operator: Any) -> Any:
+    def bounded(x: Tensor, *bounds: float | None) -> Any:
+        if not x.is_floating_point() or not any(isinstance(bound, int) for bound in bounds):
+            return NotImplemented
+        return operator(x, *(None if bound is None else float(bound) for bound in bounds))
+
+    return bounded
+
+
+def _exp2(x: Tensor) -> Tensor:
+    return torch.exp(x * math.log(2))
+
+
+def _trunc(x: Tensor) -> Tensor:
+    return torch.sign(x) * torch.floor(torch.abs(x))
+
+
+def _fmod(x: Tensor, y: Any) -> Any:
+    return x - _trunc(x / y) * y if x.is_floating_point() else NotImplemented
+
+
+def _asinh(x: Tensor) -> Tensor:
+    size = torch.abs(x)
+    # ln(1 + z) with z = |x| + x² / (1 + √(x² + 1)) keeps the digits of a small x
+    z = size + size * size / (1.0 + torch.sqrt(size * size + 1.0))
+    return torch.sign(x) * torch.log1p(z)
+
+
+SUMS = Rule(
+    "scaled sums",
+    ("coreml",),
+    {
+        **{operator: _scaled(1.0) for operator in (_aten.add.Tensor, _aten.add.Scalar)},
+        **{operator: _scaled(-1.0) for operator in (_aten.sub.Tensor, _aten.sub.Scalar)},
+        **dict.fromkeys((_aten.rsub.Tensor, _aten.rsub.Scalar), _from),
+    },
+)
+RECIPROCALS = Rule("reciprocals", ("coreml",), {_aten.reciprocal.default: _reciprocal})
+SMALL_BOUNDS = Rule("small bounds", ("tflite",), {_aten.clamp.default: _clamp, _aten.clamp_min.default: _clamp_min})
+FLOAT_BOUNDS = Rule(
+    "float bounds",
+    ("coreml",),
+    {
+        operator: _float_bounds(operator)
+        for operator in (_aten.clamp.default, _aten.clamp_min.default, _aten.clamp_max.default, _aten.hardtanh.default)
+    },
+)
+EXP2 = Rule("exp2", ("executorch",), {_aten.exp2.default: _exp2})
+FMOD = Rule("fmod", ("coreml", "tflite"), {_aten.fmod.Scalar: _fmod, _aten.fmod.Tensor: _fmod})
+TRUNC = Rule("trunc", ("coreml",), {_aten.trunc.default: _trunc, _aten.fix.default: _trunc})
+ASINH = Rule("asinh", ("coreml",), {_aten.asinh.default: _asinh})

@@ -1,0 +1,68 @@
+"""Express average pooling that divides by the elements counted per window by pooling that divides by the kernel size.
+
+    avg_pool(x, ceil_mode or divisor_override)  →  avg_pool(pad(x)) · (elements of the kernel / elements counted)
+
+For a window that extends past the border, Core ML divides by the whole kernel, and PyTorch by the elements inside.
+coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`; onnx2tf gets both wrong. The
+rewritten form gives the same values everywhere. The factors are constants, one for each window along an axis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edge_export.formats.legalize.rule import Rewrite, Rule
+from edge_export.formats.legalize.windows import Axis
+
+
+def _decomposition(operator: Any, axes: int) -> Rewrite:
+    def pool(
+        x: Tensor,
+        kernel_size: Sequence[int],
+        stride: Sequence[int] = (),
+        padding: Sequence[int] = (0,),
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Any:
+        """Takes PyTorch's own arguments. A list of one value applies to every axis."""
+        if not ceil_mode and divisor_override is None:
+            return NotImplemented
+        from torch.nn.functional import pad
+
+        kernel, strides, pads = (
+            list(values) * (axes if len(values) == 1 else 1) for values in (kernel_size, stride or kernel_size, padding)
+        )
+        along = [Axis(*each, ceil_mode) for each in zip(x.shape[-axes:], kernel, strides, pads, strict=True)]
+        margins = [margin for axis in reversed(along) for margin in (axis.padding, axis.missing)]
+        y = operator(pad(x, margins) if any(margins) else x, kernel, strides)
+        if divisor_override is not None:
+            return y * (math.prod(kernel) / divisor_override)
+        for place, axis in enumerate(along):
+            factors = [axis.kernel / axis.counted(window, count_include_pad) for window in range(axis.windows)]
+            if any(factor != 1 for factor in factors):
+                y = y * _constant(factors, y.dim() - axes + place, y)
+        return y
+
+    return pool
+
+
+def _constant(values: list[float], axis: int, like: Tensor) -> Tensor:
+    """Returns `values` along an axis, and 1 along the other axes."""
+    shape = [1] * like.dim()
+    shape[axis] = len(values)
+    return torch.tensor(values, dtype=like.dtype).reshape(shape)
+
+
+_aten = torch.ops.aten
+_OPERATORS = {1: _aten.avg_pool1d.default, 2: _aten.avg_pool2d.default, 3: _aten.avg_pool3d.default}
+RULE = Rule(
+    "average pooling",
+    ("coreml", "tflite"),
+    {operator: _decomposition(operator, axes) for axes, operator in _OPERATORS.items()},
+)

@@ -1,0 +1,72 @@
+"""Computes the values of a graph that do not depend on its inputs, such as a resize's matrix or a flipped weight."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import torch
+from torch.fx.node import map_arg
+
+_MOST_ELEMENTS = 2**22
+"""Larger values are left to the converter, unless they are views."""
+_VIEWS = frozenset({"expand", "broadcast_to"})
+
+
+def changes_in_place(graph: torch.fx.Graph) -> bool:
+    """Whether an operator of the graph writes into a value. `detach_` of a constant writes nothing."""
+    return any(
+        isinstance(node.target, torch._ops.OpOverload)
+        and node.target._schema.is_mutable
+        and node.target is not torch.ops.aten.detach_.default
+        for node in graph.nodes
+    )
+
+
+def fold(module: torch.fx.GraphModule) -> bool:
+    """Replaces constant values of `module` by buffers, in place. Returns whether there were any.
+
+    Nothing in the graph may change a value in place.
+    """
+    graph = module.graph
+    graph.eliminate_dead_code()
+    values: dict[torch.fx.Node, Any] = {}
+    for node in graph.nodes:
+        if node.op == "get_attr":
+            values[node] = operator.attrgetter(str(node.target))(module)
+        elif _is_constant(node, values):
+            with torch.no_grad():
+                value = node.target(*map_arg(node.args, values.get), **map_arg(node.kwargs, values.get))  # type: ignore[operator]
+            if not isinstance(value, torch.Tensor) or value.numel() <= _MOST_ELEMENTS:
+                values[node] = value
+    stored = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
+    folded = False
+    for node, value in values.items():
+        # A constant that is no buffer gets a name when the graph is exported, which another constant may have.
+        if not isinstance(value, torch.Tensor) or (node.op == "get_attr" and id(value) in stored):
+            continue
+        readers = [user for user in node.users if user not in values]
+        if not readers:
+            continue
+        name = f"folded_{sum(name.startswith('folded_') for name, _ in module.named_buffers())}"
+        module.register_buffer(name, value.detach().clone().contiguous())
+        with graph.inserting_before(node):
+            constant = graph.get_attr(name)
+        constant.meta = dict(node.meta)
+        node.replace_all_uses_with(constant)
+        folded = True
+    graph.eliminate_dead_code()
+    module.recompile()
+    return folded
+
+
+def _is_constant(node: torch.fx.Node, values: dict[torch.fx.Node, Any]) -> bool:
+    """Whether a node's value follows from known values alone."""
+    if node.op != "call_function" or any(source not in values for source in node.all_input_nodes):
+        return False
+    if node.target is operator.getitem:
+        return True
+    target = node.target
+    if not isinstance(target, torch._ops.OpOverload) or torch.Tag.nondeterministic_seeded in target.tags:
+        return False
+    return target.name().removeprefix("aten::").partition(".")[0] not in _VIEWS

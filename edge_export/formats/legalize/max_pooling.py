@@ -1,0 +1,104 @@
+"""Max pooling with dilation or with windows of several sizes → max pooling of gathered rows and columns.
+
+    max_pool(x, kernel k, dilation d)  →  max_pool(x[rows of window 0, rows of window 1, …], kernel k, stride k)
+
+Windows of fewer elements, at the border or in adaptive pooling, repeat one of their elements: the maximum is the same.
+Core ML's and onnx2tf's pools have no dilation; ExecuTorch and torch's ONNX exporter have no adaptive max pooling.
+
+    max_pool(x, kernel)  →  max_pool(x, kernel, stride = kernel)
+
+ExecuTorch and coremltools fail on a pool whose stride is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from edge_export.formats.legalize.rule import Rewrite, Rule
+from edge_export.formats.legalize.windows import Axis
+
+Windows = list[list[int]]
+"""The elements of each window along one axis. All windows have the same length."""
+
+
+def _dilated(axes: int) -> Rewrite:
+    def pool(
+        x: Tensor,
+        kernel_size: Sequence[int],
+        stride: Sequence[int] = (),
+        padding: Sequence[int] = (0,),
+        dilation: Sequence[int] = (1,),
+        ceil_mode: bool = False,
+    ) -> Any:
+        kernel, steps, pads, gaps = (
+            list(values) * (axes if len(values) == 1 else 1)
+            for values in (kernel_size, stride or kernel_size, padding, dilation)
+        )
+        if all(gap == 1 for gap in gaps):
+            return NotImplemented
+        along = []
+        for size, k, step, pad, gap in zip(x.shape[-axes:], kernel, steps, pads, gaps, strict=True):
+            count = Axis(size, (k - 1) * gap + 1, step, pad, ceil_mode).windows
+            places = [[window * step - pad + tap * gap for tap in range(k)] for window in range(count)]
+            along.append(_filled([[place for place in window if 0 <= place < size] for window in places]))
+        return _pooled(x, along)
+
+    return pool
+
+
+def _adaptive(axes: int) -> Rewrite:
+    def pool(x: Tensor, output_size: Sequence[int]) -> Any:
+        along = []
+        for size, count in zip(x.shape[-axes:], output_size, strict=True):
+            along.append(_filled([list(range(i * size // count, -(-(i + 1) * size // count))) for i in range(count)]))
+        return _pooled(x, along), None
+
+    return pool
+
+
+def _filled(windows: Windows) -> Windows:
+    longest = max(map(len, windows))
+    return [[*window, *[window[-1]] * (longest - len(window))] for window in windows]
+
+
+def _pooled(x: Tensor, along: list[Windows]) -> Tensor:
+    for place, windows in enumerate(along):
+        axis = x.dim() - len(along) + place
+        order = [index for window in windows for index in window]
+        if order != list(range(x.shape[axis])):
+            x = x.index_select(axis, torch.tensor(order))
+    kernel = [len(windows[0]) for windows in along]
+    return F.max_pool1d(x, kernel, kernel) if len(along) == 1 else F.max_pool2d(x, kernel, kernel)
+
+
+def _strided(operator: Any) -> Rewrite:
+    def pool(x: Tensor, kernel_size: Sequence[int], stride: Sequence[int] = (), *options: Any) -> Any:
+        return NotImplemented if stride else operator(x, kernel_size, kernel_size, *options)
+
+    return pool
+
+
+_aten = torch.ops.aten
+STRIDED = Rule(
+    "pooling without a stride",
+    ("executorch", "coreml"),
+    {
+        operator: _strided(operator)
+        for operator in (_aten.max_pool1d.default, _aten.max_pool2d.default, _aten.max_pool3d.default)
+    },
+)
+DILATED = Rule(
+    "dilated max pooling",
+    ("coreml", "tflite"),
+    {_aten.max_pool1d.default: _dilated(1), _aten.max_pool2d.default: _dilated(2)},
+)
+ADAPTIVE = Rule(
+    "adaptive max pooling",
+    ("executorch", "tflite"),
+    {_aten.adaptive_max_pool1d.default: _adaptive(1), _aten.adaptive_max_pool2d.default: _adaptive(2)},
+)

@@ -1,0 +1,59 @@
+"""Padding that a converter lacks → slices and concatenation.
+
+    circular         cat(x[last a], x, x[first b]), one axis after the other
+    constant, < 0    pad(x[a : size − b]) with what remains of the padding
+
+coremltools and onnx2tf have no circular padding. coremltools refuses a negative one, and ExecuTorch has no kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from edge_export.formats.legalize.rule import Rule
+
+
+def _circular(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+    if mode != "circular":
+        return NotImplemented
+    for axis, (before, after) in _by_axis(x, pad):
+        size = x.shape[axis]
+        x = x.narrow(axis, max(0, -before), size + min(0, before) + min(0, after))
+        parts = [x.narrow(axis, x.shape[axis] - before, before)] if before > 0 else []
+        parts += [x, x.narrow(axis, 0, after)] if after > 0 else [x]
+        x = torch.cat(parts, axis) if len(parts) > 1 else x
+    return x
+
+
+def _negative(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+    if mode != "constant" or min(pad) >= 0:
+        return NotImplemented
+    for axis, (before, after) in _by_axis(x, pad):
+        x = x.narrow(axis, max(0, -before), x.shape[axis] + min(0, before) + min(0, after))
+    more = [max(0, size) for size in pad]
+    return F.pad(x, more, value=value or 0.0) if any(more) else x
+
+
+def _by_axis(x: Tensor, pad: Sequence[int]) -> list[tuple[int, tuple[int, int]]]:
+    """Returns each padded axis and its padding before and after. PyTorch lists the last axis first."""
+    return [(x.dim() - 1 - place, (pad[2 * place], pad[2 * place + 1])) for place in range(len(pad) // 2)]
+
+
+_aten = torch.ops.aten
+
+
+def _constant(x: Tensor, pad: Sequence[int], value: float = 0.0) -> Any:
+    return _negative(x, pad, "constant", value)
+
+
+CIRCULAR = Rule("circular padding", ("coreml", "tflite"), {_aten.pad.default: _circular})
+NEGATIVE = Rule(
+    "negative padding",
+    ("executorch", "coreml"),
+    {_aten.pad.default: _negative, _aten.constant_pad_nd.default: _constant},
+)

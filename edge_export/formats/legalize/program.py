@@ -1,0 +1,115 @@
+"""Applies a format's rules to an exported program, and computes what does not depend on its inputs.
+
+A program that no rule changes is returned as it is. Otherwise it is exported again from the rewritten graph, and rules
+are applied to what they wrote, until none applies.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch._guards import detect_fake_mode
+from torch.fx.node import map_arg
+
+from edge_export.formats.legalize.constants import changes_in_place, fold
+from edge_export.formats.legalize.rule import Outcome, Refused
+from edge_export.formats.legalize.rules import RULES
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+    from edge_export.formats.legalize.rule import Rewrite, Rule
+
+_MOST_ROUNDS = 8
+
+
+def legalized(exported: ExportedProgram, format_name: str) -> tuple[ExportedProgram, tuple[Outcome, ...]]:
+    """Returns the program for the converter of a format, and the outcome of each rule that matched."""
+    rules = [rule for rule in RULES if format_name in rule.formats]
+    if not any(node.target in rule.rewrites for rule in rules for node in exported.graph.nodes):
+        return exported, ()
+    module, refused = _module(exported), dict[Outcome, None]()
+    rewritten: list[Outcome] = []
+    for _ in range(_MOST_ROUNDS):
+        constants = fold(module)
+        found = _rewrite(module, rules)
+        refused |= {outcome: None for outcome in found if outcome.reason}
+        applied = [outcome for outcome in found if not outcome.reason]
+        if not applied:
+            break
+        rewritten += applied
+        exported = _exported(module, exported)
+        module = _module(exported)
+    if rewritten and constants:
+        exported = _exported(module, exported)
+    return exported, (*rewritten, *refused)
+
+
+def notes(outcomes: tuple[Outcome, ...]) -> tuple[str, ...]:
+    """Returns a sentence for each operator that was rewritten, and for each that could not be."""
+    rewritten = Counter(outcome.operator for outcome in outcomes if not outcome.reason)
+    names = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in sorted(rewritten.items()))
+    refused = {f"{outcome.operator} is left as it is: {outcome.reason}": None for outcome in outcomes if outcome.reason}
+    return (*([f"written with other operators: {names}"] if names else []), *refused)
+
+
+def _rewrite(module: torch.fx.GraphModule, rules: list[Rule]) -> list[Outcome]:
+    """Lets each node that a rule matches call the rule's function instead of its operator."""
+    outcomes = []
+    for node in list(module.graph.nodes):
+        for rule in rules if node.op == "call_function" else ():
+            rewrite = rule.rewrites.get(node.target)
+            reason = _why_not(module, node, rewrite) if rewrite else None
+            if rewrite is None or reason is None:
+                continue
+            outcomes.append(Outcome(rule.name, _name(node.target), reason))
+            if not reason:
+                node.target = rewrite
+            break
+    module.recompile()
+    return outcomes
+
+
+def _why_not(module: torch.fx.GraphModule, node: torch.fx.Node, rewrite: Rewrite) -> str | None:
+    """Returns why a call is not rewritten; empty: it is; None: it needs no rewriting."""
+
+    def value(argument: torch.fx.Node) -> Any:
+        if argument.op == "get_attr":
+            return operator.attrgetter(str(argument.target))(module)
+        return argument.meta["val"]
+
+    given = [value(argument) for argument in node.all_input_nodes]
+    mode = detect_fake_mode(given) or torch._subclasses.FakeTensorMode()
+    mode.allow_non_fake_inputs = True
+    with mode, torch.no_grad():
+        results = rewrite(*map_arg(node.args, value), **map_arg(node.kwargs, value))
+    if results is NotImplemented:
+        return None
+    if isinstance(results, Refused):
+        return results.reason
+    used: set[Any] = {user.args[1] for user in node.users if user.target is operator.getitem and user.users}
+    if isinstance(results, tuple) and any(results[index] is None for index in used):
+        return "the network reads a result of it that has no other form"
+    return ""
+
+
+def _module(exported: ExportedProgram) -> torch.fx.GraphModule:
+    if changes_in_place(exported.graph):
+        exported = exported.run_decompositions({})
+    module = exported.module(check_guards=False)
+    assert isinstance(module, torch.fx.GraphModule)
+    return module
+
+
+def _exported(module: torch.fx.GraphModule, before: ExportedProgram) -> ExportedProgram:
+    arguments, named = before.example_inputs
+    with torch.no_grad():
+        return torch.export.export(module, arguments, named, strict=False)
+
+
+def _name(target: Any) -> str:
+    """Returns a name for users, such as "avg_pool2d"."""
+    return str(target.name()).removeprefix("aten::").partition(".")[0].removeprefix("_")

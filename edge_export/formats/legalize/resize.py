@@ -1,0 +1,106 @@
+"""Resizing that a converter lacks or gets wrong → a product with a constant matrix along each axis.
+
+    y = R x Cᵀ      R, C: what PyTorch's own operator makes of the unit vectors along an axis
+
+Exact nearest neighbors are rows that are picked. coremltools has no bicubic and no exact resize, ignores antialias,
+and refuses a float scale that doesn't give the size exactly, of which XNNPACK and onnx2tf make another number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from edge_export.formats.legalize.rule import Rule
+
+_aten = torch.ops.aten
+
+
+def _by_matrices(operator: Any, only_odd_scales: bool = False) -> Any:
+    def resize(
+        x: Tensor,
+        output_size: Sequence[int] | None,
+        align_corners: bool,
+        scale_factors: Sequence[float] | None = None,
+    ) -> Any:
+        if only_odd_scales and _whole(x, scale_factors):
+            return NotImplemented
+        axes, sizes = x.dim() - 2, _sizes(x, output_size, scale_factors)
+        for place in range(axes):
+            axis, size = 2 + place, x.shape[2 + place]
+            # The other axis keeps two pixels: with one, PyTorch's antialiased operator reads another axis.
+            other = [2] * axes
+            other[place] = size
+            units = torch.eye(size, dtype=x.dtype).reshape(
+                1, size, *(size if each == place else 1 for each in range(axes))
+            )
+            units = units.expand(1, size, *other).contiguous()
+            target, scales = [2] * axes, [1.0] * axes
+            target[place] = sizes[place]
+            if scale_factors is not None:
+                scales[place] = scale_factors[place]
+            given = (None, align_corners, scales) if scale_factors is not None else (target, align_corners, None)
+            resized = operator(units, *given)
+            if axes == 2:
+                resized = resized.select(3 - place, 0)
+            weight = resized.reshape(size, sizes[place]).t()
+            last = place == axes - 1
+            moved = x if last else x.transpose(axis, -1)
+            x = F.linear(moved, weight)
+            x = x if last else x.transpose(axis, -1)
+        return x
+
+    return resize
+
+
+def _sizes(x: Tensor, output_size: Sequence[int] | None, scale_factors: Sequence[float] | None) -> list[int]:
+    return list(output_size or (int(size * s) for size, s in zip(x.shape[2:], scale_factors or (), strict=True)))
+
+
+def _whole(x: Tensor, scale_factors: Sequence[float] | None) -> bool:
+    """Whether the scale factors are the ratios of the sizes."""
+    sizes = (
+        [] if scale_factors is None else [float(size) * s for size, s in zip(x.shape[2:], scale_factors, strict=True)]
+    )
+    return all(size == int(size) for size in sizes)
+
+
+def _exact(x: Tensor, output_size: Sequence[int] | None, scale_factors: Sequence[float] | None = None) -> Any:
+    for place, count in enumerate(_sizes(x, output_size, scale_factors)):
+        size = x.shape[2 + place]
+        ratio = 1 / scale_factors[place] if scale_factors else size / count
+        picked = [min(size - 1, int((index + 0.5) * ratio)) for index in range(count)]
+        x = x.index_select(2 + place, torch.tensor(picked))
+    return x
+
+
+EXACT = Rule(
+    "exact resize",
+    ("coreml",),
+    {
+        _aten._upsample_nearest_exact1d.vec: _exact,
+        _aten._upsample_nearest_exact2d.vec: _exact,
+        _aten._upsample_nearest_exact3d.vec: _exact,
+    },
+)
+CUBIC = Rule("bicubic resize", ("coreml",), {_aten.upsample_bicubic2d.vec: _by_matrices(_aten.upsample_bicubic2d.vec)})
+ANTIALIAS = Rule(
+    "antialiased resize",
+    ("executorch", "coreml", "tflite"),
+    {
+        operator: _by_matrices(operator)
+        for operator in (_aten._upsample_bilinear2d_aa.vec, _aten._upsample_bicubic2d_aa.vec)
+    },
+)
+ODD_SCALE = Rule(
+    "resize by a float scale",
+    ("executorch", "coreml", "tflite"),
+    {
+        operator: _by_matrices(operator, only_odd_scales=True)
+        for operator in (_aten.upsample_linear1d.vec, _aten.upsample_bilinear2d.vec)
+    },
+)

@@ -1,0 +1,76 @@
+"""Changes of shape that a converter lacks or gets wrong → reshapes, transpositions and picked rows.
+
+flip                 index_select of the reversed places       a slice of step −1 has no operator in LiteRT
+x.unfold             index_select of all windows               coremltools does not take it
+fold                 transposed convolution with 0 and 1       coremltools refuses patches that overlap; no kernel
+max along an axis    amax, then squeeze                        ExecuTorch's XNNPACK pass refuses one less axis
+pixel_unshuffle      reshape, permute, reshape                 the exporter's file is wrong
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edge_export.formats.legalize.rule import Rule
+
+
+def _windows(x: Tensor, axis: int, size: int, step: int) -> Tensor:
+    axis %= x.dim()
+    count = (x.shape[axis] - size) // step + 1
+    places = torch.arange(count).unsqueeze(1) * step + torch.arange(size)
+    picked = x.index_select(axis, places.reshape(-1))
+    return picked.reshape(*x.shape[:axis], count, size, *x.shape[axis + 1 :]).movedim(axis + 1, -1)
+
+
+def _largest(x: Tensor, dim: int, keepdim: bool = False) -> Any:
+    values = torch.amax(x, dim, keepdim=True)
+    return values if keepdim else values.squeeze(dim), None
+
+
+def _fold(
+    x: Tensor,
+    output_size: Sequence[int],
+    kernel_size: Sequence[int],
+    dilation: Sequence[int],
+    padding: Sequence[int],
+    stride: Sequence[int],
+) -> Any:
+    """Sums the pixels of all patches `(batch, channels × kernel, patches)` where they lie in the picture."""
+    (rows, columns), (high, wide) = kernel_size, output_size
+    high, wide = high + 2 * padding[0], wide + 2 * padding[1]
+    down = (high - dilation[0] * (rows - 1) - 1) // stride[0] + 1
+    right = (wide - dilation[1] * (columns - 1) - 1) // stride[1] + 1
+    batch, channels = x.shape[0], x.shape[1] // (rows * columns)
+    patches = x.reshape(batch, channels * rows * columns, down, right)
+    eye = torch.eye(channels, dtype=x.dtype)
+    taps = torch.eye(rows * columns, dtype=x.dtype).reshape(rows * columns, 1, rows, columns)
+    weight = (eye[:, None, :, None, None] * taps[None, :, 0, None]).reshape(-1, channels, rows, columns)
+    whole = torch.nn.functional.conv_transpose2d(patches, weight, None, list(stride), 0, 0, 1, list(dilation))
+    missing = (high - whole.shape[2], wide - whole.shape[3])
+    if any(missing):
+        whole = torch.nn.functional.pad(whole, (0, missing[1], 0, missing[0]))
+    return whole[:, :, padding[0] : high - padding[0], padding[1] : wide - padding[1]]
+
+
+def _flip(x: Tensor, dims: Sequence[int]) -> Any:
+    for axis in dims:
+        x = x.index_select(axis, torch.arange(x.shape[axis] - 1, -1, -1))
+    return x
+
+
+def _pixel_unshuffle(x: Tensor, factor: int) -> Any:
+    *outer, channels, height, width = x.shape
+    rows, columns = height // factor, width // factor
+    blocks = x.reshape(-1, channels, rows, factor, columns, factor).permute(0, 1, 3, 5, 2, 4)
+    return blocks.reshape(*outer, channels * factor * factor, rows, columns)
+
+
+_aten = torch.ops.aten
+RULE = Rule("shapes", ("tflite",), {_aten.flip.default: _flip, _aten.pixel_unshuffle.default: _pixel_unshuffle})
+WINDOWS = Rule("windows", ("coreml",), {_aten.unfold.default: _windows})
+FOLD = Rule("fold", ("executorch", "coreml"), {_aten.col2im.default: _fold})
+LARGEST = Rule("largest along an axis", ("executorch",), {_aten.max.dim: _largest})

@@ -1,0 +1,62 @@
+"""How the tests of the rules run a function: as float64 mathematics after the rules, and as a converted file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from edge_export.baking.export import export_program
+from edge_export.formats import FORMATS
+from edge_export.formats.legalize.program import legalized
+from edge_export.mothers.protocol import IOSpec, TensorSpec
+from edge_export.spec.agreement import agreement
+from edge_export.spec.lazy import resolve
+
+
+class Function(nn.Module):
+    """A function of its layers and of x, as a network of one input."""
+
+    def __init__(self, function: Callable[..., Any], **layers: nn.Module) -> None:
+        super().__init__()
+        self.function = function
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.function(self, x)
+
+
+def seeded(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def math_error(network: nn.Module, x: torch.Tensor, format_name: str) -> float:
+    """The largest error of the rewritten network in float64, relative to the peak; NaN if no rule rewrote anything."""
+    network, wide = network.double().eval(), x.double()
+    program, outcomes = legalized(export_program(network, (wide,)), format_name)
+    with torch.no_grad():
+        expected, actual = network(wide), program.module()(wide)
+    network.float()
+    assert expected.shape == actual.shape
+    error = float((expected - actual).abs().max() / expected.abs().max())
+    return error if any(not outcome.reason for outcome in outcomes) else float("nan")
+
+
+def file_snr(network: nn.Module, x: torch.Tensor, format_name: str, folder: Path) -> float:
+    """The SNR in dB of a float32 file, over two calls on other inputs: a state that it kept would show."""
+    network.eval()
+    with torch.no_grad():
+        expected = [network(each).numpy() for each in (x, x * 0.5)]
+    io = IOSpec((TensorSpec("x", tuple(x.shape)),), (TensorSpec("y", expected[0].shape),))
+    torch.export.save(export_program(network, (x,)), folder / "program.pt2")
+    known = FORMATS[format_name]
+    done = resolve(known.compile)(folder / "program.pt2", io, "fp32", {"backend": known.backends[0]}, folder)
+    run = import_module(known.runtimes[0].module).load(done.path, done.io)
+    actual = [run({"x": each.numpy()})["y"] for each in (x, x * 0.5)]
+    return agreement(np.stack(expected), np.stack(actual)).snr_db

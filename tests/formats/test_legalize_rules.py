@@ -1,0 +1,177 @@
+"""The rules for single operators: the same mathematics in float64, for every format that a rule is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from legalized import Function, file_snr, math_error, seeded
+from torch import nn
+from torch.nn import functional as F
+
+from edge_export.baking.export import export_program
+from edge_export.formats import FORMATS
+from edge_export.formats.legalize.program import legalized, notes
+from edge_export.formats.legalize.rules import RULES
+
+PICTURE, SEQUENCE, VOLUME = (1, 4, 7, 6), (1, 5, 4), (1, 4, 5, 6, 7)
+
+CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
+    # the rule, the shape of x, the function
+    "avg_pool3d": ("volumes", VOLUME, lambda s, x: F.avg_pool3d(x, (2, 3, 2), (1, 2, 2), 1, True, False)),
+    "avg_pool3d divisor": ("volumes", VOLUME, lambda s, x: F.avg_pool3d(x, 2, divisor_override=3)),
+    "max_pool3d": ("volumes", VOLUME, lambda s, x: F.max_pool3d(x, (2, 3, 2), (1, 2, 1), 1, (2, 1, 1), True)),
+    "conv3d": ("volumes", VOLUME, lambda s, x: s.c(x)),
+    "max_pool2d stride": ("pooling without a stride", PICTURE, lambda s, x: F.max_pool2d(x, 2)),
+    "max_pool1d stride": ("pooling without a stride", SEQUENCE, lambda s, x: F.max_pool1d(x, 2)),
+    "max_pool2d dilated": ("dilated max pooling", PICTURE, lambda s, x: F.max_pool2d(x, 3, 2, 1, 2)),
+    "max_pool2d dilated ceil": ("dilated max pooling", PICTURE, lambda s, x: F.max_pool2d(x, 2, 2, 0, (1, 2), True)),
+    "max_pool1d dilated": ("dilated max pooling", SEQUENCE, lambda s, x: F.max_pool1d(x - 9, 2, 1, 1, 2)),
+    "adaptive_max_pool2d": ("adaptive max pooling", PICTURE, lambda s, x: F.adaptive_max_pool2d(x, (5, 3))),
+    "adaptive_max_pool1d": ("adaptive max pooling", SEQUENCE, lambda s, x: F.adaptive_max_pool1d(x, 3)),
+    "circular": ("circular padding", PICTURE, lambda s, x: F.pad(x, (1, 2, 0, 3), mode="circular")),
+    "circular, cut": ("circular padding", PICTURE, lambda s, x: F.pad(x, (-1, 2, 1, -2), mode="circular")),
+    "negative": ("negative padding", PICTURE, lambda s, x: F.pad(x, (-1, 2, 0, -2), value=0.5)),
+    "exact down": ("exact resize", PICTURE, lambda s, x: F.interpolate(x, (5, 4), mode="nearest-exact")),
+    "exact scale": ("exact resize", SEQUENCE, lambda s, x: F.interpolate(x, scale_factor=1.7, mode="nearest-exact")),
+    "bicubic": ("bicubic resize", PICTURE, lambda s, x: F.interpolate(x, (9, 11), mode="bicubic", align_corners=True)),
+    "bicubic scale": ("bicubic resize", PICTURE, lambda s, x: F.interpolate(x, scale_factor=1.7, mode="bicubic")),
+    "antialias": (
+        "antialiased resize",
+        PICTURE,
+        lambda s, x: F.interpolate(x, (3, 4), mode="bilinear", antialias=True),
+    ),
+    "odd scale": (
+        "resize by a float scale",
+        PICTURE,
+        lambda s, x: F.interpolate(x, scale_factor=(1.3, 2.2), mode="bilinear"),
+    ),
+    "odd scale 1": (
+        "resize by a float scale",
+        SEQUENCE,
+        lambda s, x: F.interpolate(x, scale_factor=1.3, mode="linear"),
+    ),
+    "rms_norm": ("normalization", SEQUENCE, lambda s, x: F.rms_norm(x, (4,), torch.ones(4, dtype=x.dtype) * 3)),
+    "instance_norm": ("normalization", PICTURE, lambda s, x: s.n(x)),
+    "gelu": ("tanh GELU", SEQUENCE, lambda s, x: F.gelu(x, approximate="tanh")),
+    "elu": ("ELU", SEQUENCE, lambda s, x: F.elu(x, 0.3)),
+    "selu": ("ELU", SEQUENCE, lambda s, x: torch.ops.aten.elu(x, 1.2, 1.1, 0.7)),
+    "softplus": ("activations", SEQUENCE, lambda s, x: F.softplus(x * 3, beta=3, threshold=2)),
+    "celu": ("activations", SEQUENCE, lambda s, x: F.celu(x, 0.3)),
+    "logsigmoid": ("activations", SEQUENCE, lambda s, x: F.logsigmoid(x * 30)),
+    "hardshrink": ("activations", SEQUENCE, lambda s, x: F.hardshrink(x, 0.3)),
+    "add": ("scaled sums", SEQUENCE, lambda s, x: torch.add(x, x.abs(), alpha=2)),
+    "sub": ("scaled sums", SEQUENCE, lambda s, x: torch.sub(x, x.abs(), alpha=0.3)),
+    "rsub": ("scaled sums", SEQUENCE, lambda s, x: torch.rsub(x, 2, alpha=3)),
+    "reciprocal": ("reciprocals", SEQUENCE, lambda s, x: 1 / (x.abs() + 1e-3)),
+    "exp2": ("exp2", SEQUENCE, lambda s, x: torch.exp2(x)),
+    "fmod": ("fmod", SEQUENCE, lambda s, x: torch.fmod(x, 0.7)),
+    "trunc": ("trunc", SEQUENCE, lambda s, x: torch.trunc(x * 3)),
+    "asinh": ("asinh", SEQUENCE, lambda s, x: torch.asinh(x * 1e-3)),
+    "clamp": ("small bounds", SEQUENCE, lambda s, x: x.clamp(1e-10, 0.5)),
+    "clamp_min": ("small bounds", SEQUENCE, lambda s, x: F.normalize(x * 1e-12, dim=1)),
+    "clamp integers": ("float bounds", SEQUENCE, lambda s, x: x.clamp(-1, 1)),
+    "hardtanh": ("float bounds", SEQUENCE, lambda s, x: F.hardtanh(x, 0, 2)),
+    "flip": ("shapes", PICTURE, lambda s, x: x.flip(1, -1)),
+    "pixel_unshuffle": ("shapes", (1, 3, 6, 4), lambda s, x: F.pixel_unshuffle(x, 2)),
+    "unfold": ("windows", SEQUENCE, lambda s, x: x.unfold(1, 3, 2)),
+    "fold": (
+        "fold",
+        PICTURE,
+        lambda s, x: F.fold(F.unfold(x, (3, 2), padding=1, stride=2), (7, 6), (3, 2), padding=1, stride=2),
+    ),
+    "max": ("largest along an axis", SEQUENCE, lambda s, x: x.max(1)[0]),
+    "lerp": ("composites of Core ML", SEQUENCE, lambda s, x: torch.lerp(x, x.abs(), 0.3)),
+    "addcdiv": ("composites of Core ML", SEQUENCE, lambda s, x: torch.addcdiv(x, x, x.abs() + 1, value=0.5)),
+    "rot90": ("composites of Core ML", PICTURE, lambda s, x: x.rot90(1, (2, 3))),
+    "cosine": ("products along an axis", SEQUENCE, lambda s, x: F.cosine_similarity(x, x.abs(), dim=2)),
+    "take_along_dim": (
+        "products along an axis",
+        SEQUENCE,
+        lambda s, x: torch.take_along_dim(x, torch.tensor([[[2], [0]]]), 1),
+    ),
+    "cdist": ("distances", SEQUENCE, lambda s, x: torch.cdist(x, x + 1)),
+    "cdist 1": ("distances", SEQUENCE, lambda s, x: torch.cdist(x, x + 1, p=1.0)),
+}
+FILES: tuple[tuple[str, str], ...] = (
+    # Each got no file or a wrong one before.
+    ("circular", "tflite"),
+    ("negative", "coreml"),
+    ("max_pool2d dilated", "coreml"),
+    ("adaptive_max_pool2d", "executorch"),
+    ("odd scale", "executorch"),
+    ("bicubic", "coreml"),
+    ("antialias", "tflite"),
+    ("instance_norm", "coreml"),
+    ("gelu", "coreml"),
+    ("elu", "tflite"),
+    ("softplus", "coreml"),
+    ("add", "coreml"),
+    ("reciprocal", "coreml"),
+    ("clamp_min", "tflite"),
+    ("clamp integers", "coreml"),
+    ("flip", "tflite"),
+    ("fold", "coreml"),
+    ("max", "executorch"),
+    ("cdist", "tflite"),
+    ("conv3d", "executorch"),
+)
+
+
+def network(case: str) -> Function:
+    torch.manual_seed(0)
+    norm = nn.InstanceNorm2d(4, affine=True, track_running_stats=True)
+    nn.init.uniform_(norm.running_mean)  # type: ignore[arg-type]
+    return Function(CASES[case][2], c=nn.Conv3d(4, 6, (3, 2, 3), (2, 1, 1), 1, groups=2, dilation=(1, 2, 1)), n=norm)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_the_same_mathematics(case: str) -> None:
+    name, shape, _ = CASES[case]
+    (rule,) = (rule for rule in RULES if rule.name == name)
+    for format_name in rule.formats:
+        assert math_error(network(case), seeded(*shape), format_name) < 1e-12
+
+
+def test_every_rule_has_a_case_and_known_formats() -> None:
+    names = [rule.name for rule in RULES]
+    assert len(names) == len(set(names))
+    assert {"recurrent", "average pooling"} | {name for name, _, _ in CASES.values()} == set(names)
+    assert {each for rule in RULES for each in rule.formats} <= FORMATS.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("case", "format_name"), FILES)
+def test_the_file_is_right(case: str, format_name: str, tmp_path: Path) -> None:
+    assert file_snr(network(case), seeded(*CASES[case][1]), format_name, tmp_path) > 100
+
+
+def test_what_no_rule_matches_stays_the_same_program() -> None:
+    plain = nn.Sequential(nn.Conv2d(4, 8, 3, padding=1), nn.ReLU6(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.GELU())
+    program = export_program(plain.eval(), (torch.zeros(1, 4, 8, 8),))
+    for format_name in FORMATS:
+        assert legalized(program, format_name) == (program, ())
+
+
+def test_indices_that_are_read_are_refused_and_told() -> None:
+    program = export_program(Function(lambda s, x: x.max(1)[1]), (seeded(*SEQUENCE),))
+    same, outcomes = legalized(program, "executorch")
+    assert same is program
+    assert notes(outcomes) == ("max is left as it is: the network reads a result of it that has no other form",)
+
+
+def test_what_was_rewritten_is_told() -> None:
+    program = export_program(Function(lambda s, x: F.celu(F.celu(x)).clamp(-1, 1)), (seeded(*SEQUENCE),))
+    assert notes(legalized(program, "coreml")[1]) == ("written with other operators: celu ×2, clamp",)
+
+
+def test_a_users_constants_and_assignments_stay_right() -> None:
+    def assigns(layers: Any, x: torch.Tensor) -> torch.Tensor:
+        y = F.adaptive_max_pool1d(x * torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=x.dtype), 3)
+        y[:, 1] = 0
+        return y.flip(1) + torch.tensor(2.0, dtype=x.dtype)
+
+    assert math_error(Function(assigns), seeded(*SEQUENCE), "tflite") < 1e-12
