@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import compiled_members as members
 import numpy as np
 import torch
+from safetensors.numpy import load_file, save_file
 from torch import nn
 
 from edge_export.baking.export import export_program
-from edge_export.formats import FORMATS
+from edge_export.formats.compile_task import COMPILE, CompileRequest
 from edge_export.formats.legalize.program import legalized
 from edge_export.mothers.protocol import IOSpec, TensorSpec
+from edge_export.runtimes.run import RUN, CompiledFile, RunRequest
 from edge_export.spec.agreement import agreement
-from edge_export.spec.lazy import resolve
 
 
 class Function(nn.Module):
@@ -51,12 +52,17 @@ def math_error(network: nn.Module, x: torch.Tensor, format_name: str) -> float:
 def file_snr(network: nn.Module, x: torch.Tensor, format_name: str, folder: Path) -> float:
     """The SNR in dB of a float32 file, over two calls on other inputs: a state that it kept would show."""
     network.eval()
+    calls = torch.cat([x, x * 0.5])
     with torch.no_grad():
-        expected = [network(each).numpy() for each in (x, x * 0.5)]
+        expected = [network(each).numpy() for each in calls.split(len(x))]
     io = IOSpec((TensorSpec("x", tuple(x.shape)),), (TensorSpec("y", expected[0].shape),))
     torch.export.save(export_program(network, (x,)), folder / "program.pt2")
-    known = FORMATS[format_name]
-    done = resolve(known.compile)(folder / "program.pt2", io, "fp32", {"backend": known.backends[0]}, folder)
-    run = import_module(known.runtimes[0].module).load(done.path, done.io)
-    actual = [run({"x": each.numpy()})["y"] for each in (x, x * 0.5)]
-    return agreement(np.stack(expected), np.stack(actual)).snr_db
+    request = CompileRequest(
+        format=format_name, precision="fp32", program=folder / "program.pt2", io=io, workdir=folder
+    )
+    done = members.ask(COMPILE, request, format_name)
+    save_file({"x": calls.numpy()}, folder / "inputs.safetensors")
+    file = CompiledFile(format=format_name, path=folder / done.file, io=done.io, member_io=io)
+    run = RunRequest(file=file, inputs=folder / "inputs.safetensors", outputs=folder / "outputs.safetensors")
+    members.ask(RUN, run, format_name)
+    return agreement(np.concatenate(expected), load_file(run.outputs)["y"]).snr_db

@@ -106,6 +106,8 @@ def _module(exported: ExportedProgram) -> torch.fx.GraphModule:
 
 def _exported(module: torch.fx.GraphModule, before: ExportedProgram) -> ExportedProgram:
     arguments, named = before.example_inputs
+    for node in module.graph.nodes:
+        node.meta.pop("from_node", None)  # each export copies this history into that of more nodes
     with torch.no_grad():
         return torch.export.export(module, arguments, named, strict=False)
 
