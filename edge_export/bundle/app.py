@@ -37,7 +37,7 @@ class Platform:
 
 PLATFORMS: Final = {
     "android": Platform("Android", ("executorch", "tflite"), hides_underscores=True),
-    "ios": Platform("iOS", ("coreml", "executorch")),
+    "ios": Platform("iOS", ("coreml", "coreai", "executorch")),
 }
 
 

@@ -48,7 +48,7 @@ would be compiled, and put beside each other under equal names.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     systems = parser.add_subparsers(dest="system", metavar="android|ios", required=True)
     _add_system(systems, "android", "for the assets of an Android app", "executorch, tflite", ANDROID)
-    _add_system(systems, "ios", "for an iOS app, as a folder reference", "coreml, executorch", IOS)
+    _add_system(systems, "ios", "for an iOS app, as a folder reference", "coreml, coreai, executorch", IOS)
 
 
 def _add_system(
@@ -57,7 +57,7 @@ def _add_system(
     system = systems.add_parser(name, help=about, epilog=example, formatter_class=argparse.RawDescriptionHelpFormatter)
     system.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
     system.add_argument("--members", metavar="A,…", help="only these members (default: all)")
-    system.add_argument("--formats", metavar="A,…", help=f"only these of {formats} (default: both)")
+    system.add_argument("--formats", metavar="A,…", help=f"only these of {formats} (default: all)")
     system.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="a new folder, or one that this verb wrote"
     )

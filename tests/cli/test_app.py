@@ -171,7 +171,7 @@ def test_an_ios_app_gets_packages_whole(bundle, edge_export, tmp_path):
     assert "coreml-mlprogram-fp32" not in edge_export("app", "android", bundle, "--out", tmp_path / "other").stdout
     wrong = edge_export("app", "ios", bundle, "--formats", "tflite", "--out", tmp_path / "x")
     assert wrong.returncode == 2
-    assert '"tflite" does not run on iOS: give some of coreml, executorch' in wrong.stderr
+    assert '"tflite" does not run on iOS: give some of coreml, coreai, executorch' in wrong.stderr
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(bundle, tmp_path):

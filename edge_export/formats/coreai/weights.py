@@ -3,6 +3,8 @@
 linear8         8-bit integers, symmetric, a scale per output channel: the weights of convolutions and linear layers,
                 and the constant matrices of products
 linear8_blocks  the same, with a scale for each block of up to 32 inputs of an output channel
+
+Weights of a layer with a loud input stay float (`formats/outliers.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+
+from edge_export.formats.outliers import has_loud_input
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +34,7 @@ _FILTERS: dict[Any, tuple[int, ...]] = {
     _ATEN.conv2d.default: (1, 2, 3),
     _ATEN.conv3d.default: (1, 2, 3, 4),
 }
+_LAYERS = (*_ROWS, *_FILTERS)
 AXES = _ROWS | _COLUMNS | _FILTERS
 """The axes of a weight that have one scale for all their values, by operator; the first one is that of the inputs."""
 
@@ -48,6 +53,8 @@ def compress(network: GraphModule, scheme: str) -> tuple[str, ...]:
             continue
         value = _attribute(network, str(weight.target))
         if value.numel() <= _SMALLEST or value.dim() < 2 or not value.is_floating_point():
+            continue
+        if node.target in _LAYERS and has_loud_input(value.numpy()):
             continue
         key = (str(weight.target), axes)
         if key not in widened:
