@@ -7,13 +7,14 @@ from pathlib import Path
 
 DEMO = Path(__file__).resolve().parents[1] / "android_demo"
 APPS = ("app", "runner")
+FOR_TESTS = "edgefamily-testing"
 
 
 def test_both_apps_and_every_library_are_there():
     settings, build = ((DEMO / "gradle" / name).read_text() for name in ("settings.gradle", "build.gradle"))
     assert re.findall(r"include (.*)", settings) == [", ".join(f"'{app}'" for app in APPS)]
     libraries = re.findall(r"'([\w-]+)'", re.search(r"def libraries = \[(.*)\]", build)[1])
-    assert set(libraries) == {path.parent.name for path in DEMO.glob("edgefamily*/src")}
+    assert {*libraries, FOR_TESTS} == {path.parent.name for path in DEMO.glob("edgefamily*/src")}
     for library in libraries:
         assert (DEMO / library / "src/main/kotlin").is_dir()
     for path in re.findall(r"\$projectDir/(src/[\w/.]+)", build):

@@ -7,7 +7,10 @@ adds more noise than all other layers of `d2w2` together (33.8 dB; 41.8 dB if it
 
 from __future__ import annotations
 
-from edge_export.files.arrays import Array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_export.files.arrays import Array
 
 LOUD = 8.0
 """How many times as large as those of three quarters of the inputs. Other layers of the families have at most 4."""

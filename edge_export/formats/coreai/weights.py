@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from edge_export.formats.constants import constant_named, drop_unused
 from edge_export.formats.outliers import has_loud_input
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def compress(network: GraphModule, scheme: str) -> tuple[str, ...]:
         weight: Any = node.args[1]  # of every operator in the table
         if getattr(weight, "op", "") != "get_attr":
             continue
-        value = _attribute(network, str(weight.target))
+        value = constant_named(network, str(weight.target))
         if value.numel() <= _SMALLEST or value.dim() < 2 or not value.is_floating_point():
             continue
         if node.target in _LAYERS and has_loud_input(value.numpy()):
@@ -65,7 +66,7 @@ def compress(network: GraphModule, scheme: str) -> tuple[str, ...]:
                 scales = _constant(network, f"{name}_scale", scale)
                 widened[key] = network.graph.call_function(widen, (whole, scales, None, None, None, torch.float32))
         node.replace_input_with(weight, widened[key])
-    _drop_unused(network)
+    drop_unused(network)
     floats = [value for value in [*network.parameters(), *network.buffers()] if value.is_floating_point()]
     return (
         "inputs and outputs are float32, everything computes in float16",
@@ -91,24 +92,6 @@ def _rounded(weight: Tensor, scale: Tensor) -> Tensor:
     return torch.clamp(torch.round(weight / scale), -_LARGEST, _LARGEST).to(torch.int8)
 
 
-def _attribute(network: GraphModule, target: str) -> Tensor:
-    value: Any = network
-    for name in target.split("."):
-        value = getattr(value, name)
-    tensor: Tensor = value.detach()
-    return tensor
-
-
 def _constant(network: GraphModule, name: str, value: Tensor) -> Node:
     network.register_buffer(name, value.contiguous())
     return network.graph.get_attr(name)
-
-
-def _drop_unused(network: GraphModule) -> None:
-    """Removes unused nodes, parameters and buffers, so that only what is in the file is counted."""
-    network.graph.eliminate_dead_code()
-    network.recompile()
-    used = {node.target for node in network.graph.find_nodes(op="get_attr")}
-    for name in [n for n, _ in [*network.named_parameters(), *network.named_buffers()] if n not in used]:
-        owner, _, attribute = name.rpartition(".")
-        delattr(network.get_submodule(owner), attribute)

@@ -21,6 +21,7 @@ import torch
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 from edge_export.formats.calibration_samples import read_samples
+from edge_export.formats.constants import drop_unused
 from edge_export.formats.executorch.notes import describe
 from edge_export.formats.executorch.quantizer import Quantizer, dynamic_config, static_config
 from edge_export.formats.executorch.weights import quantize_linear_weights, quantize_stacked_matrices
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch.export import ExportedProgram
-    from torch.fx import GraphModule
 
     from edge_export.spec.tensors import IOSpec
 
@@ -64,7 +64,7 @@ def quantize(
                 model(*call)
             model = convert_pt2e(model)
         quantize_stacked_matrices(model)
-        _drop_unused(model)
+        drop_unused(model)
         return torch.export.export(model, blank), describe(model, scheme)
 
 
@@ -74,13 +74,3 @@ def _quantizer(scheme: str, io: IOSpec) -> Quantizer:
         return Quantizer(dynamic, dynamic)
     static = static_config(per_channel=scheme == "static")
     return Quantizer(static, dynamic_config() if io.feedback else static)
-
-
-def _drop_unused(model: GraphModule) -> None:
-    """Removes unused nodes, parameters and buffers. Otherwise the file would hold the unused float32 buffers."""
-    model.graph.eliminate_dead_code()
-    model.recompile()
-    used = {node.target for node in model.graph.find_nodes(op="get_attr")}
-    for name in [n for n, _ in [*model.named_parameters(), *model.named_buffers()] if n not in used]:
-        owner, _, attribute = name.rpartition(".")
-        delattr(model.get_submodule(owner), attribute)

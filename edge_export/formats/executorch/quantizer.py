@@ -13,6 +13,7 @@ from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
 from torchao.quantization.pt2e import MinMaxObserver, PerChannelMinMaxObserver
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation
 
+from edge_export.formats.constants import constant_named
 from edge_export.formats.outliers import has_loud_input
 
 if TYPE_CHECKING:
@@ -86,8 +87,7 @@ def constant_operand(model: GraphModule, node: Node) -> torch.Tensor | None:
     weight = node.args[1]
     if getattr(weight, "op", "") != "get_attr":
         return None
-    tensor: torch.Tensor = _attribute(model, str(weight.target))  # type: ignore[union-attr]
-    return tensor.detach()
+    return constant_named(model, str(weight.target))  # type: ignore[union-attr]
 
 
 def stays_float(model: GraphModule, node: Node) -> bool:
@@ -105,10 +105,3 @@ def only_reorders(model: GraphModule, node: Node) -> bool:
         return False
     weight = constant_operand(model, node)
     return weight is not None and bool(((weight == 0) | (weight == 1)).all())
-
-
-def _attribute(model: GraphModule, target: str) -> Any:
-    value: Any = model
-    for name in target.split("."):
-        value = getattr(value, name)
-    return value

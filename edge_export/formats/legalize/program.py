@@ -14,7 +14,8 @@ import torch
 from torch._guards import detect_fake_mode
 from torch.fx.node import map_arg
 
-from edge_export.formats.legalize.constants import changes_in_place, fold
+from edge_export.formats.constants import constant_named
+from edge_export.formats.legalize.folding import changes_in_place, fold
 from edge_export.formats.legalize.rule import Outcome, Refused
 from edge_export.formats.legalize.rules import RULES
 
@@ -78,7 +79,7 @@ def _why_not(module: torch.fx.GraphModule, node: torch.fx.Node, rewrite: Rewrite
 
     def value(argument: torch.fx.Node) -> Any:
         if argument.op == "get_attr":
-            return operator.attrgetter(str(argument.target))(module)
+            return constant_named(module, str(argument.target))
         return argument.meta["val"]
 
     given = [value(argument) for argument in node.all_input_nodes]

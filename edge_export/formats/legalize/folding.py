@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.fx.node import map_arg
 
+from edge_export.formats.constants import constant_named, drop_unused
+
 _MOST_ELEMENTS = 2**22
 """Larger values are left to the converter, unless they are views."""
 _VIEWS = frozenset({"expand", "broadcast_to"})
@@ -33,17 +35,17 @@ def fold(module: torch.fx.GraphModule) -> bool:
     values: dict[torch.fx.Node, Any] = {}
     for node in graph.nodes:
         if node.op == "get_attr":
-            values[node] = operator.attrgetter(str(node.target))(module)
+            values[node] = constant_named(module, str(node.target))
         elif _is_constant(node, values):
             with torch.no_grad():
                 value = node.target(*map_arg(node.args, values.get), **map_arg(node.kwargs, values.get))  # type: ignore[operator]
             if not isinstance(value, torch.Tensor) or value.numel() <= _MOST_ELEMENTS:
                 values[node] = value
-    stored = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
+    stored = module.state_dict()
     folded = False
     for node, value in values.items():
         # A constant that is no buffer gets a name when the graph is exported, which another constant may have.
-        if not isinstance(value, torch.Tensor) or (node.op == "get_attr" and id(value) in stored):
+        if not isinstance(value, torch.Tensor) or (node.op == "get_attr" and node.target in stored):
             continue
         readers = [user for user in node.users if user not in values]
         if not readers:
@@ -55,8 +57,7 @@ def fold(module: torch.fx.GraphModule) -> bool:
         constant.meta = dict(node.meta)
         node.replace_all_uses_with(constant)
         folded = True
-    graph.eliminate_dead_code()
-    module.recompile()
+    drop_unused(module)
     return folded
 
 
