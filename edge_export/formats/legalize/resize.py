@@ -32,13 +32,10 @@ def _by_matrices(operator: Any, only_odd_scales: bool = False) -> Any:
         axes, sizes = x.dim() - 2, _sizes(x, output_size, scale_factors)
         for place in range(axes):
             axis, size = 2 + place, x.shape[2 + place]
-            # The other axis keeps two pixels: with one, PyTorch's antialiased operator reads another axis.
-            other = [2] * axes
-            other[place] = size
-            units = torch.eye(size, dtype=x.dtype).reshape(
-                1, size, *(size if each == place else 1 for each in range(axes))
-            )
-            units = units.expand(1, size, *other).contiguous()
+            # The other axis has two pixels: with one, PyTorch's antialiased operator reads another axis.
+            along = [1, size, *(size if each == place else 1 for each in range(axes))]
+            copies = [1, 1, *(1 if each == place else 2 for each in range(axes))]
+            units = torch.eye(size, dtype=x.dtype).reshape(along).repeat(copies)
             target, scales = [2] * axes, [1.0] * axes
             target[place] = sizes[place]
             if scale_factors is not None:
