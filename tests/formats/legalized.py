@@ -49,20 +49,27 @@ def math_error(network: nn.Module, x: torch.Tensor, format_name: str) -> float:
     return error if any(not outcome.reason for outcome in outcomes) else float("nan")
 
 
-def file_snr(network: nn.Module, x: torch.Tensor, format_name: str, folder: Path) -> float:
-    """The SNR in dB of a float32 file, over two calls on other inputs: a state that it kept would show."""
+def file_snr(network: nn.Module, x: torch.Tensor, format_name: str, folder: Path) -> list[float]:
+    """The SNR in dB of each output of a float32 file, over two calls on other inputs: a state that it kept would show.
+
+    The network returns one tensor or several.
+    """
     network.eval()
-    calls = torch.cat([x, x * 0.5])
+    calls = [x, x * 0.5]
     with torch.no_grad():
-        expected = [network(each).numpy() for each in calls.split(len(x))]
-    io = IOSpec((TensorSpec("x", tuple(x.shape)),), (TensorSpec("y", expected[0].shape),))
+        results = [network(call) for call in calls]
+    rows = [[result] if isinstance(result, torch.Tensor) else result for result in results]
+    expected = {f"y{index}": np.stack([y.numpy() for y in each]) for index, each in enumerate(zip(*rows, strict=True))}
+    outputs = tuple(TensorSpec(name, each.shape[1:]) for name, each in expected.items())
+    io = IOSpec((TensorSpec("x", tuple(x.shape)),), outputs)
     torch.export.save(export_program(network, (x,)), folder / "program.pt2")
     request = CompileRequest(
         format=format_name, precision="fp32", program=folder / "program.pt2", io=io, workdir=folder
     )
     done = members.ask(COMPILE, request, format_name)
-    save_file({"x": calls.numpy()}, folder / "inputs.safetensors")
+    save_file({"x": torch.cat(calls).numpy()}, folder / "inputs.safetensors")
     file = CompiledFile(format=format_name, path=folder / done.file, io=done.io, member_io=io)
     run = RunRequest(file=file, inputs=folder / "inputs.safetensors", outputs=folder / "outputs.safetensors")
     members.ask(RUN, run, format_name)
-    return agreement(np.concatenate(expected), load_file(run.outputs)["y"]).snr_db
+    got = load_file(run.outputs)
+    return [agreement(each.reshape(got[name].shape), got[name]).snr_db for name, each in expected.items()]

@@ -42,16 +42,20 @@ def compile(
     Raises:
         ValueError: The options are unknown, or the asset does not have the expected inputs and outputs.
     """
+    from edge_export.formats.legalize.program import legalized
+    from edge_export.formats.legalize.program import notes as rewritten
+
     schemes = FORMATS["coreai"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     reject_options(options, {"backend": ("aimodel",), "scheme": schemes or (scheme,), "minimum_os": MINIMUM_OS})
-    exported, notes = _at_precision(load_program(program, io), io, precision, scheme)
+    taken, outcomes = legalized(load_program(program, io), "coreai")
+    exported, notes = _at_precision(taken, io, precision, scheme)
     path = workdir / f"coreai-aimodel-{precision}.aimodel"
     with set_aside():
         _save(exported, io, str(options.get("minimum_os", MINIMUM_OS[0])), path)
     remove_date(path)
     require_io(io, *tensor_specs(summary_of(path)))
-    return Compiled(path, io, versions("coreai-core", "coreai-torch", "torch"), notes)
+    return Compiled(path, io, versions("coreai-core", "coreai-torch", "torch"), rewritten(outcomes) + notes)
 
 
 def _at_precision(

@@ -3,7 +3,7 @@
 gelu(tanh)          x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))      ExecuTorch and coremltools write the exact one
 softplus(β, t)      x where βx > t, softplus(βx) / β elsewhere     coremltools ignores t, and loses digits with β
 celu(α)             max(0, x) + min(0, α (e^(x/α) − 1))
-elu(α)              max(0, x) + min(0, α (eˣ − 1))                 torch's ONNX exporter or onnx2tf ignores α
+elu(α)              max(0, x) + min(0, α (eˣ − 1))                 the way by ONNX ignores α, Core AI has none
 logsigmoid          −softplus(−x)
 hardshrink(λ)       x where |x| > λ, 0 elsewhere
 """
@@ -56,7 +56,7 @@ def _hardshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
 
 _aten = torch.ops.aten
 GELU = Rule("tanh GELU", ("executorch", "coreml"), {_aten.gelu.default: _gelu})
-ELU = Rule("ELU", ("tflite",), {_aten.elu.default: _elu})
+ELU = Rule("ELU", ("tflite", "coreai"), {_aten.elu.default: _elu})
 OTHERS = Rule(
     "activations",
     ("coreml",),

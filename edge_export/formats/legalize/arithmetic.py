@@ -1,8 +1,8 @@
 """Arithmetic of which a converter drops or changes a number → the same with plain operators.
 
-add(x, y, α), sub(x, y, α)     x ± α y                coremltools drops α
+add(x, y, α), sub(x, y, α)     x ± α y                coremltools and Core AI drop α
 1 / x, reciprocal(x)           ones / x               coremltools' inverse adds 1e-4 to x
-clamp(x, least > 0)            relu(x − least) + least     onnx2tf writes a small positive bound as 0
+clamp(x, least > 0)            least where x < least, x elsewhere     onnx2tf writes a small positive bound as 0
 exp2(x)                        e^(x ln 2)             ExecuTorch takes no exp2
 fmod(x, y)                     x − trunc(x / y) y     coremltools and LiteRT have no fmod
 trunc(x)                       sign(x) ⌊|x|⌋          coremltools takes no trunc
@@ -44,7 +44,7 @@ def _reciprocal(x: Tensor) -> Any:
 def _clamp_min(x: Tensor, least: float) -> Any:
     if not x.is_floating_point() or not 0 < least < _SMALL:
         return NotImplemented
-    return torch.relu(x - float(least)) + float(least)
+    return torch.where(x < float(least), torch.tensor([least], dtype=x.dtype), x)
 
 
 def _clamp(x: Tensor, least: float | None = None, most: float | None = None) -> Any:
@@ -83,7 +83,7 @@ def _asinh(x: Tensor) -> Tensor:
 
 SUMS = Rule(
     "scaled sums",
-    ("coreml",),
+    ("coreml", "coreai"),
     {
         **{operator: _scaled(1.0) for operator in (_aten.add.Tensor, _aten.add.Scalar)},
         **{operator: _scaled(-1.0) for operator in (_aten.sub.Tensor, _aten.sub.Scalar)},

@@ -3,8 +3,9 @@
     avg_pool(x, ceil_mode or divisor_override)  →  avg_pool(pad(x)) · (elements of the kernel / elements counted)
 
 For a window that extends past the border, Core ML divides by the whole kernel, and PyTorch by the elements inside.
-coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`; onnx2tf gets both wrong. The
-rewritten form gives the same values everywhere. The factors are constants, one for each window along an axis.
+coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`; onnx2tf gets both wrong.
+Core AI's converter fails on both, and counts padding that PyTorch doesn't. The rewritten form gives the same values
+everywhere. The factors are constants, one for each window along an axis.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from edge_export.formats.legalize.rule import Rewrite, Rule
 from edge_export.formats.legalize.windows import Axis
 
 
-def _decomposition(operator: Any, axes: int) -> Rewrite:
+def _decomposition(operator: Any, axes: int, counts_padding: bool = True) -> Rewrite:
+    """Returns the rule for one operator. `counts_padding` False: for a converter that always counts it."""
+
     def pool(
         x: Tensor,
         kernel_size: Sequence[int],
@@ -31,7 +34,8 @@ def _decomposition(operator: Any, axes: int) -> Rewrite:
         divisor_override: int | None = None,
     ) -> Any:
         """Takes PyTorch's own arguments. A list of one value applies to every axis."""
-        if not ceil_mode and divisor_override is None:
+        right = counts_padding or count_include_pad or not any(padding)
+        if not ceil_mode and divisor_override is None and right:
             return NotImplemented
         from torch.nn.functional import pad
 
@@ -65,4 +69,9 @@ RULE = Rule(
     "average pooling",
     ("coreml", "tflite"),
     {operator: _decomposition(operator, axes) for axes, operator in _OPERATORS.items()},
+)
+COREAI = Rule(
+    "average pooling of Core AI",
+    ("coreai",),
+    {operator: _decomposition(operator, axes, counts_padding=False) for axes, operator in _OPERATORS.items()},
 )

@@ -67,7 +67,7 @@ COREML = Rule(
 )
 OURS = Rule(
     "products along an axis",
-    ("coreml",),
+    ("coreml", "coreai"),
     {_aten.cosine_similarity.default: _cosine, _aten.take_along_dim.default: _take_along},
 )
-DISTANCES = Rule("distances", ("coreml", "tflite"), {_aten.cdist.default: _distances})
+DISTANCES = Rule("distances", ("coreml", "tflite", "coreai"), {_aten.cdist.default: _distances})

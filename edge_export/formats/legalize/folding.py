@@ -12,6 +12,8 @@ from edge_export.formats.constants import constant_named, drop_unused
 
 _MOST_ELEMENTS = 2**22
 """Larger values are left to the converter, unless they are views."""
+_CHECKS = torch.ops.aten._assert_tensor_metadata.default
+_DETACHES = torch.ops.aten.detach_.default
 _VIEWS = frozenset({"expand", "broadcast_to"})
 
 
@@ -20,7 +22,7 @@ def changes_in_place(graph: torch.fx.Graph) -> bool:
     return any(
         isinstance(node.target, torch._ops.OpOverload)
         and node.target._schema.is_mutable
-        and node.target is not torch.ops.aten.detach_.default
+        and node.target is not _DETACHES
         for node in graph.nodes
     )
 
@@ -37,8 +39,10 @@ def fold(module: torch.fx.GraphModule) -> bool:
         if node.op == "get_attr":
             values[node] = constant_named(module, str(node.target))
         elif _is_constant(node, values):
+            # Nobody else holds the copy of a constant that the graph detaches.
+            target = torch.ops.aten.detach.default if node.target is _DETACHES else node.target
             with torch.no_grad():
-                value = node.target(*map_arg(node.args, values.get), **map_arg(node.kwargs, values.get))  # type: ignore[operator]
+                value = target(*map_arg(node.args, values.get), **map_arg(node.kwargs, values.get))  # type: ignore[operator]
             if not isinstance(value, torch.Tensor) or value.numel() <= _MOST_ELEMENTS:
                 values[node] = value
     stored = module.state_dict()
@@ -57,6 +61,9 @@ def fold(module: torch.fx.GraphModule) -> bool:
         constant.meta = dict(node.meta)
         node.replace_all_uses_with(constant)
         folded = True
+    for node in values:
+        if node.target in (_CHECKS, _DETACHES) and not node.users:
+            graph.erase_node(node)  # otherwise it keeps what it reads
     drop_unused(module)
     return folded
 

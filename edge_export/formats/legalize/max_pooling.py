@@ -3,7 +3,8 @@
     max_pool(x, kernel k, dilation d)  →  max_pool(x[rows of window 0, rows of window 1, …], kernel k, stride k)
 
 Windows of fewer elements, at the border or in adaptive pooling, repeat one of their elements: the maximum is the same.
-Core ML's and onnx2tf's pools have no dilation; ExecuTorch and torch's ONNX exporter have no adaptive max pooling.
+Core ML's and onnx2tf's pools have no dilation; ExecuTorch, Core AI and torch's ONNX
+exporter have no adaptive max pooling.
 
     max_pool(x, kernel)  →  max_pool(x, kernel, stride = kernel)
 
@@ -99,6 +100,6 @@ DILATED = Rule(
 )
 ADAPTIVE = Rule(
     "adaptive max pooling",
-    ("executorch", "tflite"),
+    ("executorch", "tflite", "coreai"),
     {_aten.adaptive_max_pool1d.default: _adaptive(1), _aten.adaptive_max_pool2d.default: _adaptive(2)},
 )

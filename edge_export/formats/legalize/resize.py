@@ -2,8 +2,9 @@
 
     y = R x Cᵀ      R, C: what PyTorch's own operator makes of the unit vectors along an axis
 
-Exact nearest neighbors are rows that are picked. coremltools has no bicubic and no exact resize, ignores antialias,
-and refuses a float scale that doesn't give the size exactly, of which XNNPACK and onnx2tf make another number.
+Nearest neighbors are rows that are picked. coremltools has no bicubic and no exact resize, ignores antialias, and
+refuses a float scale that doesn't give the size exactly, of which XNNPACK and onnx2tf make another number. Core AI
+takes other neighbors if a ratio is no whole number.
 """
 
 from __future__ import annotations
@@ -66,28 +67,52 @@ def _whole(x: Tensor, scale_factors: Sequence[float] | None) -> bool:
     return all(size == int(size) for size in sizes)
 
 
-def _exact(x: Tensor, output_size: Sequence[int] | None, scale_factors: Sequence[float] | None = None) -> Any:
-    for place, count in enumerate(_sizes(x, output_size, scale_factors)):
-        size = x.shape[2 + place]
-        ratio = 1 / scale_factors[place] if scale_factors else size / count
-        picked = [min(size - 1, int((index + 0.5) * ratio)) for index in range(count)]
-        x = x.index_select(2 + place, torch.tensor(picked))
-    return x
+def _picked(operator: Any, any_ratio: bool = False) -> Any:
+    """Picks the neighbors along one axis after the other, which the operator itself finds among the places 0, 1, …"""
+
+    def resize(x: Tensor, output_size: Sequence[int] | None, scale_factors: Sequence[float] | None = None) -> Any:
+        axes, sizes = x.dim() - 2, _sizes(x, output_size, scale_factors)
+        if not any_ratio and all(count % size == 0 for count, size in zip(sizes, x.shape[2:], strict=True)):
+            return NotImplemented
+        for place, count in enumerate(sizes):
+            shape, target, scales = [1] * (2 + axes), [1] * axes, [1.0] * axes
+            shape[2 + place], target[place] = x.shape[2 + place], count
+            places = torch.arange(x.shape[2 + place], dtype=torch.float32).reshape(shape)
+            if scale_factors is None:
+                found = operator(places, target, None)
+            else:
+                scales[place] = scale_factors[place]
+                found = operator(places, None, scales)
+            x = x.index_select(2 + place, found.reshape(-1).to(torch.int64))
+        return x
+
+    return resize
 
 
 EXACT = Rule(
     "exact resize",
     ("coreml",),
     {
-        _aten._upsample_nearest_exact1d.vec: _exact,
-        _aten._upsample_nearest_exact2d.vec: _exact,
-        _aten._upsample_nearest_exact3d.vec: _exact,
+        operator: _picked(operator, any_ratio=True)
+        for operator in (
+            _aten._upsample_nearest_exact1d.vec,
+            _aten._upsample_nearest_exact2d.vec,
+            _aten._upsample_nearest_exact3d.vec,
+        )
+    },
+)
+NEAREST = Rule(
+    "resize to nearest neighbors",
+    ("coreai",),
+    {
+        operator: _picked(operator)
+        for operator in (_aten.upsample_nearest1d.vec, _aten.upsample_nearest2d.vec, _aten.upsample_nearest3d.vec)
     },
 )
 CUBIC = Rule("bicubic resize", ("coreml",), {_aten.upsample_bicubic2d.vec: _by_matrices(_aten.upsample_bicubic2d.vec)})
 ANTIALIAS = Rule(
     "antialiased resize",
-    ("executorch", "coreml", "tflite"),
+    ("executorch", "coreml", "tflite", "coreai"),
     {
         operator: _by_matrices(operator)
         for operator in (_aten._upsample_bilinear2d_aa.vec, _aten._upsample_bicubic2d_aa.vec)

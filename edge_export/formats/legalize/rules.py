@@ -19,14 +19,17 @@ from edge_export.formats.legalize.rule import Rule
 
 RULES: tuple[Rule, ...] = (
     recurrent.RULE,
-    volumes.RULE,
+    volumes.POOLS,
+    volumes.CONVOLUTION,
     average_pooling.RULE,
+    average_pooling.COREAI,
     max_pooling.STRIDED,
     max_pooling.DILATED,
     max_pooling.ADAPTIVE,
     padding.CIRCULAR,
     padding.NEGATIVE,
     resize.EXACT,
+    resize.NEAREST,
     resize.CUBIC,
     resize.ANTIALIAS,
     resize.ODD_SCALE,

@@ -1,10 +1,10 @@
-"""Changes of shape that a converter lacks or gets wrong → reshapes, transpositions and picked rows.
+"""Changes of shape that a converter lacks or gets wrong → slices, reshapes and picked rows.
 
 flip                 index_select of the reversed places       a slice of step −1 has no operator in LiteRT
-x.unfold             index_select of all windows               coremltools does not take it
-fold                 transposed convolution with 0 and 1       coremltools refuses patches that overlap; no kernel
+x.unfold             index_select of all windows               coremltools and Core AI do not take it
+fold                 transposed convolution with 0 and 1       refused by coremltools, Core AI and ExecuTorch
 max along an axis    amax, then squeeze                        ExecuTorch's XNNPACK pass refuses one less axis
-pixel_unshuffle      reshape, permute, reshape                 the exporter's file is wrong
+pixel_unshuffle      slices, one beside the other               onnx2tf leaves an operator that LiteRT lacks
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ def _flip(x: Tensor, dims: Sequence[int]) -> Any:
 
 def _pixel_unshuffle(x: Tensor, factor: int) -> Any:
     *outer, channels, height, width = x.shape
-    rows, columns = height // factor, width // factor
-    blocks = x.reshape(-1, channels, rows, factor, columns, factor).permute(0, 1, 3, 5, 2, 4)
-    return blocks.reshape(*outer, channels * factor * factor, rows, columns)
+    whole = x.reshape(-1, channels, 1, height, width)
+    pixels = [whole[..., row::factor, column::factor] for row in range(factor) for column in range(factor)]
+    return torch.cat(pixels, 2).reshape(*outer, channels * factor**2, height // factor, width // factor)
 
 
 _aten = torch.ops.aten
 RULE = Rule("shapes", ("tflite",), {_aten.flip.default: _flip, _aten.pixel_unshuffle.default: _pixel_unshuffle})
-WINDOWS = Rule("windows", ("coreml",), {_aten.unfold.default: _windows})
-FOLD = Rule("fold", ("executorch", "coreml"), {_aten.col2im.default: _fold})
+WINDOWS = Rule("windows", ("coreml", "coreai"), {_aten.unfold.default: _windows})
+FOLD = Rule("fold", ("executorch", "coreml", "coreai"), {_aten.col2im.default: _fold})
 LARGEST = Rule("largest along an axis", ("executorch",), {_aten.max.dim: _largest})

@@ -1,4 +1,4 @@
-"""Pooling and convolution of volumes → the same of pictures, which ExecuTorch has kernels for.
+"""Pooling and convolution of volumes → the same of pictures, which ExecuTorch and Core AI have.
 
 pool3d(x)     pool over the planes of each column of pixels, then over the pixels of each plane
 conv3d(x)     conv2d of each plane with its neighbors as further channels
@@ -92,12 +92,9 @@ def _convolution(
 
 
 _aten = torch.ops.aten
-RULE = Rule(
-    "volumes",
-    ("executorch",),
-    {
-        _aten.avg_pool3d.default: _average,
-        _aten.max_pool3d.default: _maximum,
-        _aten.conv3d.default: _convolution,
-    },
+POOLS = Rule(
+    "pooling of volumes",
+    ("executorch", "coreai"),
+    {_aten.avg_pool3d.default: _average, _aten.max_pool3d.default: _maximum},
 )
+CONVOLUTION = Rule("convolution of volumes", ("executorch",), {_aten.conv3d.default: _convolution})
