@@ -7,6 +7,7 @@ exp2(x)                        e^(x ln 2)             ExecuTorch takes no exp2
 fmod(x, y)                     x − trunc(x / y) y     coremltools and LiteRT have no fmod
 trunc(x)                       sign(x) ⌊|x|⌋          coremltools takes no trunc
 asinh(x)                       sign(x) ln(|x| + √(x² + 1))
+log1p(x)                       ln(u) x / (u − 1), u = 1 + x; x where u = 1     coremltools writes ln(1 + x)
 clamp, hardtanh with integers  floats                 coremltools refuses integers
 """
 
@@ -74,11 +75,17 @@ def _fmod(x: Tensor, y: Any) -> Any:
     return x - _trunc(x / y) * y if x.is_floating_point() else NotImplemented
 
 
+def _log1p(x: Tensor) -> Tensor:
+    u = 1.0 + x
+    same = u == 1.0
+    return torch.where(same, x, torch.log(u) * x / torch.where(same, torch.ones([1] * x.dim(), dtype=x.dtype), u - 1.0))
+
+
 def _asinh(x: Tensor) -> Tensor:
     size = torch.abs(x)
     # ln(1 + z) with z = |x| + x² / (1 + √(x² + 1)) keeps the digits of a small x
     z = size + size * size / (1.0 + torch.sqrt(size * size + 1.0))
-    return torch.sign(x) * torch.log1p(z)
+    return torch.sign(x) * _log1p(z)
 
 
 SUMS = Rule(
@@ -103,4 +110,4 @@ FLOAT_BOUNDS = Rule(
 EXP2 = Rule("exp2", ("executorch",), {_aten.exp2.default: _exp2})
 FMOD = Rule("fmod", ("coreml", "tflite"), {_aten.fmod.Scalar: _fmod, _aten.fmod.Tensor: _fmod})
 TRUNC = Rule("trunc", ("coreml",), {_aten.trunc.default: _trunc, _aten.fix.default: _trunc})
-ASINH = Rule("asinh", ("coreml",), {_aten.asinh.default: _asinh})
+LOGARITHMS = Rule("logarithms near 1", ("coreml",), {_aten.asinh.default: _asinh, _aten.log1p.default: _log1p})

@@ -2,6 +2,7 @@
 
 Those of the first table are written by PyTorch's own decompositions; the others stand here:
 
+    lerp                  x + w (y − x), from the nearer end
     cosine similarity     Σ xy / (max(‖x‖, ε) max(‖y‖, ε))
     distances p = 2       √Σ (x − y)²,   p = 1   Σ |x − y|,   for every pair of rows
     take_along_dim        gather, with both tensors expanded to one shape
@@ -24,6 +25,16 @@ def _cosine(x: Tensor, y: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     lengths = [torch.sqrt((each * each).sum(dim)) for each in (x, y)]
     least, most = (torch.relu(each - eps) + eps for each in lengths)  # clamp, which converters round to 0 with a tiny ε
     return (x * y).sum(dim) / (least * most)
+
+
+def _lerp(x: Tensor, y: Tensor, weight: float) -> Tensor:
+    return x + (y - x) * weight if abs(weight) < 0.5 else y - (y - x) * (1 - weight)
+
+
+def _sampled(x: Tensor, grid: Tensor, *options: Any) -> Any:
+    if x.dim() != 4:
+        return Refused("only pictures, not volumes, have another form")
+    return decomposition_table[_aten.grid_sampler_2d.default](x, grid, *options)
 
 
 def _distances(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None) -> Any:
@@ -53,21 +64,29 @@ COREML = Rule(
     "composites of Core ML",
     ("coreml",),
     {
-        operator: decomposition_table[operator]
-        for operator in (
-            _aten.addcdiv.default,
-            _aten.addcmul.default,
-            _aten.channel_shuffle.default,
-            _aten.lerp.Scalar,
-            _aten.pairwise_distance.default,
-            _aten.rot90.default,
-            _aten.var_mean.correction,
-        )
+        _aten.lerp.Scalar: _lerp,
+        **{
+            operator: decomposition_table[operator]
+            for operator in (
+                _aten.addcdiv.default,
+                _aten.addcmul.default,
+                _aten.channel_shuffle.default,
+                _aten.pairwise_distance.default,
+                _aten.rot90.default,
+                _aten.var_mean.correction,
+            )
+        },
     },
 )
 OURS = Rule(
     "products along an axis",
     ("coreml", "coreai"),
     {_aten.cosine_similarity.default: _cosine, _aten.take_along_dim.default: _take_along},
+)
+SAMPLED = Rule("sampled at a grid", ("coreai",), {_aten.grid_sampler.default: _sampled})
+GRIDS = Rule(
+    "affine grids",
+    ("coreml", "coreai"),
+    {_aten.affine_grid_generator.default: decomposition_table[_aten.affine_grid_generator.default]},
 )
 DISTANCES = Rule("distances", ("coreml", "tflite", "coreai"), {_aten.cdist.default: _distances})

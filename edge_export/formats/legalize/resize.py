@@ -4,12 +4,12 @@
 
 Nearest neighbors are rows that are picked. coremltools has no bicubic and no exact resize, ignores antialias, and
 refuses a float scale that doesn't give the size exactly, of which XNNPACK and onnx2tf make another number. Core AI
-takes other neighbors if a ratio is no whole number.
+takes other neighbors if a ratio is no whole number, and its runtime dies of one pixel whose corners are aligned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -21,16 +21,18 @@ from edge_export.formats.legalize.rule import Rule
 _aten = torch.ops.aten
 
 
-def _by_matrices(operator: Any, only_odd_scales: bool = False) -> Any:
+def _by_matrices(operator: Any, needed: Callable[[Tensor, list[int], bool, Any], bool] | None = None) -> Any:
+    """Returns the rule for one operator. `needed` tells of an input, the sizes and options whether it applies."""
+
     def resize(
         x: Tensor,
         output_size: Sequence[int] | None,
         align_corners: bool,
         scale_factors: Sequence[float] | None = None,
     ) -> Any:
-        if only_odd_scales and _whole(x, scale_factors):
-            return NotImplemented
         axes, sizes = x.dim() - 2, _sizes(x, output_size, scale_factors)
+        if needed and not needed(x, sizes, align_corners, scale_factors):
+            return NotImplemented
         for place in range(axes):
             axis, size = 2 + place, x.shape[2 + place]
             # The other axis has two pixels: with one, PyTorch's antialiased operator reads another axis.
@@ -59,12 +61,15 @@ def _sizes(x: Tensor, output_size: Sequence[int] | None, scale_factors: Sequence
     return list(output_size or (int(size * s) for size, s in zip(x.shape[2:], scale_factors or (), strict=True)))
 
 
-def _whole(x: Tensor, scale_factors: Sequence[float] | None) -> bool:
-    """Whether the scale factors are the ratios of the sizes."""
-    sizes = (
-        [] if scale_factors is None else [float(size) * s for size, s in zip(x.shape[2:], scale_factors, strict=True)]
-    )
-    return all(size == int(size) for size in sizes)
+def _odd_scale(x: Tensor, sizes: list[int], align_corners: bool, scale_factors: Sequence[float] | None) -> bool:
+    """Whether the scale factors are not the ratios of the sizes."""
+    exact = [size * scale for size, scale in zip(x.shape[2:], scale_factors or (), strict=False)]
+    return any(size != int(size) for size in exact)
+
+
+def _to_one(x: Tensor, sizes: list[int], align_corners: bool, scale_factors: Sequence[float] | None) -> bool:
+    """Whether the corners of one pixel are aligned, whose distance is 0."""
+    return align_corners and 1 in sizes
 
 
 def _picked(operator: Any, any_ratio: bool = False) -> Any:
@@ -122,7 +127,15 @@ ODD_SCALE = Rule(
     "resize by a float scale",
     ("executorch", "coreml", "tflite"),
     {
-        operator: _by_matrices(operator, only_odd_scales=True)
+        operator: _by_matrices(operator, _odd_scale)
+        for operator in (_aten.upsample_linear1d.vec, _aten.upsample_bilinear2d.vec)
+    },
+)
+TO_ONE = Rule(
+    "resize to one pixel",
+    ("coreai",),
+    {
+        operator: _by_matrices(operator, _to_one)
         for operator in (_aten.upsample_linear1d.vec, _aten.upsample_bilinear2d.vec)
     },
 )
