@@ -28,7 +28,7 @@ class Rule:
     """What some formats lack, get wrong or compute too coarsely, and how it is written instead.
 
     Attributes:
-        name: Its name, that of its file.
+        name: What it is about, for tests and outcomes.
         formats: The formats that need it.
         rewrites: The function for each operator.
     """
