@@ -39,11 +39,17 @@ def _celu(x: Tensor, alpha: float = 1.0) -> Tensor:
     return torch.relu(x) + float(alpha) * (torch.exp(-torch.relu(-x) / float(alpha)) - 1.0)
 
 
-def _elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
-    if alpha == scale == input_scale == 1:
-        return NotImplemented
+def _scaled_elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+    return NotImplemented if alpha == scale == input_scale == 1 else _elu(x, alpha, scale, input_scale)
+
+
+def _elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Tensor:
     below = float(alpha) * (torch.exp(-torch.relu(-x) * float(input_scale)) - 1.0)
     return (torch.relu(x) + below) * float(scale)
+
+
+def _selu(x: Tensor) -> Tensor:
+    return _elu(x, 1.6732632423543772, 1.0507009873554805)
 
 
 def _log_sigmoid(x: Tensor) -> Tensor:
@@ -56,7 +62,8 @@ def _hardshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
 
 _aten = torch.ops.aten
 GELU = Rule("tanh GELU", ("executorch", "coreml"), {_aten.gelu.default: _gelu})
-ELU = Rule("ELU", ("tflite", "coreai"), {_aten.elu.default: _elu})
+ELU = Rule("ELU", ("tflite",), {_aten.elu.default: _scaled_elu})
+ANY_ELU = Rule("ELU of Core AI", ("coreai",), {_aten.elu.default: _elu, _aten.selu.default: _selu})
 OTHERS = Rule(
     "activations",
     ("coreml",),

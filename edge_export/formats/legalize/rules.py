@@ -37,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     normalization.RULE,
     activations.GELU,
     activations.ELU,
+    activations.ANY_ELU,
     activations.OTHERS,
     arithmetic.SUMS,
     arithmetic.RECIPROCALS,
