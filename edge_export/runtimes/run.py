@@ -19,9 +19,13 @@ from edge_export.workers.task import InputPath, Message, OutputPath, StayingPath
 
 
 class CompiledFile(Message):
-    """A compiled file: its format, its path, its inputs and outputs, and those of the member."""
+    """A compiled file: its format and backend, its path, its inputs and outputs, and those of the member.
+
+    An empty backend is the format's first.
+    """
 
     format: str
+    backend: str = ""
     path: InputPath
     io: IO
     member_io: IO
@@ -81,7 +85,7 @@ def run_artifact(request: RunRequest) -> RunAnswer:
         ValueError: The samples do not fit the member's inputs, or the artifact does not match its io.
     """
     file, io, member_io = request.file, request.file.io, request.file.member_io
-    runtime = runtime_of(file.format, request.runtime)
+    runtime = runtime_of(file.format, request.runtime, file.backend)
     module = importlib.import_module(runtime.module)
     name = f"{runtime.name} {module.version()}"
     start = time.perf_counter()

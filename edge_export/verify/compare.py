@@ -124,7 +124,7 @@ def match_file(
         raise RequestError(f"{path}: {error}") from error
     io, member_io = _matched(_own_io(contents), reference, path)
     try:
-        file = CompiledFile(format=contents.format, path=path, io=io, member_io=member_io)
+        file = CompiledFile(format=contents.format, backend=contents.backend, path=path, io=io, member_io=member_io)
     except ValidationError as error:
         raise all_problems(path, error) from error
     return Subject(file, tuple(spec.name for spec in reference.io.outputs))
