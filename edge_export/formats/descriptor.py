@@ -45,7 +45,6 @@ class Backend:
         runtimes, look_inside: As those of a format.
         imports: The top-level modules that it needs, beside those of the format.
         extra: The extra of this package that installs them.
-        systems: The systems of phones whose runtimes have it, as `DeviceFacts.os` begins.
     """
 
     precisions: tuple[str, ...]
@@ -53,7 +52,6 @@ class Backend:
     look_inside: str = ""
     imports: tuple[str, ...] = ()
     extra: str = ""
-    systems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,8 @@ class Format:
         inspect: The function that reads `Contents` from a path. Empty for a format whose files are not shipped.
         look_inside: The function from a path, its io and samples to every inner value, for `bisect`. Empty for a
             format whose files give no access to inner values.
+        constants: The function from a path to its float constants (`not_finite.py`), which a run checks. Empty for a
+            format whose files are not shipped.
         backends: The backends that it can be compiled for; the first is the default.
         others: What differs for the other backends. Everything else here is said of the first, and is the same for all.
         precisions: Its precisions, each with its schemes, the ways to quantize. The first scheme changes the numbers
@@ -91,6 +91,7 @@ class Format:
     compile: str = ""
     inspect: str = ""
     look_inside: str = ""
+    constants: str = ""
     backends: tuple[str, ...] = ()
     others: Mapping[str, Backend] = field(default_factory=dict)
     precisions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

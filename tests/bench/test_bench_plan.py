@@ -55,7 +55,7 @@ def test_what_is_timed_is_what_compiled_and_what_the_device_runs(manifest):
     assert named(chosen) == ["m0/tflite-b-fp32", "m2/executorch-b-fp32", "m2/tflite-b-fp32"]
     with pytest.raises(RequestError, match="m9, m0/coreml-b-fp32 is not in the bundle"):
         artifacts_to_time(manifest, FORMATS, ["m9", "m0/coreml-b-fp32", "m1"])
-    with pytest.raises(RequestError, match="the device runs coreml, the bundle has executorch, tflite"):
+    with pytest.raises(RequestError, match="the device runs coreml, the bundle has executorch for b, tflite for b"):
         artifacts_to_time(manifest, ["coreml"])
 
 

@@ -18,6 +18,7 @@ FORMAT = Format(
     suffix=".pte",
     compile="edge_export.formats.executorch.compile:compile",
     inspect="edge_export.formats.executorch.inspect:inspect",
+    constants="edge_export.runtimes.pte.constants:float_constants",
     backends=("xnnpack", "coreml", "vulkan"),
     others={
         "coreml": Backend(
@@ -26,9 +27,8 @@ FORMAT = Format(
             look_inside="edge_export.bisect.pte_values:look_inside",
             imports=("coremltools",),
             extra="coreml",
-            systems=("iOS", "iPadOS", "macOS"),
         ),
-        "vulkan": Backend(precisions=("fp32", "fp16"), runtimes=(_VULKAN,), systems=("Android",)),
+        "vulkan": Backend(precisions=("fp32", "fp16"), runtimes=(_VULKAN,)),
     },
     precisions={"fp32": (), "fp16": (), "int8": ("static_per_tensor", "static", "dynamic", "weight_only")},
     on_request=("static_per_tensor",),

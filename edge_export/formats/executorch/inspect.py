@@ -7,22 +7,16 @@ payload is a folder (`flattened.py`).
 
 from __future__ import annotations
 
-import json
-import re
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edge_export.files.owned import scratch_folder
 from edge_export.formats.contents import Contents, Delegate, counted
 from edge_export.formats.executorch.coreml import write_package
 from edge_export.formats.executorch.flattened import unflattened
 from edge_export.formats.executorch.opened import DELEGATES, open_program, spec_of
-
-# flatc writes the bounds of a ReLU as a bare `inf`, which is not valid JSON. Each value has its own line.
-_NOT_FINITE = re.compile(rb'^( *(?:"\w+": )?)-?(?:inf|nan)(?=,?$)', re.MULTILINE)
+from edge_export.formats.executorch.xnnpack_payload import xnnpack_graph
 
 
 def inspect(path: Path) -> Contents:
@@ -104,23 +98,3 @@ _READERS: dict[str, Callable[[bytes], _Part]] = {
     DELEGATES["coreml"]: _coreml,
     DELEGATES["vulkan"]: _vulkan,
 }
-
-
-def xnnpack_graph(payload: bytes) -> dict[str, Any]:
-    """Returns the subgraph of an XNNPACK payload, as the JSON of its schema."""
-    from importlib.resources import files
-
-    from executorch.backends.xnnpack.serialization.xnnpack_graph_serialize import XNNHeader
-    from executorch.exir._serialize._flatbuffer import _flatc_decompile
-
-    header = XNNHeader.from_bytes(payload[: XNNHeader.EXPECTED_LENGTH])
-    if not header.is_valid():
-        raise ValueError("an XNNPACK payload without a valid header")
-    start = header.flatbuffer_offset
-    with tempfile.TemporaryDirectory() as folder:
-        schema, binary = Path(folder, "schema.fbs"), Path(folder, "graph.bin")
-        schema.write_bytes(files("executorch.backends.xnnpack.serialization").joinpath("schema.fbs").read_bytes())
-        binary.write_bytes(payload[start : start + header.flatbuffer_size])
-        _flatc_decompile(folder, str(schema), str(binary))
-        graph: dict[str, Any] = json.loads(_NOT_FINITE.sub(rb"\1null", Path(folder, "graph.json").read_bytes()))
-    return graph

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-_LOGGER = "executorch.backends.vulkan.partitioner.vulkan_partitioner"
 _LEFT_OUT = re.compile(r"Due to \[(.*)\], skipping [^=]*= ([\w.:]+)\(")
 
 
@@ -23,7 +22,8 @@ def lower(exported: ExportedProgram, precision: str) -> tuple[bytes, tuple[str, 
     from executorch.exir import to_edge_transform_and_lower
 
     told = _Told()
-    logger = logging.getLogger(_LOGGER)
+    logger = logging.getLogger()  # the partitioner has none of its own
+    level = logger.level
     logger.addHandler(told)
     logger.setLevel(logging.INFO)
     try:
@@ -31,6 +31,7 @@ def lower(exported: ExportedProgram, precision: str) -> tuple[bytes, tuple[str, 
         edge = to_edge_transform_and_lower(exported, partitioner=[partitioner])
     finally:
         logger.removeHandler(told)
+        logger.setLevel(level)
     return bytes(edge.to_executorch().buffer), told.notes()
 
 
