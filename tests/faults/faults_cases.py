@@ -69,7 +69,7 @@ SEEDS_INSIDE: dict[str, list[tuple[list[Made], int]]] = {
     "largest weight 1 %": [(INSIDE, 1), (INSIDE_SEPARATOR, 1)],
     "channels swapped": [(INSIDE, 1), (INSIDE_SEPARATOR, 1)],
     "bias zeroed": [(INSIDE, 1)],
-    "statistics of another": [(INSIDE, 1), (INSIDE_SEPARATOR, 1)],
+    "statistics of another": [(INSIDE, 1)],
     "gates of another": [(INSIDE_SEPARATOR, 1)],
     "wrong pad": [(INSIDE, 1)],
     "states swapped": [(INSIDE_SEPARATOR, 1)],
