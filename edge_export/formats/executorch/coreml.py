@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import tempfile
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_export.files.owned import scratch_folder
 from edge_export.formats.coreml.average_pooling import decompositions
 from edge_export.formats.coreml.normalize import normalize
 from edge_export.formats.executorch.flattened import flattened, unflattened
@@ -61,7 +61,8 @@ def _normalized(payload: bytes) -> bytes:
     """Returns a payload with a normalized package and a name made of its content, without what only profilers read."""
     files = unflattened(payload)
     metadata = json.loads(files[METADATA])
-    with scratch_folder() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         package = write_package(files, folder)
         normalize(package)
         kept = {

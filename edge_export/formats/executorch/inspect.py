@@ -7,11 +7,11 @@ payload is a folder (`flattened.py`).
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_export.files.owned import scratch_folder
 from edge_export.formats.contents import Contents, Delegate, counted
 from edge_export.formats.executorch.coreml import write_package
 from edge_export.formats.executorch.flattened import unflattened
@@ -76,8 +76,8 @@ def _coreml(payload: bytes) -> _Part:
     from edge_export.formats.coreml.inspect import operators_of
 
     files = unflattened(payload)
-    with scratch_folder() as folder:
-        operators = operators_of(write_package(files, folder))
+    with tempfile.TemporaryDirectory() as folder:
+        operators = operators_of(write_package(files, Path(folder)))
     return _Part(operators, sum(len(content) for path, content in files.items() if "/weights/" in path))
 
 

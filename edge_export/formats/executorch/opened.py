@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_export.errors import one_line
 from edge_export.formats.compiled import require_io
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
@@ -53,7 +52,7 @@ def open_program(path: Path) -> OpenProgram:
         (plan,) = [plan for plan in file.program.execution_plan if plan.name == "forward"]
         calls = tuple(instruction.instr_args for chain in plan.chains for instruction in chain.instructions)
     except Exception as error:  # ExecuTorch's reader raises its own errors on damaged bytes
-        raise ValueError(f"{path.name} is damaged: {type(error).__name__}: {one_line(error, 200)}") from error
+        raise ValueError(f"{path.name} is damaged: {type(error).__name__}: {error!s:.200}") from error
     return OpenProgram(file, plan, calls)
 
 
