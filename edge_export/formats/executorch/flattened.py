@@ -15,9 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import Field, ValidationError
-
-from edge_export.spec.fields import Record
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 _FILE, _FOLDER = 0, 1
 _NAME = re.compile(r"[\w-][\w.-]*", re.ASCII)
@@ -28,19 +26,23 @@ _LONGEST = 1 << 16
 """Bytes of the JSON of so many."""
 
 
-class _Region(Record):
+class _Described(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Region(_Described):
     offset: int = Field(ge=0)
     size: int = Field(ge=0)
 
 
-class _Node(Record):
+class _Node(_Described):
     name: str
     kind: int
     region: _Region = Field(alias="dataRegion")
     children: dict[str, int]
 
 
-class _Nodes(Record):
+class _Nodes(_Described):
     nodes: tuple[_Node, ...] = Field(min_length=1, max_length=_MOST_NODES)
 
 
