@@ -14,6 +14,7 @@ from edge_export.bundle.shard import Chosen
 from edge_export.devices.folder import artifact_part
 from edge_export.devices.request import BenchPlan, Item, Part
 from edge_export.errors import RequestError
+from edge_export.formats import device_runs
 
 ROUND, MEMORY = "round", "memory"
 """What the ids of items begin with."""
@@ -54,11 +55,11 @@ def artifacts_to_time(manifest: Manifest, formats: Iterable[str], chosen: Sequen
     if unknown := [choice for choice in chosen if choice not in names]:
         raise RequestError(f"{', '.join(unknown)} is not in the bundle: give MEMBER or MEMBER/ARTIFACT, see inspect")
     wanted = [each for each in compiled if not chosen or _names(each) & set(chosen)]
-    found = tuple(each for each in wanted if each[1].format in runnable)
+    found = tuple(each for each in wanted if device_runs(runnable, each[1].format, each[1].backend))
     if not found:
-        has = ", ".join(sorted({artifact.format for _, artifact in wanted})) or "no compiled artifact"
-        runs = ", ".join(sorted(runnable)) or "no format"
-        raise RequestError(f"the device runs {runs}, the bundle has {has}: install a runtime there")
+        has = ", ".join(sorted({f"{a.format} for {a.backend}" for _, a in wanted})) or "no compiled artifact"
+        known = ", ".join(sorted(runnable)) or "no format"
+        raise RequestError(f"the device runs {known}, the bundle has {has}: install a runtime there")
     return found
 
 

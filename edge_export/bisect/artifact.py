@@ -47,7 +47,7 @@ def bisect_artifact(
         report: Called with the name of each step that takes long.
     """
     try:
-        if not format_named(subject.file.format).look_inside:
+        if not format_named(subject.file.format).look_inside_of(subject.file.backend):
             return [_by_prefixes(pool, subject, workdir, log, report)]
         found = _inside(pool, subject.label, subject.file, subject.tolerance, workdir, log)
         if not found.diverges:

@@ -54,7 +54,7 @@ def bisect_file(request: BisectFileRequest) -> Bisection:
         }
         for index in range(len(inputs[0]))
     ]
-    look_inside = resolve(format_named(request.file.format).look_inside)
+    look_inside = resolve(format_named(request.file.format).look_inside_of(request.file.backend))
     inside, outputs = look_inside(request.file.path, io, samples)
     reference = dict(zip(outputs, expected_outputs, strict=True))
     layouts = {

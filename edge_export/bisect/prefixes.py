@@ -149,7 +149,13 @@ class Search:
     def run(self, path: Path, io: IOSpec, folder: Path) -> Agreement:
         """Returns the agreement of the worst output of the file at `path` with EXPECTED in `folder`."""
         request = RunRequest(
-            file=CompiledFile(format=self.lowering.format, path=path, io=io, member_io=io),
+            file=CompiledFile(
+                format=self.lowering.format,
+                backend=str(self.lowering.options.get("backend", "")),
+                path=path,
+                io=io,
+                member_io=io,
+            ),
             inputs=self.lowering.samples,
             outputs=folder / "outputs.safetensors",
         )

@@ -27,17 +27,19 @@ class Platform:
     Attributes:
         title: Its name in messages.
         formats: Those that have a runtime there.
+        foreign: Backends of these formats that no device there has.
         hides_underscores: Whether its packer leaves out files and folders whose names begin with `_`.
     """
 
     title: str
     formats: tuple[str, ...]
+    foreign: tuple[str, ...] = ()
     hides_underscores: bool = False
 
 
 PLATFORMS: Final = {
-    "android": Platform("Android", ("executorch", "tflite"), hides_underscores=True),
-    "ios": Platform("iOS", ("coreml", "coreai", "executorch")),
+    "android": Platform("Android", ("executorch", "tflite"), foreign=("coreml",), hides_underscores=True),
+    "ios": Platform("iOS", ("coreml", "coreai", "executorch"), foreign=("vulkan",)),
 }
 
 
@@ -95,8 +97,8 @@ def choose_for_app(
         if members and member.name not in members:
             continue
         asked = [artifact for artifact in member.artifacts if artifact.format in wanted]
-        passed = tuple(artifact for artifact in asked if artifact.status == "passed" and artifact.file is not None)
-        reasons = [LeftOut(member.name, a.label, f"{a.status}: {a.reason}") for a in asked if a not in passed]
+        passed = tuple(artifact for artifact in asked if _belongs(artifact, platform))
+        reasons = [LeftOut(member.name, a.label, _why_left(a, platform)) for a in asked if a not in passed]
         left_out += reasons
         if passed:
             kept.append(member.model_copy(update={"artifacts": passed}))
@@ -115,6 +117,16 @@ def choose_for_app(
             why = f"{platform.title}'s packer leaves out names that begin with _"
             raise RequestError(f"{file.path}: {why}: name it otherwise")
     return family
+
+
+def _belongs(artifact: Artifact, platform: Platform) -> bool:
+    return artifact.status == "passed" and artifact.file is not None and artifact.backend not in platform.foreign
+
+
+def _why_left(artifact: Artifact, platform: Platform) -> str:
+    if artifact.backend in platform.foreign:
+        return f"its backend {artifact.backend} does not run on {platform.title}"
+    return f"{artifact.status}: {artifact.reason}"
 
 
 def write_app_family(bundle: Bundle, family: AppFamily, out: Path) -> int:

@@ -28,20 +28,20 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "compile": ("spec", "formats", "workers/threads.py", "workers/pins"),
     "measure": (
         *("__init__.py", "errors.py", "files", "spec", "data", "tasks", "runtimes", "formats", "verify"),
-        *("workers/threads.py", "workers/pins"),
+        "workers/pins",
     ),
     "bundle": ("",),
 }
 _MOTHER_TOOLS = ("torch", "numpy", "scipy", "scikit-learn", "pillow", "soundfile", "safetensors")
 _COMPILER_TOOLS = (
-    *("torch", "numpy", "safetensors", "flatbuffers", "executorch", "torchao", "coremltools", "onnx", "onnx2tf"),
+    *("torch", "numpy", "safetensors", "flatbuffers", "executorch", "coremltools", "onnx", "onnx2tf"),
     *("ai-edge-litert", "ai-edge-quantizer"),
 )
 # The other packages that a step's result depends on. The same test finds missing ones.
 TOOLS: dict[str, tuple[str, ...]] = {
     "open": _MOTHER_TOOLS,
     "prepare": _MOTHER_TOOLS,
-    "compile": (*_COMPILER_TOOLS, "onnxscript", "scikit-learn", "protobuf"),
+    "compile": (*_COMPILER_TOOLS, "torchao", "onnxscript", "scikit-learn", "protobuf"),
     "measure": (*_COMPILER_TOOLS, "onnxruntime", "scipy", "protobuf", "pillow", "soundfile"),
 }
 TOOLS["bundle"] = tuple(sorted({tool for tools in TOOLS.values() for tool in tools}))

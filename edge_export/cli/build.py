@@ -25,6 +25,11 @@ examples:
 a target file's options for Core AI artifacts:
   minimum_os = "27"                  of iOS and macOS
 
+a target file's options for ExecuTorch artifacts with backend = "coreml",
+* is the default:
+  compute_units = "all"* | "cpu_only" | "cpu_and_gpu" | "cpu_and_ne"
+  minimum_os = "17"* | "18"          of iOS
+
 a target file's options for TFLite artifacts, * is the default:
   input_layout = "NHWC"* | "NCHW"    of images
   products = "grouped"* | "batched"  stacked weights as grouped convolutions,

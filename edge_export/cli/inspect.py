@@ -85,7 +85,7 @@ def _file(path: Path, as_json: bool) -> int:
 
     if not path.exists():
         raise RequestError(f"{path} does not exist: give a compiled file or a bundle")
-    require_installed(name for name, each in FORMATS.items() if each.suffix == path.suffix)
+    require_installed((name, "") for name, each in FORMATS.items() if each.suffix == path.suffix)
     with Pool(1) as pool:
         log = log_folder("inspect") / "inspect.log"
         request = InspectRequest(path=path)

@@ -105,7 +105,7 @@ def runtimes() -> list[Entry]:
 
     entries = []
     for format_name, known in FORMATS.items():
-        for runtime in known.runtimes:
+        for runtime in known.every_runtime:
             why_not = why_unavailable(runtime) or ""
             description = f"runs {format_name} files" + (f"; {runtime.proves}" if runtime.proves else "")
             entries.append(Entry(runtime.name, description, not why_not, why_not, {"format": [format_name]}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from edge_export.formats import coreai, coreml, executorch, onnx, tflite
@@ -45,6 +46,14 @@ def environments_of(format_name: str) -> tuple[str, ...]:
 def format_of_file(suffix: str) -> str | None:
     """Returns the name of the format whose files end with `suffix`, None if there is none."""
     return next((name for name, each in FORMATS.items() if each.suffix == suffix), None)
+
+
+def device_runs(formats: Collection[str], format_name: str, backend: str) -> bool:
+    """Returns whether a device with runtimes of `formats` runs files of a format and backend.
+
+    No runner tells of the backends that its runtimes were built with. All have the first one.
+    """
+    return format_name in formats and backend not in FORMATS[format_name].others
 
 
 def artifact_name(format_name: str, backend: str, precision: str) -> str:

@@ -66,10 +66,10 @@ def compile_artifact(request: CompileRequest) -> CompileAnswer:
             outputs.
     """
     known = FORMATS[request.format]
-    if request.precision not in known.precisions:
-        offered = ", ".join(known.precisions)
-        raise ValueError(f"{request.format} has no precision {request.precision}, only {offered}")
     options = {"backend": known.backends[0], **request.options}
+    offered = known.precisions_of(str(options["backend"]))
+    if request.precision not in offered:
+        raise ValueError(f"{request.format} has no precision {request.precision}, only {', '.join(offered)}")
     start = time.perf_counter()
     compiled = resolve(known.compile)(
         request.program, request.io, request.precision, options, request.workdir, request.calibration

@@ -38,6 +38,7 @@ class Contents:
         operators: The count of each operator outside of all delegates, which the runtime itself runs.
         delegates: The parts that were delegated when the file was compiled. TFLite and Core ML files have none,
             because these runtimes choose their backends when they load a file.
+        backend: The backend that it was compiled for, which decides what runs it; empty: the format's first.
     """
 
     format: str
@@ -47,6 +48,7 @@ class Contents:
     outputs: tuple[TensorSpec, ...]
     operators: Mapping[str, int]
     delegates: tuple[Delegate, ...] = ()
+    backend: str = ""
 
 
 def counted(names: list[str]) -> dict[str, int]:

@@ -37,6 +37,24 @@ class Runtime:
 
 
 @dataclass(frozen=True)
+class Backend:
+    """What differs in the files of a backend that is not the first of its format.
+
+    Attributes:
+        precisions: The precisions that it offers, each in one way.
+        runtimes, look_inside: As those of a format.
+        imports: The top-level modules that it needs, beside those of the format.
+        extra: The extra of this package that installs them.
+    """
+
+    precisions: tuple[str, ...]
+    runtimes: tuple[Runtime, ...]
+    look_inside: str = ""
+    imports: tuple[str, ...] = ()
+    extra: str = ""
+
+
+@dataclass(frozen=True)
 class Format:
     """One format.
 
@@ -48,7 +66,10 @@ class Format:
         inspect: The function that reads `Contents` from a path. Empty for a format whose files are not shipped.
         look_inside: The function from a path, its io and samples to every inner value, for `bisect`. Empty for a
             format whose files give no access to inner values.
+        constants: The function from a path to its float constants (`not_finite.py`), which a run checks. Empty for a
+            format whose files are not shipped.
         backends: The backends that it can be compiled for; the first is the default.
+        others: What differs for the other backends. Everything else here is said of the first, and is the same for all.
         precisions: Its precisions, each with its schemes, the ways to quantize. The first scheme changes the numbers
             most, the last one least. Empty where there is only one way.
         on_request: Schemes that are tried only if a target file lists them.
@@ -70,7 +91,9 @@ class Format:
     compile: str = ""
     inspect: str = ""
     look_inside: str = ""
+    constants: str = ""
     backends: tuple[str, ...] = ()
+    others: Mapping[str, Backend] = field(default_factory=dict)
     precisions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     on_request: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
@@ -84,3 +107,21 @@ class Format:
     def schemes(self, precision: str) -> tuple[str, ...]:
         """Returns the schemes of a precision that are tried by default; one empty name where there is only one way."""
         return tuple(scheme for scheme in self.precisions[precision] if scheme not in self.on_request) or ("",)
+
+    def precisions_of(self, backend: str) -> tuple[str, ...]:
+        """Returns the precisions that a backend offers."""
+        return self.others[backend].precisions if backend in self.others else tuple(self.precisions)
+
+    def runtimes_of(self, backend: str) -> tuple[Runtime, ...]:
+        """Returns the runtimes of the files of a backend. An artifact must pass in the first one."""
+        return self.others[backend].runtimes if backend in self.others else self.runtimes
+
+    def look_inside_of(self, backend: str) -> str:
+        """Returns the function that reads every inner value of the files of a backend. Empty: there is none."""
+        return self.others[backend].look_inside if backend in self.others else self.look_inside
+
+    @property
+    def every_runtime(self) -> tuple[Runtime, ...]:
+        """The runtimes of all backends, each once."""
+        each = (runtime for backend in self.backends for runtime in self.runtimes_of(backend))
+        return tuple({runtime.name: runtime for runtime in each}.values())

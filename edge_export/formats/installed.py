@@ -9,29 +9,36 @@ from edge_export.errors import RequestError
 from edge_export.formats import FORMATS
 
 
-def why_not_installed(format_name: str) -> str | None:
-    """Returns None if everything that a format needs is installed, otherwise what is missing and how to install it."""
-    missing = missing_imports(format_name)
-    return f"no {', '.join(missing)}: {install_line(format_name)}" if missing else None
+def why_not_installed(format_name: str, backend: str = "") -> str | None:
+    """Returns None if all that a format and its backend need is installed, else what is missing and how to install it.
+
+    An empty backend is the format's first.
+    """
+    missing = missing_imports(format_name, backend)
+    return f"no {', '.join(missing)}: {install_line(format_name, backend)}" if missing else None
 
 
-def missing_imports(format_name: str) -> list[str]:
-    """Returns the modules that a format needs and that are not installed. Imports nothing."""
-    return [name for name in FORMATS[format_name].imports if find_spec(name) is None]
-
-
-def install_line(format_name: str) -> str:
-    """Returns the command that installs a format: its extra, or its packages if it has no extra."""
+def missing_imports(format_name: str, backend: str = "") -> list[str]:
+    """Returns the modules that a format and its backend need and that are not installed. Imports nothing."""
     known = FORMATS[format_name]
-    return f"pip install edge_export[{known.extra}]" if known.extra else f"pip install {' '.join(known.packages)}"
+    own = known.others[backend].imports if backend in known.others else ()
+    return [name for name in known.imports + own if find_spec(name) is None]
 
 
-def require_installed(format_names: Iterable[str]) -> None:
-    """Checks, before any work, that the formats can be compiled here.
+def install_line(format_name: str, backend: str = "") -> str:
+    """Returns the command that installs a format and its backend: extras, or its packages if it has no extra."""
+    known = FORMATS[format_name]
+    own = known.others[backend].extra if backend in known.others else ""
+    extras = ",".join(filter(None, [known.extra, own]))
+    return f"pip install edge_export[{extras}]" if extras else f"pip install {' '.join(known.packages)}"
+
+
+def require_installed(wanted: Iterable[tuple[str, str]]) -> None:
+    """Checks, before any work, that formats can be compiled here, each by a backend. An empty one is the first.
 
     Raises:
         RequestError: Some are not installed. The message names all of them, each with the command that installs it.
     """
-    reasons = {name: why_not_installed(name) for name in format_names}
+    reasons = {name: why_not_installed(name, backend) for name, backend in wanted}
     if missing := [f"{name} ({reason})" for name, reason in reasons.items() if reason]:
         raise RequestError(f"formats that are not installed here: {'; '.join(missing)}")

@@ -130,7 +130,9 @@ def _measure(
     assert artifact.file is not None
     assert artifact.io is not None
     member, reference = prepared.member, prepared.reference
-    file = CompiledFile(format=artifact.format, path=path, io=artifact.io, member_io=member.io)
+    file = CompiledFile(
+        format=artifact.format, backend=artifact.backend, path=path, io=artifact.io, member_io=member.io
+    )
     workdir = context.scratch / member.name / f"{artifact.label}-{artifact.scheme}-{runtime.name}"
     outputs, kept = workdir / "outputs", workdir / "kept"
     parts = file.model_dump(mode="json", include={"io", "member_io"}) | {

@@ -98,7 +98,13 @@ def _subject(bundle: Bundle, member: Member, artifact: Artifact) -> Subject:
         options["scheme"] = artifact.scheme
     return Subject(
         label=artifact.label,
-        file=CompiledFile(format=artifact.format, path=bundle.path(artifact.file), io=artifact.io, member_io=member.io),
+        file=CompiledFile(
+            format=artifact.format,
+            backend=artifact.backend,
+            path=bundle.path(artifact.file),
+            io=artifact.io,
+            member_io=member.io,
+        ),
         precision=artifact.precision,
         options=options,
         tolerance=artifact.tolerance,

@@ -54,7 +54,7 @@ def build(request: BuildRequest, progress: Progress) -> Built:
     Raises:
         RequestError: The request cannot be built. Nothing is written then.
     """
-    require_installed({plan.format: None for plan in request.target.artifacts})
+    require_installed({(plan.format, plan.backend): None for plan in request.target.artifacts})
     check_output(request.out)
     with _workers(request) as workers:
         try:
@@ -97,7 +97,7 @@ def _bundle_key(request: BuildRequest) -> str | None:
     """Returns the cache key of the bundle. None: the mother's code is not known, so there is no key."""
     if (identity := request.mother.identity()) is None:
         return None
-    runtimes = [runtime for each in FORMATS.values() for runtime in each.runtimes]
+    runtimes = [runtime for each in FORMATS.values() for runtime in each.every_runtime]
     here = [runtime.name for runtime in runtimes if why_unavailable(runtime) is None]
     parts = {"target": request.target.model_dump(mode="json"), "members": request.members, "runtimes": here}
     return key_of("bundle", parts | {"mother": identity})

@@ -14,6 +14,7 @@ from edge_export.devices.folder import artifact_part, describe_part
 from edge_export.devices.request import Item, Request
 from edge_export.devices.results import ItemResult, Results
 from edge_export.errors import RequestError
+from edge_export.formats import device_runs
 from edge_export.pipeline.mother_source import RecordedFiles
 from edge_export.pipeline.on_device import artifact_damage
 from edge_export.pipeline.prove import golden_damage, unit_of
@@ -72,7 +73,7 @@ def _choose(bundle: Bundle, formats: Collection[str], shard: Shard) -> list[Subj
     """Returns the share of the artifacts of these formats. Damaged ones are not run."""
     damage = {member.name: golden_damage(bundle, member) for member in bundle.manifest.members}
     every = [(member, artifact) for member in bundle.manifest.members for artifact in member.artifacts]
-    runnable = [each for each in every if each[1].format in formats]
+    runnable = [each for each in every if device_runs(formats, each[1].format, each[1].backend)]
     return [
         Subject(member, artifact, damage[member.name] or artifact_damage(bundle, artifact))
         for member, artifact in in_shard(runnable, shard)

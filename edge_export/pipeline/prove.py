@@ -156,7 +156,9 @@ def _runs(context: _Context, member: Member, artifact: Artifact, damage: str) ->
         return (not_run(artifact, "failed", str(error)),)
     context.progress(member.name, artifact.label, "verify")
     path = bundle.path(artifact.file)
-    file = CompiledFile(format=artifact.format, path=path, io=artifact.io, member_io=member.io)
+    file = CompiledFile(
+        format=artifact.format, backend=artifact.backend, path=path, io=artifact.io, member_io=member.io
+    )
     log = context.logs / member.name / f"{artifact.label}.log"
     metric = bundle.manifest.recorded.metric
     reference = Reference(

@@ -17,6 +17,7 @@ from edge_export.devices.request import Request
 from edge_export.devices.run import Job, results_of
 from edge_export.errors import RequestError
 from edge_export.files.owned import scratch_folder
+from edge_export.formats import device_runs
 from edge_export.pipeline.context import Progress
 from edge_export.pipeline.mother_source import MotherSource
 from edge_export.pipeline.on_device import EMULATED_TIMEOUT_S, reporter
@@ -36,7 +37,7 @@ class Proof:
     Attributes:
         facts: What the device says of itself.
         runs: The runs by member, of every artifact that it has a runtime for.
-        left_out: The number of the other artifacts by format.
+        left_out: The number of the other artifacts by format, or by format and backend.
         spared: What was not run of the recorded inputs, and why. Empty: everything was.
     """
 
@@ -76,7 +77,11 @@ def prove_on_device(
     if spared:
         recorded = recorded.model_copy(update={"held_out": None})
     every = [(member, artifact) for member in bundle.manifest.members for artifact in member.artifacts]
-    left_out = Counter(artifact.format for _, artifact in every if artifact.format not in facts.runtimes)
+    left_out = Counter(
+        artifact.format if artifact.format not in facts.runtimes else f"{artifact.format} for {artifact.backend}"
+        for _, artifact in every
+        if not device_runs(facts.runtimes, artifact.format, artifact.backend)
+    )
     if len(every) == left_out.total():
         known = ", ".join(facts.runtimes) or "no format"
         raise RequestError(f"{device.name} runs {known}, the bundle has {', '.join(left_out)}: install a runtime there")

@@ -132,9 +132,9 @@ def at_precisions(target: Target, precisions: list[str]) -> Target:
     plans: dict[str, ArtifactPlan] = {}
     stated = {plan.label: plan for plan in target.artifacts}
     for precision in precisions:
-        offered = [plan for plan in target.artifacts if precision in FORMATS[plan.format].precisions]
+        offered = [plan for plan in target.artifacts if precision in _precisions(plan)]
         if not offered:
-            known = dict.fromkeys(p for plan in target.artifacts for p in FORMATS[plan.format].precisions)
+            known = dict.fromkeys(p for plan in target.artifacts for p in _precisions(plan))
             raise RequestError(f"--precision {one_line(precision, 40)}: target {target.name} has {', '.join(known)}")
         for plan in offered:
             derived = plan.model_copy(update={"precision": precision, "schemes": ()})
@@ -142,6 +142,10 @@ def at_precisions(target: Target, precisions: list[str]) -> Target:
     for plan in plans.values():
         target.tolerance(plan.format, plan.precision)
     return target.model_copy(update={"artifacts": tuple(plans.values())})
+
+
+def _precisions(plan: ArtifactPlan) -> tuple[str, ...]:
+    return FORMATS[plan.format].precisions_of(plan.backend)
 
 
 def _check_plans(path: Path, target: Target) -> None:
@@ -154,8 +158,9 @@ def _check_plans(path: Path, target: Target) -> None:
             problems.append(f"format {plan.format!r} is none of {', '.join(FORMATS)}")
         elif plan.backend not in known.backends:
             problems.append(f"{plan.format} has no backend {plan.backend!r}, only {', '.join(known.backends)}")
-        elif plan.precision not in known.precisions:
-            problems.append(f"{plan.format} has no precision {plan.precision!r}, only {', '.join(known.precisions)}")
+        elif plan.precision not in _precisions(plan):
+            offered = ", ".join(_precisions(plan))
+            problems.append(f"{plan.format} has no precision {plan.precision!r} with {plan.backend}, only {offered}")
         elif plan.precision not in target.tolerances.get(plan.format, {}):
             problems.append(f"{plan.label} has no table [tolerances.{plan.format}.{plan.precision}]")
         elif unknown := [s for s in plan.schemes if s not in known.precisions[plan.precision]]:

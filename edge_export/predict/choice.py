@@ -58,4 +58,4 @@ def choose(bundle: Bundle, member_name: str, format_name: str | None, precision:
 def _why_not(bundle: Bundle, artifact: Artifact) -> str | None:
     if artifact.status in ("failed", "error") or artifact.file is None or artifact.io is None:
         return f"{artifact.status}, {artifact.reason}"
-    return why_unavailable(runtime_of(artifact.format)) or bundle.why_changed(artifact.file)
+    return why_unavailable(runtime_of(artifact.format, backend=artifact.backend)) or bundle.why_changed(artifact.file)

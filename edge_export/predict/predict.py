@@ -57,7 +57,13 @@ def _run(choice: Choice, inputs: dict[str, Array], timeout_s: float, log: Path, 
     with scratch_folder() as folder, Pool(1) as pool:
         save_arrays(folder / "inputs.safetensors", inputs)
         request = RunRequest(
-            file=CompiledFile(format=artifact.format, path=choice.path, io=artifact.io, member_io=member.io),
+            file=CompiledFile(
+                format=artifact.format,
+                backend=artifact.backend,
+                path=choice.path,
+                io=artifact.io,
+                member_io=member.io,
+            ),
             inputs=folder / "inputs.safetensors",
             outputs=folder / "outputs.safetensors",
             stream=member.io.stream is not None,

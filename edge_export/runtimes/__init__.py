@@ -14,9 +14,14 @@ class Unsupported(ValueError):
     """An artifact holds operators that the runtime does not support. The message names them."""
 
 
-def runtime_of(format_name: str, name: str | None = None) -> Runtime:
-    """Returns the runtime called `name` of a format or an intermediate. None: its first runtime."""
-    return next(runtime for runtime in format_named(format_name).runtimes if name in (None, runtime.name))
+def runtime_of(format_name: str, name: str | None = None, backend: str = "") -> Runtime:
+    """Returns the runtime called `name` of a format or an intermediate, for files of a backend.
+
+    Args:
+        name: None: the first runtime.
+        backend: Empty: the format's first.
+    """
+    return next(each for each in format_named(format_name).runtimes_of(backend) if name in (None, each.name))
 
 
 def why_unavailable(runtime: Runtime) -> str | None:

@@ -11,17 +11,24 @@ from types import ModuleType
 import numpy as np
 
 from edge_export.files.arrays import Array, load_arrays, save_arrays
+from edge_export.formats import format_named
+from edge_export.formats.not_finite import why_not_finite
 from edge_export.runtimes import runtime_of
 from edge_export.runtimes.stream import stream_recordings
 from edge_export.spec.arrays import Run, to_layout
+from edge_export.spec.lazy import resolve
 from edge_export.spec.tensors import IO, IOSpec
 from edge_export.workers.task import InputPath, Message, OutputPath, StayingPath, WorkerTask
 
 
 class CompiledFile(Message):
-    """A compiled file: its format, its path, its inputs and outputs, and those of the member."""
+    """A compiled file: its format and backend, its path, its inputs and outputs, and those of the member.
+
+    An empty backend is the format's first.
+    """
 
     format: str
+    backend: str = ""
     path: InputPath
     io: IO
     member_io: IO
@@ -42,6 +49,7 @@ class RunRequest(Message):
             then a separate recording of any length, which is split into calls. Otherwise the samples are consecutive
             calls.
         repeat: Whether to load the artifact and run everything a second time.
+        unproven: Whether to check the artifact's constants, too, because nobody has verified it.
         progress: A file that receives the number of finished calls.
     """
 
@@ -52,6 +60,7 @@ class RunRequest(Message):
     threads: int = 1
     stream: bool = False
     repeat: bool = False
+    unproven: bool = False
     progress: StayingPath | None = None
 
 
@@ -78,10 +87,10 @@ def run_artifact(request: RunRequest) -> RunAnswer:
     """Runs an artifact on every sample of a file, one by one, and saves the outputs.
 
     Raises:
-        ValueError: The samples do not fit the member's inputs, or the artifact does not match its io.
+        ValueError: The samples do not fit the member's inputs, the artifact does not match its io, or it is damaged.
     """
     file, io, member_io = request.file, request.file.io, request.file.member_io
-    runtime = runtime_of(file.format, request.runtime)
+    runtime = runtime_of(file.format, request.runtime, file.backend)
     module = importlib.import_module(runtime.module)
     name = f"{runtime.name} {module.version()}"
     start = time.perf_counter()
@@ -94,6 +103,8 @@ def run_artifact(request: RunRequest) -> RunAnswer:
 
     run = load()
     loaded = time.perf_counter()
+    if request.unproven:
+        _require_finite(file)
     samples = load_arrays(request.inputs)
     feedback = member_io.feedback if request.stream else ()
     recordings = bool(feedback) and member_io.stream is not None
@@ -146,6 +157,13 @@ def _report_to(progress: Path | None) -> Callable[[int], None]:
 def _unsupported(module: ModuleType, path: Path) -> list[str]:
     missing: list[str] = module.unsupported(path) if hasattr(module, "unsupported") else []
     return missing
+
+
+def _require_finite(file: CompiledFile) -> None:
+    """Raises ValueError if constants of a file are NaN or infinite where none may be."""
+    constants = format_named(file.format).constants
+    if constants and (wrong := why_not_finite(resolve(constants)(file.path))):
+        raise ValueError(f"{file.path.name} is damaged: {wrong}")
 
 
 def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:

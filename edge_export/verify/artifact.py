@@ -119,7 +119,7 @@ def measure_artifact(
     workdir.mkdir(parents=True, exist_ok=True)
     if is_brief(runtime, file.member_io, precision):
         reference = brief(reference, file.member_io, workdir)
-    recorded, answer = _run(workers, file, runtime, reference.inputs, workdir, log)
+    recorded, answer = _run(workers, file, runtime, reference.inputs, workdir, log, unproven=True)
     seconds = answer.load_seconds + answer.seconds
     extremes: dict[str, Array] = {}
     repeatable = True
@@ -203,6 +203,7 @@ def _run(
     log: Path,
     *,
     repeat: bool = False,
+    unproven: bool = False,
 ) -> tuple[dict[str, Array], RunAnswer]:
     """Returns the outputs on the samples in `inputs`, and the worker's answer."""
     outputs_path = workdir / f"outputs-{file.format}.safetensors"
@@ -213,6 +214,7 @@ def _run(
         runtime=runtime.name,
         stream=file.member_io.stream is not None,
         repeat=repeat,
+        unproven=unproven,
     )
     kind = runtime.environment or worker_kind(file.format)
     answer = workers.submit(RUN, request, kind=kind, timeout_s=RUN_TIMEOUT_S, log=log).result()

@@ -29,7 +29,7 @@ def judge_stages(stages: Iterable[Stage], tolerance: Tolerance) -> tuple[Stage, 
 def run_everywhere(
     artifact: Artifact, exact: Tolerance, measure: Callable[[Runtime], Measured]
 ) -> tuple[ArtifactRun, ...]:
-    """Returns one run for each runtime of the artifact's format that is available here.
+    """Returns one run for each runtime of the artifact's format and backend that is available here.
 
     An error in a runtime becomes its verdict. If the format's first runtime is not available, its run is unverified.
     The other runtimes are skipped if they are not available.
@@ -38,7 +38,7 @@ def run_everywhere(
         exact: The member's tolerance, which applies to the intermediate files of the conversion.
         measure: Runs the artifact in a runtime.
     """
-    first, *others = FORMATS[artifact.format].runtimes
+    first, *others = FORMATS[artifact.format].runtimes_of(artifact.backend)
     present = [first, *(runtime for runtime in others if why_unavailable(runtime) is None)]
     return tuple(_run_in(runtime, artifact, exact, measure) for runtime in present)
 

@@ -48,6 +48,15 @@ def named(chosen):
     return [f"{member.name}/{artifact.label}" for member, artifact in chosen]
 
 
+def test_devices_run_the_first_backend_of_a_format(manifest):
+    first = manifest.members[0]
+    inside = first.artifacts[0].model_copy(update={"backend": "coreml"})
+    mixed = manifest.model_copy(
+        update={"members": (first.model_copy(update={"artifacts": (inside, first.artifacts[1])}),)}
+    )
+    assert named(artifacts_to_time(mixed, FORMATS)) == ["m0/tflite-b-fp32"]
+
+
 def test_what_is_timed_is_what_compiled_and_what_the_device_runs(manifest):
     assert len(artifacts_to_time(manifest, FORMATS)) == 6
     assert named(artifacts_to_time(manifest, ["tflite"])) == [f"m{n}/tflite-b-fp32" for n in range(3)]
@@ -55,7 +64,7 @@ def test_what_is_timed_is_what_compiled_and_what_the_device_runs(manifest):
     assert named(chosen) == ["m0/tflite-b-fp32", "m2/executorch-b-fp32", "m2/tflite-b-fp32"]
     with pytest.raises(RequestError, match="m9, m0/coreml-b-fp32 is not in the bundle"):
         artifacts_to_time(manifest, FORMATS, ["m9", "m0/coreml-b-fp32", "m1"])
-    with pytest.raises(RequestError, match="the device runs coreml, the bundle has executorch, tflite"):
+    with pytest.raises(RequestError, match="the device runs coreml, the bundle has executorch for b, tflite for b"):
         artifacts_to_time(manifest, ["coreml"])
 
 

@@ -32,12 +32,14 @@ def onnx_model() -> Path:
     return path
 
 
-def look(path: Path, format_name: str, io: IOSpec, snr_db: float, member: str = "classifier") -> Bisection:
+def look(
+    path: Path, format_name: str, io: IOSpec, snr_db: float, member: str = "classifier", backend: str = ""
+) -> Bisection:
     inputs = folder() / f"bisect-{member}.safetensors"
     save_arrays(inputs, samples(member, 4))
     request = BisectFileRequest(
         what=member,
-        file=CompiledFile(format=format_name, path=path, io=io, member_io=MEMBERS[member][1]),
+        file=CompiledFile(format=format_name, backend=backend, path=path, io=io, member_io=MEMBERS[member][1]),
         program=program(member),
         samples=inputs,
         snr_db=snr_db,
@@ -67,6 +69,17 @@ def test_a_changed_weight(format_name, precision, dtype, snr_db, tmp_path):
     before = found.rows[: found.rows.index(first)]
     assert "agrees" in {row.state for row in before}
     assert "diverges" not in {row.state for row in before}
+
+
+def test_a_changed_weight_of_the_core_ml_program_inside_an_executorch_one(tmp_path):
+    done = ask(COMPILE, compile_request("classifier", "executorch", tmp_path, backend="coreml"), "executorch")
+    path = tmp_path / done.file
+    assert not look(path, "executorch", done.io, 90, backend="coreml").diverges
+    (tmp_path / "changed").mkdir()
+    found = look(changed(path, np.float32, tmp_path / "changed"), "executorch", done.io, 90, backend="coreml")
+    (first,) = [row for row in found.rows if row.name == found.first]
+    assert found.diverges
+    assert (first.operator, first.layer) == ("conv", MIDDLE)
 
 
 def test_a_changed_weight_of_an_onnx_model(tmp_path):

@@ -57,7 +57,7 @@ def _names(node: ast.AST, field: str | None) -> Iterator[tuple[str, str | None]]
     for child in ast.iter_child_nodes(node):
         if called == "Runtime":
             yield from _names(child, "runtimes")
-        elif called == "Format" and isinstance(child, ast.keyword):
+        elif called in ("Format", "Backend") and isinstance(child, ast.keyword):
             yield from _names(child, child.arg)
         else:
             yield from _names(child, field)

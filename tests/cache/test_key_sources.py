@@ -23,7 +23,7 @@ FIELDS: dict[str, frozenset[str]] = {
     "open": frozenset(),
     "prepare": frozenset(),
     "compile": frozenset({"compile", "submit"}),
-    "measure": frozenset({"runtimes"}),
+    "measure": frozenset({"runtimes", "constants"}),
 }
 """The fields of a format's descriptor that each step uses."""
 NOT_KEPT = {"score", "reference", "inspect", "bisect_stages", "bisect_file", "bisect_cut", "bisect_weights"}

@@ -71,6 +71,12 @@ def test_json_says_the_bytes_and_an_earlier_family_is_replaced(bundle, edge_expo
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".family")] == []
 
 
+def test_what_no_device_of_the_platform_runs_stays_behind(bundle, edge_export, tmp_path):
+    changed(bundle, format="executorch", backend="coreml")
+    done = edge_export("app", "android", bundle, "--out", tmp_path / "family")
+    assert "left out: w0.25/executorch-coreml-fp32: its backend coreml does not run on Android" in done.stdout
+
+
 def test_what_did_not_pass_stays_behind_with_its_reason(bundle, edge_export, tmp_path):
     changed(bundle, status="failed", reason="12.0 dB")
     done = edge_export("app", "android", bundle, "--out", tmp_path / "family")

@@ -32,7 +32,8 @@ from edge_export.verify.artifact import Reference, join_inputs, measure_artifact
 from edge_export.verify.verdict import run_everywhere, worst
 from edge_export.workers import Pool
 
-TARGET = {"executorch": "linux", "tflite": "linux", "coreml": "ios", "coreai": "ios"}
+TARGET = {"executorch": "linux", "executorch/coreml": "ios", "tflite": "linux", "coreml": "ios", "coreai": "ios"}
+"""By format, or by format and backend."""
 INT8 = {"executorch": "dynamic", "tflite": "dynamic", "coreml": "linear8", "coreai": "linear8"}
 """Each format's scheme in which weights can be found again."""
 RUN_TIMEOUT_S = 60.0
@@ -61,12 +62,14 @@ class Base:
     """A healthy artifact.
 
     Attributes:
+        made_as: Its format, or format and backend: a key of `TARGET`.
         entry: What a manifest says of the file.
         weights: The member's tensors by name, as they were given to the converter.
         unseen: Files of inputs that the verifier does not have: "recorded" ones, and "noise".
     """
 
     name: str
+    made_as: str
     place: Place
     artifact: manifest.Artifact
     file: CompiledFile
@@ -174,15 +177,17 @@ def prepare(owner: Mother, name: str, config: str, options: Options | None = Non
 
 
 @cache
-def base(place: Place, name: str, config: str, format_name: str, precision: str) -> Base:
+def base(place: Place, name: str, config: str, made_as: str, precision: str) -> Base:
     """The healthy artifact of a member, which must pass."""
+    format_name, _, backend = made_as.partition("/")
     if environment := FORMATS[format_name].environment:
         isolated(environment)
     member, owner = prepared(name, config), mother(name)
     folder = place.folder / f"{name}-{config}"
     reference = _write(folder, owner.io, member, recorded(name).recordings)
-    target = at_precisions(read_target(TARGET[format_name]), [precision])
+    target = at_precisions(read_target(TARGET[made_as]), [precision])
     plan = next(p for p in target.artifacts if p.format == format_name)
+    plan = plan.model_copy(update={"backend": backend or plan.backend})
     options, calibration = {"backend": plan.backend, **plan.options}, None
     if precision == "int8":
         options["scheme"], calibration = INT8[format_name], folder / "calibration.safetensors"
@@ -202,7 +207,8 @@ def base(place: Place, name: str, config: str, format_name: str, precision: str)
     tensors = {**program.state_dict, **program.constants}
     first = owner.io.inputs[0]
     made = Base(
-        name=f"{name}-{config}-{format_name}-{precision}",
+        name=f"{name}-{config}-{made_as}-{precision}",
+        made_as=made_as,
         place=place,
         artifact=manifest.Artifact(
             format=format_name,
@@ -214,7 +220,7 @@ def base(place: Place, name: str, config: str, format_name: str, precision: str)
             status="passed",
             reason="",
         ),
-        file=CompiledFile(format=format_name, path=path, io=compiled.io, member_io=member.io),
+        file=CompiledFile(format=format_name, backend=plan.backend, path=path, io=compiled.io, member_io=member.io),
         entry=describe_file(path.parent, path),
         reference=reference,
         weights={key: tensor.detach().numpy() for key, tensor in tensors.items() if isinstance(tensor, torch.Tensor)},

@@ -41,6 +41,9 @@ WIDER = [("separator", "d2w2", "executorch", "fp32")]
 AI = [("digits", "0.5", "coreai", "fp32")]
 AI8 = [("digits", "0.25", "coreai", "int8")]
 AI_SEPARATOR = [("separator", "d1w1", "coreai", "fp32")]
+# ExecuTorch programs with Core ML inside: what is their own is the file around the Core ML program.
+INSIDE = [("digits", "0.25", "executorch/coreml", "fp32")]
+INSIDE_SEPARATOR = [("separator", "d1w1", "executorch/coreml", "fp32")]
 
 # Kinds of fault, with how many seeds for each of which artifacts.
 SEEDS: dict[str, list[tuple[list[Made], int]]] = {
@@ -52,8 +55,8 @@ SEEDS: dict[str, list[tuple[list[Made], int]]] = {
     "gates of another": [(SEPARATORS, 1), (WIDER, 1), (AI_SEPARATOR, 1)],
     "wrong pad": [(DIGITS, 1), (AI, 1)],
     "states swapped": [(SEPARATORS, 1), (WIDER, 1), (AI_SEPARATOR, 1)],
-    "weight NaN": [(DIGITS, 1), (SEPARATORS, 1), (AI, 1)],
-    "bias infinite": [(DIGITS, 1), (INT8, 1), (SEPARATORS, 1), (AI, 1), (AI8, 1), (AI_SEPARATOR, 1)],
+    "weight not finite": [(DIGITS, 1), (SEPARATORS, 1), (AI, 1)],
+    "bias infinite": [(DIGITS, 1), (INT8, 3), (SEPARATORS, 1), (AI, 1), (AI8, 1), (AI_SEPARATOR, 1)],
     "byte flipped": [(DIGITS, 3), (INT8, 3), (SEPARATORS, 3), (AI, 1), (AI8, 1), (AI_SEPARATOR, 1)],
     "structure flipped": [(DIGITS, 3), (INT8, 3), (SEPARATORS, 3), (AI, 2), (AI8, 2), (AI_SEPARATOR, 2)],
     "truncated": [(DIGITS, 2), (INT8, 1), (SEPARATORS, 2), (AI, 1), (AI_SEPARATOR, 1)],
@@ -62,17 +65,33 @@ SEEDS: dict[str, list[tuple[list[Made], int]]] = {
     "layout of another": [(DIGITS, 1), (INT8, 1), (AI, 1)],
     "outputs swapped": [(SEPARATORS, 1), (AI_SEPARATOR, 1)],
 }
+SEEDS_INSIDE: dict[str, list[tuple[list[Made], int]]] = {
+    "largest weight 1 %": [(INSIDE, 1), (INSIDE_SEPARATOR, 1)],
+    "channels swapped": [(INSIDE, 1), (INSIDE_SEPARATOR, 1)],
+    "bias zeroed": [(INSIDE, 1)],
+    "statistics of another": [(INSIDE, 1)],
+    "gates of another": [(INSIDE_SEPARATOR, 1)],
+    "wrong pad": [(INSIDE, 1)],
+    "states swapped": [(INSIDE_SEPARATOR, 1)],
+    "weight not finite": [(INSIDE, 1)],
+    "bias infinite": [(INSIDE, 1), (INSIDE_SEPARATOR, 1)],
+    "byte flipped": [(INSIDE, 4), (INSIDE_SEPARATOR, 2)],
+    "structure flipped": [(INSIDE, 4), (INSIDE_SEPARATOR, 2)],
+    "truncated": [(INSIDE, 2), (INSIDE_SEPARATOR, 1)],
+    "axes transposed": [(INSIDE, 1)],
+    "outputs swapped": [(INSIDE_SEPARATOR, 1)],
+}
 CASES = [
     (kind, artifact, seed)
-    for kind, groups in SEEDS.items()
+    for kind, groups in [*SEEDS.items(), *SEEDS_INSIDE.items()]
     for artifacts, seeds in groups
     for artifact, seed in itertools.product(artifacts, range(seeds))
 ]
-NEVER_FINITE = ("weight NaN", "bias infinite")
+NEVER_FINITE = ("weight not finite", "bias infinite")
 
 
 def cases_of(format_name: str) -> list[Case]:
-    """The cases of a format, those of each artifact together."""
+    """The cases of a format, or of a format and backend, those of each artifact together."""
     return sorted((case for case in CASES if case[1][2] == format_name), key=lambda case: case[1])
 
 

@@ -85,11 +85,11 @@ def gates_of_another(base: Base, path: Path, rng: np.random.Generator) -> None:
             change_tensor(base, path, key, lambda own: np.multiply(own, width / (width + 1), out=own))
 
 
-def not_a_number(base: Base, path: Path, rng: np.random.Generator) -> None:
-    """A weight that is NaN."""
+def not_finite(base: Base, path: Path, rng: np.random.Generator) -> None:
+    """A weight that is NaN or infinite."""
 
     def change(tensor: Array) -> None:
-        tensor.reshape(-1)[rng.integers(tensor.size)] = np.nan
+        tensor.reshape(-1)[rng.integers(tensor.size)] = rng.choice([np.nan, np.inf, -np.inf])
 
     names = [name for name in names_of(base, "weight") if stored(base, name).dtype.kind == "f"]
     change_tensor(base, path, rng.choice(names), change)
@@ -174,7 +174,7 @@ FAULTS: dict[str, Plant] = {
     "gates of another": gates_of_another,
     "wrong pad": wrong_pad,
     "states swapped": swap_states,
-    "weight NaN": not_a_number,
+    "weight not finite": not_finite,
     "bias infinite": infinite,
     "byte flipped": flipped_byte,
     "structure flipped": flipped_structure,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import faults_coreai
 import numpy as np
 from faults_bases import Base
+
+from edge_export.files.owned import scratch_folder
+from edge_export.formats.executorch.coreml import write_package
+from edge_export.formats.executorch.flattened import flattened, unflattened
+from edge_export.formats.executorch.opened import open_program
 
 PADDED = np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32)
 SHIFTED = np.array([[0, 0], [0, 2], [0, 2], [0, 0]], np.int32)
@@ -21,12 +26,12 @@ PADDING_TOP, PADDING_BOTTOM, INPUT_3, INPUT_4, OUTPUT = 0, 2, 3, 4, 5
 
 def wrong_pad(base: Base, path: Path, rng: np.random.Generator) -> None:
     """A convolution padded by 0 and 2 rows instead of 1 and 1: every shape stays."""
-    _WRONG_PAD[base.file.format](path, rng)
+    _WRONG_PAD[base.made_as](path, rng)
 
 
 def swap_states(base: Base, path: Path, rng: np.random.Generator) -> None:
     """The hidden and the cell state of the recurrence in each other's place in the next state."""
-    _SWAP_STATES[base.file.format](path)
+    _SWAP_STATES[base.made_as](path)
 
 
 def _pad_tflite(path: Path, rng: np.random.Generator) -> None:
@@ -71,7 +76,7 @@ def _states_tflite(path: Path) -> None:
 
 def _states_coreml(path: Path) -> None:
     spec, block = _program(path)
-    (last,) = [op for op in block.operations if op.outputs[0].name == "next_state"]
+    (last,) = [op for op in block.operations if op.outputs[0].name == block.outputs[-1]]
     hidden, cell = last.inputs["values"].arguments[-2:]
     hidden.name, cell.name = cell.name, hidden.name
     _model_file(path).write_bytes(spec.SerializeToString())
@@ -85,6 +90,20 @@ def _states_executorch(path: Path) -> None:
     _set_field(content, last, INPUT_3, cell)
     _set_field(content, last, INPUT_4, hidden)
     path.write_bytes(content)
+
+
+def _in_payload(path: Path, change: Callable[[Path], None]) -> None:
+    """Changes the Core ML package inside a program's one delegate. Its size stays."""
+    (delegate,) = open_program(path).plan.delegates
+    payload = open_program(path).payload(delegate)
+    files = unflattened(payload)
+    with scratch_folder() as folder:
+        change(write_package(files, folder))
+        inside = {name: (folder / name).read_bytes() for name in files if (folder / name).exists()}
+    content, replacement = path.read_bytes(), flattened(files | inside)
+    assert content.count(payload) == 1
+    assert len(replacement) == len(payload)
+    path.write_bytes(content.replace(payload, replacement))
 
 
 def _model_file(package: Path) -> Path:
@@ -147,12 +166,14 @@ def _slot(field: int) -> int:
 
 _WRONG_PAD = {
     "executorch": _pad_executorch,
+    "executorch/coreml": lambda path, rng: _in_payload(path, lambda package: _pad_coreml(package, rng)),
     "tflite": _pad_tflite,
     "coreml": _pad_coreml,
     "coreai": faults_coreai.wrong_pad,
 }
 _SWAP_STATES = {
     "executorch": _states_executorch,
+    "executorch/coreml": lambda path: _in_payload(path, _states_coreml),
     "tflite": _states_tflite,
     "coreml": _states_coreml,
     "coreai": faults_coreai.swap_states,

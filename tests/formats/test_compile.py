@@ -66,7 +66,7 @@ def test_a_reserved_name_is_noted(tmp_path: Path) -> None:
         ("tflite", "int4", {}, "tflite has no precision int4, only fp32"),
         ("tflite", "fp32", {"input_layout": "CHWN"}, "option input_layout must be one of"),
         ("tflite", "fp32", {"speed": "high"}, "option speed='high' is unknown"),
-        ("executorch", "fp32", {"backend": "vulkan"}, "option backend must be one of"),
+        ("executorch", "fp32", {"backend": "metal"}, "option backend must be one of"),
         ("coreml", "fp32", {"input_layout": "NHWC"}, "option input_layout='NHWC' is unknown"),
     ],
 )

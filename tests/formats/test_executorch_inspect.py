@@ -16,7 +16,8 @@ from executorch.exir.schema import Tensor
 from edge_export.baking.bake import bake, example_inputs
 from edge_export.baking.export import export_program
 from edge_export.formats.compile_task import COMPILE, CompileRequest
-from edge_export.formats.executorch.inspect import inspect, xnnpack_graph
+from edge_export.formats.executorch.inspect import inspect
+from edge_export.formats.executorch.xnnpack_payload import xnnpack_graph
 from edge_export.members.extract import extract
 from edge_export.mothers.catalog import open_mother
 from edge_export.mothers.protocol import IOSpec

@@ -43,6 +43,11 @@ def test_a_file_of_ones_own(tmp_path):
         ("xnnpack", "cuda", "executorch has no backend 'cuda'"),
         ('"executorch"', '"onnx"', "format 'onnx' is none of"),
         ('precision = "fp32"', 'precision = "fp7"', "executorch has no precision 'fp7'"),
+        (
+            'backend = "xnnpack"\nprecision = "fp32"',
+            'backend = "coreml"\nprecision = "int8"',
+            "executorch has no precision 'int8' with coreml, only fp32, fp16",
+        ),
         ("[tolerances.executorch.fp32]", "[tolerances.coreml.fp32]", r"no table \[tolerances.executorch.fp32\]"),
         ("[tolerances.member.fp32]", "[tolerances.other.fp32]", r"no table \[tolerances.member.fp32\]"),
         ("snr_db = 90", "snr_db = -90", "snr_db"),

@@ -13,6 +13,7 @@ FORMAT = Format(
     suffix=".aimodel",
     compile="edge_export.formats.coreai.compile:compile",
     inspect="edge_export.formats.coreai.inspect:inspect",
+    constants="edge_export.formats.coreai.constants:float_constants",
     look_inside="edge_export.bisect.coreai_values:look_inside",
     backends=("aimodel",),
     precisions={"fp32": (), "fp16": (), "int8": ("linear8", "linear8_blocks")},

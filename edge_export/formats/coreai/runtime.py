@@ -16,7 +16,6 @@ from edge_export.files.arrays import Array
 from edge_export.formats.compiled import require_io
 from edge_export.formats.coreai import ENVIRONMENT
 from edge_export.formats.coreai.compile import FUNCTION, open_asset, summary_of, tensor_specs
-from edge_export.formats.coreai.constants import why_not_finite
 from edge_export.spec.arrays import Run, check_inputs, check_outputs
 from edge_export.spec.tensors import IOSpec
 from edge_export.workers.environments import why_missing
@@ -43,8 +42,7 @@ def load(path: Path, io: IOSpec, threads: int = 1, unit: str = "cpu") -> Run:
     Core AI chooses its number of threads itself; `threads` has no effect.
 
     Raises:
-        ValueError: Its inputs and outputs are not those of `io`, it is damaged (see `constants.py` for its values), or
-            the unit is unknown.
+        ValueError: Its inputs and outputs are not those of `io`, it is damaged, or the unit is unknown.
         RuntimeError: Core AI cannot compile it, or has no such unit here.
     """
     from coreai.runtime import NDArray
@@ -52,8 +50,6 @@ def load(path: Path, io: IOSpec, threads: int = 1, unit: str = "cpu") -> Run:
     if unit not in UNITS:
         raise ValueError(f"compute unit {unit!r} is not one of {', '.join(UNITS)}")
     require_io(io, *tensor_specs(summary_of(path)))
-    if wrong := why_not_finite(open_asset(path).program, FUNCTION):
-        raise ValueError(f"{path.name} is damaged: {wrong}")
     loop = asyncio.new_event_loop()
     function = loop.run_until_complete(_load(open_asset(path), unit))
 

@@ -16,6 +16,7 @@ FORMAT = Format(
     suffix=".mlpackage",
     compile="edge_export.formats.coreml.compile:compile",
     inspect="edge_export.formats.coreml.inspect:inspect",
+    constants="edge_export.runtimes.mil.constants:float_constants",
     look_inside="edge_export.bisect.mil_values:look_inside",
     backends=("mlprogram",),
     precisions={"fp32": (), "fp16": (), "int8": ("palette4", "palette6", "linear8")},

@@ -13,7 +13,6 @@ def inspect(path: Path) -> Contents:
     """Reads the package in `path`. Counts the operators of all blocks of `main`, without constants."""
     spec = reopen(path)
     inputs, outputs = tensor_specs(spec)
-    (block,) = spec.mlProgram.functions["main"].block_specializations.values()
     weights = path / "Data" / "com.apple.CoreML" / "weights"
     return Contents(
         format="coreml",
@@ -21,8 +20,18 @@ def inspect(path: Path) -> Contents:
         weight_bytes=sum(file.stat().st_size for file in weights.rglob("*") if file.is_file()),
         inputs=tuple(inputs),
         outputs=tuple(outputs),
-        operators=counted(_operators(block)),
+        operators=counted(_of_program(spec)),
     )
+
+
+def operators_of(path: Path) -> list[str]:
+    """Returns the operators of the package in `path`, one by one, as `inspect` counts them."""
+    return _of_program(reopen(path))
+
+
+def _of_program(spec: Any) -> list[str]:
+    (block,) = spec.mlProgram.functions["main"].block_specializations.values()
+    return _operators(block)
 
 
 def _operators(block: Any) -> list[str]:

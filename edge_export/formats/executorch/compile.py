@@ -1,22 +1,26 @@
-"""A member as an ExecuTorch program (`.pte`), lowered to XNNPACK.
+"""A member as an ExecuTorch program (`.pte`), lowered to XNNPACK, Core ML or Vulkan by the option `backend`.
 
 Inputs and outputs have no names in the file. They are the member's, in its order, with its shapes, float32 in every
-precision. `half.py` describes fp16; `int8.py` describes int8 and its schemes.
+precision. `half.py` describes fp16 of XNNPACK; `int8.py` describes int8 and its schemes. Core ML has the options
+`compute_units` and `minimum_os` (`coreml.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from edge_export.formats import FORMATS
-from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
+from edge_export.formats.compiled import Compiled, reject_options, versions
+from edge_export.formats.executorch.coreml import COMPUTE_UNITS, MINIMUM_OS
+from edge_export.formats.executorch.opened import verify
 from edge_export.formats.program import load_program
-from edge_export.spec.tensors import IOSpec, TensorSpec
+from edge_export.spec.tensors import IOSpec
 
-# The numbers of ExecuTorch's scalar types (ScalarType in its schema).
-DTYPES = {0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16", 6: "float32", 11: "bool"}
+_OWN_OPTIONS: dict[str, dict[str, Sequence[str]]] = {
+    "coreml": {"compute_units": COMPUTE_UNITS, "minimum_os": MINIMUM_OS},
+}
+_OWN_TOOLS = {"coreml": "coremltools"}
 
 
 def compile(
@@ -27,51 +31,59 @@ def compile(
     workdir: Path,
     calibration: Path | None = None,
 ) -> Compiled:
-    """Lowers `program` to XNNPACK and saves it as `.pte` in `workdir`.
+    """Lowers `program` to a backend and saves it as `.pte` in `workdir`.
 
     Raises:
         ValueError: The options are unknown, the scheme lacks its calibration inputs, or the file does not have the
             inputs and outputs of `io`.
     """
-    from edge_export.formats.executorch.delegate import lower
+    known = FORMATS["executorch"]
+    backend = str(options.get("backend", known.backends[0]))
+    schemes = known.precisions[precision]
+    scheme = str(options.get("scheme", schemes[0])) if schemes else ""
+    own = _OWN_OPTIONS.get(backend, {})
+    reject_options(options, {"backend": known.backends, "scheme": schemes or (scheme,), **own})
+    lowered, notes = _lowered(program, io, precision, scheme, {**options, "backend": backend}, calibration)
+    path = workdir / f"executorch-{backend}-{precision}.pte"
+    path.write_bytes(lowered)
+    verify(path, io)
+    tools = [*(["torchao"] if scheme else []), *filter(None, [_OWN_TOOLS.get(backend)])]
+    return Compiled(path, io, versions("executorch", "torch", *tools), notes)
+
+
+def _lowered(
+    program: Path,
+    io: IOSpec,
+    precision: str,
+    scheme: str,
+    options: Mapping[str, object],
+    calibration: Path | None,
+) -> tuple[bytes, tuple[str, ...]]:
+    """Returns the bytes of the program, lowered to the option `backend`, and notes for the user."""
     from edge_export.formats.legalize.program import legalized
     from edge_export.formats.legalize.program import notes as rewritten
 
-    schemes = FORMATS["executorch"].precisions[precision]
-    scheme = str(options.get("scheme", schemes[0])) if schemes else ""
-    reject_options(options, {"backend": ("xnnpack",), "scheme": schemes or (scheme,)})
-    exported, outcomes = legalized(load_program(program, io), "executorch")
-    notes = tuple[str, ...]()
-    if precision == "fp16":
-        from edge_export.formats.executorch.half import halve
+    backend = str(options["backend"])
+    exported, outcomes = legalized(load_program(program, io), "coreml" if backend == "coreml" else "executorch")
+    notes: tuple[str, ...] = ()
+    if backend == "coreml":
+        from edge_export.formats.executorch import coreml
 
-        exported, notes = halve(exported, io)
-    elif precision == "int8":
-        from edge_export.formats.executorch.int8 import quantize
+        lowered = coreml.lower(exported, precision, options)
+    elif backend == "vulkan":
+        from edge_export.formats.executorch import vulkan
 
-        exported, notes = quantize(exported, io, scheme, calibration)
-    path = workdir / f"executorch-xnnpack-{precision}.pte"
-    path.write_bytes(lower(exported))
-    _reopen(path, io)
-    notes = rewritten(outcomes) + notes
-    return Compiled(path, io, versions("executorch", "torch", *(["torchao"] if scheme else [])), notes)
+        lowered, notes = vulkan.lower(exported, precision)
+    else:
+        from edge_export.formats.executorch.delegate import lower
 
+        if precision == "fp16":
+            from edge_export.formats.executorch.half import halve
 
-def _reopen(path: Path, io: IOSpec) -> None:
-    from executorch.extension.pybindings import portable_lib
+            exported, notes = halve(exported, io)
+        elif precision == "int8":
+            from edge_export.formats.executorch.int8 import quantize
 
-    meta = portable_lib._load_program(
-        str(path), program_verification=portable_lib.Verification.InternalConsistency
-    ).method_meta("forward")
-    require_io(io, *tensor_specs(meta), named=False)
-
-
-def tensor_specs(meta: Any) -> tuple[list[TensorSpec], list[TensorSpec]]:
-    """Returns the inputs and outputs of a method from its ExecuTorch `MethodMeta`. Their names are empty."""
-
-    def spec(info: Any) -> TensorSpec:
-        return TensorSpec("", tuple(info.sizes()), DTYPES.get(int(info.dtype()), f"type {info.dtype()}"))
-
-    inputs = [spec(meta.input_tensor_meta(index)) for index in range(meta.num_inputs())]
-    outputs = [spec(meta.output_tensor_meta(index)) for index in range(meta.num_outputs())]
-    return inputs, outputs
+            exported, notes = quantize(exported, io, scheme, calibration)
+        lowered = lower(exported)
+    return lowered, rewritten(outcomes) + notes

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_export.files.arrays import Array
 from edge_export.formats.compiled import require_io
-from edge_export.formats.executorch.compile import tensor_specs
+from edge_export.formats.executorch.opened import tensor_specs
 from edge_export.spec.arrays import Run, check_inputs, check_outputs
 from edge_export.spec.tensors import IOSpec
 

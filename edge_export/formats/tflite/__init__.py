@@ -13,6 +13,7 @@ FORMAT = Format(
     suffix=".tflite",
     compile="edge_export.formats.tflite.compile:compile",
     inspect="edge_export.formats.tflite.inspect:inspect",
+    constants="edge_export.formats.tflite.constants:float_constants",
     look_inside="edge_export.bisect.tflite_values:look_inside",
     backends=("builtin",),
     precisions={"fp32": (), "fp16": (), "int8": ("static", "dynamic", "weight_only")},
