@@ -42,6 +42,17 @@ def positive(text: str) -> float:
     return value
 
 
+def at_least_zero(text: str) -> float:
+    """Returns a finite number from 0 on."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number from 0 on')
+    return value
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     """Returns a function that reads a whole number from `low` to `high`."""
 

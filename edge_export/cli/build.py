@@ -140,6 +140,7 @@ def _bad_statuses(strict: bool) -> set[str]:
 
 def _print_tables(built: Built, request: BuildRequest, seconds: float, failures: int) -> None:
     from edge_export.cli import tables
+    from edge_export.cli.family_bars import print_family
     from edge_export.cli.family_table import print_artifacts, print_stages
 
     console = tables.console()
@@ -147,6 +148,7 @@ def _print_tables(built: Built, request: BuildRequest, seconds: float, failures:
     print_artifacts(console, built.manifest, built.numerics, built.seconds)
     for note in built.notes:
         console.print(tables.plain(note))
+    print_family(console, built.manifest)
     members = f"{tables.plain(request.out)}: {len(built.manifest.members)} members"
     if not built.changed:
         console.print(f"{members}, unchanged ({seconds:.1f} s)")
