@@ -28,33 +28,31 @@ def as_markdown(then: Path, now: Path, found: Changes) -> str:
 
     Text from the bundles stands in code spans: there it can be no link, no mention and no markup.
     """
-    lines = [f"### {code(then)} to {code(now)}", "", f"**{summary(found)}**", ""]
-    lines += [f"- {code(line)}" for line in found.beyond]
-    lines += ["", *(f"- {fact.name}: {code(fact.then)}, now {code(fact.now)}" for fact in found.facts)]
+    parts = [f"### {code(then)} to {code(now)}", f"**{summary(found)}**"]
+    parts.append("\n".join(f"- {code(line)}" for line in found.beyond))
+    parts.append("\n".join(f"- {fact.name}: {code(fact.then)}, now {code(fact.now)}" for fact in found.facts))
     if members := changed_members(found):
-        lines += ["", *_table(member_columns(found.metric), map(member_cells, members))]
+        parts.append(_table(member_columns(found.metric), map(member_cells, members)))
     if sections := changed_artifacts(found):
-        lines += ["", *_table(artifact_columns(found.metric), (row for rows in sections for row in rows))]
+        parts.append(_table(artifact_columns(found.metric), (row for rows in sections for row in rows)))
     for device in found.devices:
-        lines += ["", f"Times on {code(device.device)}"]
         if device.comparison is None:
-            lines[-1] += f" can't be compared: {code(device.reason)}"
+            parts.append(f"Times on {code(device.device)} can't be compared: {code(device.reason)}")
         else:
-            lines += ["", *_table(CHANGE_COLUMNS, change_rows(device.comparison))]
-    return "\n".join(lines)
+            parts.append(f"Times on {code(device.device)}, relative to {code(device.comparison.yardstick)}:")
+            parts.append(_table(CHANGE_COLUMNS, change_rows(device.comparison)))
+    return "\n\n".join(filter(None, parts))
 
 
-def _table(columns: Iterable[Column], rows: Iterable[tuple[str, ...]]) -> list[str]:
+def _table(columns: Iterable[Column], rows: Iterable[tuple[str, ...]]) -> str:
+    """Returns a table. Its cells are names, numbers and verdicts, in which nothing is markup."""
     columns = tuple(columns)
-    return [
-        _row(column.header for column in columns),
-        _row("---:" if column.right else "---" for column in columns),
-        *(_row(code(cell) if cell else "" for cell in row) for row in rows),
-    ]
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    lines = (
+        tuple(column.header for column in columns),
+        tuple("---:" if column.right else "---" for column in columns),
+        *rows,
+    )
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def code(text: object) -> str:
