@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
+
 import pytest
 from changed_bundles import changed, measure
 from made_perf import around
@@ -165,6 +169,19 @@ def test_times_without_a_yardstick(small_bundle, tmp_path):
     with pytest.raises(RequestError, match="board: no file with a steady time is the same in both runs"):
         compare_builds(then, now, Limits(slowdown=0.1))
     assert compare_builds(then, now, Limits(slowdown=0.1), "none").beyond
+
+
+@pytest.mark.parametrize("words", [b"0 0 0", b"1 -1", b"nan", b"1" * 16])
+def test_samples_that_bench_does_not_write(words, small_bundle, tmp_path):
+    then, now = measured(small_bundle, tmp_path, SLOWER, grow(1))
+    path = now.root / "perf.json"
+    perf = json.loads(path.read_text())
+    for each in perf["devices"][0]["artifacts"]:
+        for one in each["latency"]["rounds"]:
+            one["samples"] = base64.b64encode(zlib.compress(words)).decode()
+    path.write_text(json.dumps(perf))
+    with pytest.raises(RequestError, match=r"board: a perf\.json holds what bench does not write"):
+        compare_builds(then, now, Limits(slowdown=0.1))
 
 
 def test_a_limit_without_times(small_bundle, tmp_path):
