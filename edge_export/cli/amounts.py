@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _COUNTS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
-_AMOUNT = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]*)")
+_AMOUNT = re.compile(r"(\d{1,18}(?:\.\d{1,18})?) ?([A-Za-z]*)")
 
 
 def byte_count(text: str) -> int:

@@ -61,11 +61,11 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
     request = family_request(args, args.out)
     check_output(request.out)
-    if not args.no_setup and request.cluster is None:
-        _set_up_environments(request)
     if is_auto(request):
         with shown_progress([], "choosing members") as progress:
             request = choose_members(request, progress)
+    if not args.no_setup and request.cluster is None:
+        _set_up_environments(request)
     with shown_progress([plan.label for plan in request.target.artifacts], "building") as progress:
         built = build(request, progress)
     seconds = time.monotonic() - started

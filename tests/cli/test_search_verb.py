@@ -70,6 +70,7 @@ def test_a_family_of_members_that_search_chooses(edge_export):
     ("arguments", "words"),
     [
         (("search", "--target", "linux", "--max-macs", "many"), '"many" is no count'),
+        (("search", "--target", "linux", "--max-macs", "9" * 400), "is no count"),
         (("search", "--target", "linux", "--min-quality", "inf"), '"inf" is not a number'),
         (("build", "--target", "linux", "--members", "auto:"), "give auto:2 to auto:64"),
         (("build", "--target", "linux", "--members", "auto:1"), "give auto:2 to auto:64"),
