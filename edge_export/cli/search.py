@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
                 asdict(each) | {"front": each.name in on_front, "fits": budget.allows(each)}
                 for each in found.candidates
             ],
+            "seconds": found.seconds,
             "errors": [error.model_dump(mode="json") for error in found.errors],
         }
         print(json.dumps(result, allow_nan=False))

@@ -33,12 +33,14 @@ class Evaluated:
         metric, unit: The task metric.
         candidates: In the order of the request.
         errors: The configurations that could not be made or are not proven.
+        seconds: How long each member took, by its name. None: it came from the cache.
     """
 
     metric: str
     unit: str
     candidates: tuple[Candidate, ...]
     errors: tuple[FailedMember, ...]
+    seconds: dict[str, float | None]
 
 
 def evaluate(request: BuildRequest, progress: Progress) -> Evaluated:
@@ -100,11 +102,13 @@ def _evaluate_with(workers: Workers, request: BuildRequest, progress: Progress) 
                         progress(name, "member", f"error: {error}")
                         errors.append(FailedMember(name=name, config=text, reason=one_line(error, 1000)))
             except BaseException:
+                preparers.shutdown(wait=False, cancel_futures=True)
                 workers.close()  # the results that the threads still wait for are not needed any more
                 raise
     if not candidates:
         raise RequestError(errors[0].reason)
-    return Evaluated(opened.metric, opened.unit, tuple(candidates), tuple(errors))
+    seconds = {member: taken for (member, _), taken in context.seconds.items() if member}
+    return Evaluated(opened.metric, opened.unit, tuple(candidates), tuple(errors), seconds)
 
 
 def _candidate(prepared: Prepared) -> Candidate:
