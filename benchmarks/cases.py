@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.plain_separator import INPUTS, OUTPUTS, PlainSeparator
 from edge_export.baking.bake import bake, baker_of, example_inputs
+from edge_export.baking.export import export_program
 from edge_export.data.excerpts import open_excerpts
 from edge_export.members.calibrate import calibrate
+from edge_export.members.complexity import complexity
 from edge_export.members.extract import extract
-from edge_export.mothers.band_split.cost import macs_per_frame
 from edge_export.mothers.band_split.network import BandSplitNetwork
 from edge_export.mothers.catalog import build_untrained, open_mother
 from edge_export.mothers.protocol import IOSpec
@@ -75,7 +75,7 @@ class Built:
 
     Attributes:
         io: What `ours` takes and gives.
-        macs: Multiply-accumulates of a call, as the network defines them: no zeros of block-diagonal matrices.
+        macs: Multiply-accumulates of a call of `plain`: no zeros of block-diagonal matrices.
         params: The member's weights.
         call_ms: How much sound a call takes in; 0 for images.
     """
@@ -109,13 +109,15 @@ def build(case: Case, folder: Path) -> Built:
             image = torch.from_numpy(np.random.default_rng(0).random(inputs[0].shape, np.float32))
             ours, plain = (_network(m, (image,), ("image",), ("logits",)) for m in (baked.module, member))
             _require_same(ours.outputs[0], plain.outputs[0])
-            with FlopCounterMode(display=False) as counter:
-                member(image)
-            return Built(ours, mother.io, plain, counter.get_total_flops() // 2, params, 0.0)
+            return Built(ours, mother.io, plain, _macs(plain), params, 0.0)
         assert baked.io is not None
         ours, plain = _streams(baked.module, baked.io, PlainSeparator(member, case.frames))
     call_ms = 1000.0 * case.frames * member.settings.hop / member.settings.sample_rate
-    return Built(ours, baked.io, plain, case.frames * macs_per_frame(member), params, call_ms)
+    return Built(ours, baked.io, plain, _macs(plain), params, call_ms)
+
+
+def _macs(network: Network) -> int:
+    return complexity(export_program(network.module, network.inputs)).macs
 
 
 def _network(module: nn.Module, inputs: tuple[Tensor, ...], names: tuple[str, ...], given: tuple[str, ...]) -> Network:

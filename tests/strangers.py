@@ -97,6 +97,14 @@ class OneBadMember(Mother):
         return super().extract(config)
 
 
+class OneBadScored(OneBadMember):
+    """The same, with a held-out set."""
+
+    def recordings(self):
+        (x,) = super().recordings().goldens
+        return Recordings([(x,)], (x,), held_out=(x,), targets=torch.arange(len(x)) % 3)
+
+
 class Unconvertible(Mother):
     """It sorts by a complex Fourier transform, which no phone's converter knows."""
 

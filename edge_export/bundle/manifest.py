@@ -108,7 +108,9 @@ class Member(Record):
         options: The options of its baker.
         io: Its inputs and outputs. Those of an artifact may differ in names and layouts.
         latency_ms: Its algorithmic latency in ms, if it streams.
-        macs: Multiply-accumulate operations.
+        macs: Multiply-accumulates of a call. See `members/complexity.py` for all costs.
+        weight_bytes: The size of its weights and constants in float32. None: a bundle of an earlier version.
+        peak_activation_bytes: The largest sum of activations, inputs, outputs and states that are live at once.
         calibration_batches: The number of batches for its BatchNorm statistics.
         tolerance: The limits for its stages.
         folded: The number of layers that baking rules folded.
@@ -127,6 +129,7 @@ class Member(Record):
     latency_ms: float | None = None
     params: int = Field(ge=0)
     macs: int = Field(ge=0)
+    weight_bytes: int | None = Field(default=None, ge=0)
     peak_activation_bytes: int = Field(ge=0)
     calibration_batches: int = Field(ge=0)
     tolerance: Tolerance
@@ -138,6 +141,12 @@ class Member(Record):
     metric: float | None
     variant: Variant | None = None
     artifacts: tuple[Artifact, ...]
+
+    @property
+    def macs_per_second(self) -> float | None:
+        """Multiply-accumulates for one second of sound. None: it does not stream."""
+        stream = self.io.stream
+        return None if stream is None else self.macs * stream.sample_rate / stream.samples
 
 
 class FailedMember(Record):

@@ -33,6 +33,10 @@ def unpack(series: str) -> tuple[float, ...]:
     except (binascii.Error, zlib.error) as error:
         raise ValueError(f"a series of samples is damaged: {error}") from error
     words = text.split(b" ")
-    if not stream.eof or len(words) > MAX_SAMPLES or not all(word.isdigit() and len(word) < 16 for word in words):
+    if not stream.eof or len(words) > MAX_SAMPLES or not all(map(_is_time, words)):
         raise ValueError(f"a series of samples is damaged, or has more than {MAX_SAMPLES}")
     return tuple(int(word) / _NS_PER_MS for word in words)
+
+
+def _is_time(word: bytes) -> bool:
+    return len(word) < 16 and word.isdigit() and int(word) > 0

@@ -18,6 +18,7 @@ from edge_export.cli import (
     listing,
     pick,
     run,
+    search,
     train,
     verify,
 )
@@ -28,6 +29,7 @@ VERBS: dict[str, ModuleType] = {
     "bench": bench,
     "compare": compare,
     "bisect": bisect,
+    "search": search,
     "pick": pick,
     "app": app,
     "farm": farm,

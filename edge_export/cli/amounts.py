@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-_AMOUNT = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]*)")
+_COUNTS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+_AMOUNT = re.compile(r"(\d{1,18}(?:\.\d{1,18})?) ?([A-Za-z]*)")
 
 
 def byte_count(text: str) -> int:
@@ -16,6 +17,14 @@ def byte_count(text: str) -> int:
     match = _AMOUNT.fullmatch(text.strip())
     if match is None or (unit := _UNITS.get(match[2].lower())) is None or not (count := int(float(match[1]) * unit)):
         raise argparse.ArgumentTypeError(f'"{text}" is no size: give bytes, such as 5000000 or 5MB')
+    return count
+
+
+def operation_count(text: str) -> int:
+    """Returns "4M" as 4000000. Units: k, M, G (powers of 1000)."""
+    match = _AMOUNT.fullmatch(text.strip())
+    if match is None or (unit := _COUNTS.get(match[2].lower())) is None or not (count := int(float(match[1]) * unit)):
+        raise argparse.ArgumentTypeError(f'"{text}" is no count: give a number, such as 4000000 or 4M')
     return count
 
 
@@ -39,6 +48,24 @@ def positive(text: str) -> float:
         value = math.nan
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f'"{text}" is not a number above 0')
+    return value
+
+
+def finite(text: str) -> float:
+    """Returns a finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number')
+    return value
+
+
+def at_least_zero(text: str) -> float:
+    """Returns a finite number from 0 on."""
+    if (value := finite(text)) < 0:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number from 0 on')
     return value
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from edge_export.cli.amounts import positive, share, whole
 
 if TYPE_CHECKING:
-    from edge_export.bench.baseline import Comparison
     from edge_export.bench.plan import BenchSettings
     from edge_export.bundle.perf import DevicePerf
     from edge_export.devices.request import BenchPlan
@@ -79,8 +78,10 @@ def run(args: argparse.Namespace) -> int:
     failed = [each for each in found.artifacts if each.outcome == "failed"]
     code = 1 if failed or (comparison and comparison.failures) else 0
     if args.json:
+        from edge_export.cli.perf_table import comparison_as_json
+
         result = {"bundle": str(args.bundle), "passed": not code, **_as_json(found)}
-        print(json.dumps(result | {"comparison": comparison and _comparison_as_json(comparison)}, allow_nan=False))
+        print(json.dumps(result | {"comparison": comparison and comparison_as_json(comparison)}, allow_nan=False))
         return code
     from edge_export.cli import tables
     from edge_export.cli.perf_table import print_changes, print_perf
@@ -146,18 +147,3 @@ def _as_json(found: DevicePerf) -> dict[str, Any]:
         for each in (artifact["latency"] or {}).get("rounds", ()):
             del each["samples"]
     return data
-
-
-def _comparison_as_json(comparison: Comparison) -> dict[str, Any]:
-    changes = [
-        {
-            "member": change.member,
-            "artifact": change.artifact,
-            "threads": change.threads,
-            "ratio": change.ratio,
-            "interval": change.interval and change.interval.model_dump(),
-            "verdict": change.verdict,
-        }
-        for change in comparison.changes
-    ]
-    return {"yardstick": comparison.yardstick, "changes": changes}

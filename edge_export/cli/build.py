@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_export.cli.family_request import add_family_arguments, family_request
+
 if TYPE_CHECKING:
     from edge_export.pipeline import BuildRequest, Built
 
@@ -19,6 +21,7 @@ examples:
   edge_export build --target android
   edge_export build --target ios --mother digits --members 0.25,0.5,1.0 --json
   edge_export build --target android --precision fp32,int8 --jobs 4
+  edge_export build --target android --members auto:5
   edge_export build --target linux --mother my_package.my_module:factory
   edge_export build --target android --cluster tcp://10.0.0.5:8786
 
@@ -39,37 +42,33 @@ a target file's options for TFLite artifacts, * is the default:
                                      it the second, where the first fails
 """
 
-MEMBERS = "configurations, such as 0.25,0.5,1.0 (default: the target's for its mother, else smallest and largest)"
+MEMBERS = (
+    "configurations, such as 0.25,0.5,1.0; all; or auto:5, five that search chooses "
+    "(default: the target's for its mother, else smallest and largest)"
+)
 NO_SETUP = "do not set up the isolated environments that the target's formats need"
-JOBS = "number of steps that run at once (default: one per core, or per thread of the cluster)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--target", required=True, metavar="T|FILE", help="android, ios, linux or a .toml file")
-    parser.add_argument("--mother", metavar="M", help="catalog name or package.module:factory (default: the target's)")
-    parser.add_argument("--checkpoint", type=Path, metavar="F", help=".safetensors or .pt (default: the mother's own)")
-    parser.add_argument("--members", metavar="LIST", help=MEMBERS)
-    parser.add_argument("--precision", metavar="LIST", help="such as fp32,fp16,int8 (default: the target's)")
-    parser.add_argument(
-        "--goldens", type=Path, metavar="DIR", help="folder of recorded inputs: images, sound or .safetensors"
-    )
+    add_family_arguments(parser, MEMBERS)
     parser.add_argument("--out", type=Path, metavar="DIR", help="the bundle's folder (default: dist/TARGET)")
-    parser.add_argument("--jobs", type=int, metavar="N", help=JOBS)
-    parser.add_argument("--cluster", metavar="ADDRESS", help="address of a Dask scheduler; its workers run the steps")
-    cache = parser.add_mutually_exclusive_group()
-    cache.add_argument("--cache", type=Path, metavar="DIR", help="folder of finished steps (default: the user's cache)")
-    cache.add_argument("--no-cache", action="store_true", help="run every step and keep no results")
     parser.add_argument("--no-setup", action="store_true", help=NO_SETUP)
     parser.add_argument("--strict", action="store_true", help="count artifacts that cannot run here as failures")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
+    from edge_export.bundle.folder import check_output
     from edge_export.cli.progress import shown_progress
     from edge_export.pipeline import build
+    from edge_export.pipeline.evaluate import choose_members, is_auto
 
     started = time.monotonic()
-    request = _request(args)
+    request = family_request(args, args.out)
+    check_output(request.out)
+    if is_auto(request):
+        with shown_progress([], "choosing members") as progress:
+            request = choose_members(request, progress)
     if not args.no_setup and request.cluster is None:
         _set_up_environments(request)
     with shown_progress([plan.label for plan in request.target.artifacts], "building") as progress:
@@ -83,43 +82,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print_tables(built, request, seconds, failures)
     return 1 if failures or errors else 0
-
-
-def _request(args: argparse.Namespace) -> BuildRequest:
-    """Returns the request of a build, after all checks that need no work.
-
-    Raises:
-        RequestError: An argument is wrong.
-    """
-    from edge_export.bundle.folder import check_output
-    from edge_export.cache import cache_folder, log_folder
-    from edge_export.cache.store import Store
-    from edge_export.errors import RequestError
-    from edge_export.mothers.catalog import CATALOG, check_spec
-    from edge_export.pipeline import BuildRequest
-    from edge_export.pipeline.mother_source import MotherSource
-    from edge_export.pipeline.target import at_precisions, read_target
-
-    if args.jobs is not None and not 1 <= args.jobs <= 1024:
-        raise RequestError(f"--jobs {args.jobs} is out of range: give 1 to 1024")
-    target = read_target(args.target)
-    if args.precision is not None:
-        target = at_precisions(target, [text.strip() for text in args.precision.split(",")])
-    out = args.out or Path("dist") / target.name
-    check_output(out)
-    spec = args.mother or target.mother
-    if spec not in CATALOG:
-        check_spec(spec)
-    return BuildRequest(
-        target=target,
-        mother=MotherSource(spec=spec, checkpoint=args.checkpoint, goldens=args.goldens, folder=Path.cwd()),
-        members=target.members if args.members is None and spec == target.mother else args.members,
-        out=out,
-        jobs=args.jobs,
-        logs=log_folder(out.absolute().name),
-        store=None if args.no_cache else Store(args.cache or cache_folder() / "steps"),
-        cluster=args.cluster,
-    )
 
 
 def _set_up_environments(request: BuildRequest) -> None:
@@ -145,6 +107,7 @@ def _bad_statuses(strict: bool) -> set[str]:
 
 def _print_tables(built: Built, request: BuildRequest, seconds: float, failures: int) -> None:
     from edge_export.cli import tables
+    from edge_export.cli.family_bars import print_family
     from edge_export.cli.family_table import print_artifacts, print_stages
 
     console = tables.console()
@@ -152,6 +115,7 @@ def _print_tables(built: Built, request: BuildRequest, seconds: float, failures:
     print_artifacts(console, built.manifest, built.numerics, built.seconds)
     for note in built.notes:
         console.print(tables.plain(note))
+    print_family(console, built.manifest)
     members = f"{tables.plain(request.out)}: {len(built.manifest.members)} members"
     if not built.changed:
         console.print(f"{members}, unchanged ({seconds:.1f} s)")

@@ -142,6 +142,7 @@ def as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:
     members = []
     for member, numbers in zip(manifest.members, numerics.members, strict=True):
         entry = member.model_dump(mode="json")
+        entry["macs_per_second"] = member.macs_per_second
         data = numbers.model_dump(mode="json")
         entry["stages"] = data["stages"]
         for artifact, stated in zip(entry["artifacts"], member.artifacts, strict=True):

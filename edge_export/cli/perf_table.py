@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_export.cli import tables
 from edge_export.cli.fitted_table import Column, FittedTable, print_fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from rich.console import Console
 
-    from edge_export.bench.baseline import Change, Comparison
+    from edge_export.bench.baseline import Comparison
     from edge_export.bundle.perf import ArtifactPerf, DevicePerf, Latency
     from edge_export.spec.device import DeviceState
 
@@ -25,6 +25,14 @@ STYLES = {
     "faster": "green",
 }
 NONE = "-"
+CHANGE_COLUMNS = (
+    Column("member"),
+    Column("artifact"),
+    Column("threads", drop=1, right=True),
+    Column("change", right=True),
+    Column("95 % interval", right=True),
+    Column("verdict"),
+)
 
 
 def print_perf(console: Console, found: DevicePerf) -> None:
@@ -50,24 +58,43 @@ def print_perf(console: Console, found: DevicePerf) -> None:
 
 def print_changes(console: Console, comparison: Comparison, limit: float) -> None:
     """Prints one row per artifact, then the verdict. `limit`: the largest slowdown, as a share."""
-    columns = (
-        Column("member"),
-        Column("artifact"),
-        Column("threads", drop=1, right=True),
-        Column("change", right=True),
-        Column("95 % interval", right=True),
-        Column("verdict"),
-    )
     against = "" if comparison.yardstick == "none" else f", relative to {comparison.yardstick}"
     title = tables.plain(f"change since the baseline{against}")
-    sections = _sections((change.member, _change_cells(change)) for change in comparison.changes)
-    print_fitted(console, FittedTable(title, columns, sections))
+    rows = (
+        (member, (*map(tables.plain, cells), _styled(verdict))) for member, *cells, verdict in change_rows(comparison)
+    )
+    print_fitted(console, FittedTable(title, CHANGE_COLUMNS, _sections(rows)))
     slower = [f"{change.member}/{change.artifact}" for change in comparison.failures]
     failure = f"slower by more than {100 * limit:.3g} %, or failed: {', '.join(slower)}"
     ending = failure if slower else "nothing is slower"
     unjudged = sum(change.verdict in ("unclear", "noisy") for change in comparison.changes)
     more = f"; {unjudged} can't be judged: take more --rounds, on an idle machine" if unjudged else ""
     console.print(tables.plain(ending + more))
+
+
+def change_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    """Yields a row of `CHANGE_COLUMNS` for each artifact, as plain text."""
+    for change in comparison.changes:
+        interval = change.interval
+        between = NONE if interval is None else f"{_percent(interval.low)} to {_percent(interval.high)}"
+        ratio = NONE if change.ratio is None else _percent(change.ratio)
+        yield (change.member, change.artifact, str(change.threads), ratio, between, change.verdict)
+
+
+def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
+    """Returns the changes, for `--json`."""
+    changes = [
+        {
+            "member": change.member,
+            "artifact": change.artifact,
+            "threads": change.threads,
+            "ratio": change.ratio,
+            "interval": change.interval and change.interval.model_dump(),
+            "verdict": change.verdict,
+        }
+        for change in comparison.changes
+    ]
+    return {"yardstick": comparison.yardstick, "changes": changes}
 
 
 def _times(found: DevicePerf) -> FittedTable:
@@ -115,13 +142,6 @@ def _latency_cells(latency: Latency) -> tuple[str, ...]:
         tables.milliseconds(latency.load_ms),
         tables.milliseconds(latency.first_ms),
     )
-
-
-def _change_cells(change: Change) -> tuple[str, ...]:
-    interval = change.interval
-    between = NONE if interval is None else f"{_percent(interval.low)} to {_percent(interval.high)}"
-    ratio = NONE if change.ratio is None else _percent(change.ratio)
-    return (tables.plain(change.artifact), str(change.threads), ratio, between, _styled(change.verdict))
 
 
 def _sections(rows: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[tuple[tuple[str, ...], ...], ...]:

@@ -56,14 +56,14 @@ def build(request: BuildRequest, progress: Progress) -> Built:
     """
     require_installed({(plan.format, plan.backend): None for plan in request.target.artifacts})
     check_output(request.out)
-    with _workers(request) as workers:
+    with workers_for(request) as workers:
         try:
             return _build_with(workers, request, progress)
         except ClusterLost as error:
             raise RequestError(str(error)) from error
 
 
-def _workers(request: BuildRequest) -> Workers:
+def workers_for(request: BuildRequest) -> Workers:
     """Returns the workers of this machine, or of the requested cluster."""
     if request.cluster is not None:
         return ClusterPool(request.cluster, request.jobs)

@@ -173,7 +173,7 @@ def prepare_member(
     prove("exported", captured, reference, _run(captured, io, goldens, batch=1))
     return PreparedMember(
         program=program,
-        complexity=complexity(baked.module, program, inputs),
+        complexity=complexity(program),
         baked=baked,
         io=io,
         calibration_batches=averaged,

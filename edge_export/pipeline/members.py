@@ -129,6 +129,7 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
         latency_ms=answer.latency_ms,
         params=answer.params,
         macs=answer.macs,
+        weight_bytes=answer.weight_bytes,
         peak_activation_bytes=answer.peak_activation_bytes,
         calibration_batches=answer.calibration_batches,
         tolerance=tolerance,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 INPUTS, HELD_OUT, EXTREMES = "inputs.safetensors", "held_out.safetensors", "extremes.safetensors"
 """The files that the worker task writes to its workdir. The held-out set is written only if there is one."""
+ALL, MOST = "all", 256
+"""The members that are the whole space, and how many it may have then."""
 
 
 class OpenRequest(Message):
@@ -24,7 +27,7 @@ class OpenRequest(Message):
 
     Attributes:
         source: The mother.
-        members: Configurations such as "0.25,1.0". None: the smallest and the largest.
+        members: Configurations such as "0.25,1.0", or "all" of the space. None: the smallest and the largest.
         workdir: An existing folder.
     """
 
@@ -97,11 +100,13 @@ def open_family(request: OpenRequest) -> OpenAnswer:
 
 
 def parse_members(mother: Mother, text: str) -> dict[str, Config]:
-    """Returns configurations by their text, from a list such as "0.25,0.5,1.0".
+    """Returns configurations by their text, from a list such as "0.25,0.5,1.0", or from "all".
 
     Raises:
         RequestError: An entry is empty, malformed, outside of the mother's space or repeated. The message names all.
     """
+    if text.strip() == ALL:
+        text = ",".join(_all_names(mother))
     members: dict[str, Config] = {}
     names: dict[str, str] = {}
     problems = []
@@ -124,6 +129,14 @@ def parse_members(mother: Mother, text: str) -> dict[str, Config]:
     if problems:
         raise RequestError(f"--members {one_line(text, 60)}: " + "; ".join(problems))
     return members
+
+
+def _all_names(mother: Mother) -> list[str]:
+    """Returns the names of all configurations. Raises RequestError if they are too many."""
+    names = [mother.space.name(config) for config in itertools.islice(mother.space.all(), MOST + 1)]
+    if len(names) > MOST:
+        raise RequestError(f"the mother has more than {MOST} configurations: give some of them as --members")
+    return names
 
 
 OPEN = WorkerTask("open", OpenRequest, OpenAnswer, open_family)

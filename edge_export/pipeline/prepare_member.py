@@ -66,6 +66,7 @@ class PrepareAnswer(Message):
     latency_ms: float | None
     params: int
     macs: int
+    weight_bytes: int
     peak_activation_bytes: int
     calibration_batches: int
     folded: int
@@ -117,6 +118,7 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
         latency_ms=prepared.io.stream.latency_ms if prepared.io.stream else None,
         params=prepared.complexity.params,
         macs=prepared.complexity.macs,
+        weight_bytes=prepared.complexity.weight_bytes,
         peak_activation_bytes=prepared.complexity.peak_activation_bytes,
         calibration_batches=prepared.calibration_batches,
         folded=len(prepared.baked.applied),

@@ -78,7 +78,7 @@ REQUESTS = {
     "verify a file": (("verify", "any.tflite"), "use `compare FILE --against module:factory --inputs F`"),
     "verify some file": (("verify", "evil.pt"), "use `compare FILE --against"),
     "compare no file": (("compare", "nowhere", *AGAINST), "nowhere", "run verify for a bundle"),
-    "compare with nothing": (("compare", "any.pte"), "--against, --inputs"),
+    "compare with nothing": (("compare", "any.pte"), "--against and --inputs"),
     "bisect a file": (("bisect", "any.tflite"), "any.tflite", "give a bundle"),
     "bisect nothing": (("bisect", "nowhere"), "nowhere"),
     "list what": (("list", "mother"), "'mother'", "mothers"),

@@ -72,4 +72,4 @@ def test_modules_that_do_not_fit_are_refused(kind, tmp_path):
 def test_a_file_needs_something_to_compare_it_with(edge_export):
     done = edge_export("compare", "any.mlpackage")
     assert done.returncode == 2
-    assert "the following arguments are required: --against, --inputs" in done.stderr
+    assert "any.mlpackage needs --against and --inputs" in done.stderr

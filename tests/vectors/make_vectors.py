@@ -119,7 +119,11 @@ def manifest_cases() -> list[dict[str, Any]]:
     place = "members/0/artifacts/0/runs_in"
     cases += [("a file for newer runtimes", changed(good, place, runs_in), True)]
     cases += [("a file whose speed is not known", changed(good, place, {"runs_from": "TensorFlow Lite 2.17"}), True)]
+    uncounted = member | {"weight_bytes": None}
+    cases += [("the bytes of its weights", changed(good, "members/0/weight_bytes", 4), True)]
+    cases += [("bytes that an earlier version did not count", changed(good, "members/0", uncounted), True)]
     bad: dict[str, tuple[str, Any]] = {
+        "a negative count of bytes": ("members/0/weight_bytes", -1),
         "of another version": ("schema", "2.0"),
         "without a version": ("schema", None),
         "taken from no bundle": ("taken_from", "dist/android"),

@@ -10,6 +10,8 @@ public struct Member: Sendable {
     public let params: Int
     /// Multiply-accumulate operations of a call.
     public let macs: Int
+    /// The size of its weights and constants in float32; nil: a bundle of an earlier version.
+    public let weightBytes: Int?
     public let peakActivationBytes: Int
     /// The mother's task metric at that configuration.
     public let metric: Double?
@@ -26,7 +28,7 @@ public struct Member: Sendable {
         var found: [String] = []
         if !isName(name) { found.append("\(place).name is not a name") }
         found += io.problems("\(place).io") + io.streamProblems("\(place).io")
-        if min(params, macs, peakActivationBytes) < 0 { found.append("\(place): a count is negative") }
+        if min(params, macs, weightBytes ?? 0, peakActivationBytes) < 0 { found.append("\(place): a count is negative") }
         for (name, file) in others { found += file.problems("\(place).\(name)") }
         for (index, artifact) in artifacts.enumerated() { found += artifact.problems("\(place).artifacts[\(index)]") }
         if Set(artifacts.map(\.label)).count < artifacts.count {
@@ -40,8 +42,8 @@ extension Member: FromJSON {
     init(_ json: JSON, _ place: String) throws {
         let fields = try Fields(json, place)
         try fields.only(
-            "name", "config", "options", "io", "latency_ms", "params", "macs", "peak_activation_bytes",
-            "calibration_batches", "tolerance", "folded", "refused", "golden", "extremes", "sounds", "metric",
+            "name", "config", "options", "io", "latency_ms", "params", "macs", "weight_bytes",
+            "peak_activation_bytes", "calibration_batches", "tolerance", "folded", "refused", "golden", "extremes", "sounds", "metric",
             "variant",
             "artifacts")
         name = try fields.get("name")
@@ -50,6 +52,7 @@ extension Member: FromJSON {
         latencyMs = try fields.optional("latency_ms")
         params = try fields.get("params")
         macs = try fields.get("macs")
+        weightBytes = try fields.optional("weight_bytes")
         peakActivationBytes = try fields.get("peak_activation_bytes")
         metric = try fields.nullable("metric")
         artifacts = try fields.get("artifacts")

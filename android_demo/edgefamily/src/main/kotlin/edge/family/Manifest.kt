@@ -86,6 +86,7 @@ internal data class Recorded(
  * @property config The text that names its configuration on the command line.
  * @property io Its inputs and outputs. Those of an artifact may differ in names and layouts.
  * @property macs Multiply-accumulate operations of a call.
+ * @property weightBytes The size of its weights and constants in float32; null: a bundle of an earlier version.
  * @property metric The mother's task metric at that configuration.
  */
 @Serializable
@@ -97,6 +98,7 @@ public class Member internal constructor(
     @SerialName("latency_ms") public val latencyMs: Double? = null,
     public val params: Long,
     public val macs: Long,
+    @SerialName("weight_bytes") public val weightBytes: Long? = null,
     @SerialName("peak_activation_bytes") public val peakActivationBytes: Long,
     @SerialName("calibration_batches") internal val calibrationBatches: Long,
     internal val tolerance: Tolerance,
@@ -118,7 +120,7 @@ public class Member internal constructor(
         if (!Part.NAME.matches(name)) add("$where.name is not a name")
         addAll(io.problems("$where.io"))
         addAll(io.streamProblems("$where.io"))
-        val counts = listOf(params, macs, peakActivationBytes, calibrationBatches, folded)
+        val counts = listOf(params, macs, weightBytes ?: 0, peakActivationBytes, calibrationBatches, folded)
         if (counts.any { it < 0 }) add("$where: a count is negative")
         for ((field, file) in listOf("golden" to golden, "extremes" to extremes) + sounds.map { "sounds" to it }) {
             addAll(file.problems("$where.$field"))

@@ -1,0 +1,87 @@
+"""Chooses members of a mother by what they cost and how well they do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A configuration that was evaluated.
+
+    Attributes:
+        config: The text that names the configuration on the command line.
+        metric: The mother's task metric at the configuration, on the held-out set. Higher is better.
+        macs, params, weight_bytes, peak_activation_bytes: As `bundle.manifest.Member` has them.
+        macs_per_second: MACs for one second of sound. None: it does not stream.
+    """
+
+    name: str
+    config: str
+    metric: float
+    macs: int
+    params: int
+    weight_bytes: int
+    peak_activation_bytes: int
+    macs_per_second: float | None = None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a candidate may cost at most, and must reach at least. None: anything.
+
+    Attributes:
+        bytes: Of its weights and constants in float32.
+    """
+
+    macs: float | None = None
+    params: float | None = None
+    bytes: float | None = None
+    quality: float | None = None
+
+    def allows(self, candidate: Candidate) -> bool:
+        """Returns whether `candidate` is within all limits."""
+        costs = (
+            (self.macs, candidate.macs),
+            (self.params, candidate.params),
+            (self.bytes, candidate.weight_bytes),
+        )
+        cheap = all(limit is None or cost <= limit for limit, cost in costs)
+        return cheap and (self.quality is None or candidate.metric >= self.quality)
+
+
+def front(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Returns the Pareto front of MACs and quality, from the cheapest to the best.
+
+    Of candidates that cost and reach the same, the one with fewer parameters is on it.
+    """
+    found: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda each: (each.macs, -each.metric, each.params)):
+        if not found or candidate.metric > found[-1].metric:
+            found.append(candidate)
+    return found
+
+
+def best(candidates: Sequence[Candidate], budget: Budget) -> Candidate | None:
+    """Returns the best candidate within the budget, of equal ones the cheapest. None: there is none."""
+    fitting = [candidate for candidate in candidates if budget.allows(candidate)]
+    return front(fitting)[-1] if fitting else None
+
+
+def spread(candidates: Sequence[Candidate], count: int) -> list[Candidate]:
+    """Returns up to `count` members, from the cheapest to the costliest of all candidates.
+
+    Both ends are among them. The others are of the front, and as even over the logarithm of MACs as the front allows.
+    """
+    ordered = sorted(candidates, key=lambda each: (each.macs, each.params))
+    ends = [ordered[0], ordered[-1]]
+    chosen = dict.fromkeys(ends)
+    low, high = (math.log(max(1, end.macs)) for end in ends)
+    for step in range(1, count - 1):
+        aim = low + (high - low) * step / (count - 1)
+        free = [candidate for candidate in front(candidates) if candidate not in chosen]
+        if free:
+            chosen[min(free, key=lambda each: abs(math.log(max(1, each.macs)) - aim))] = None
+    return sorted(chosen, key=lambda each: (each.macs, each.params))
