@@ -16,6 +16,16 @@ public struct Perf: Sendable {
         try self.init(try JSON.parse([UInt8](text), place), place)
     }
 
+    init(bundle: String, devices: [DevicePerf]) {
+        self.bundle = bundle
+        self.devices = devices
+    }
+
+    /// Returns what a `Benchmark` measured with the engine that it calls `engine`.
+    public func of(_ engine: String) -> Perf {
+        Perf(bundle: bundle, devices: devices.filter { $0.device.hasSuffix(":\(engine)") })
+    }
+
     init(_ json: JSON, _ place: String) throws {
         let fields = try Fields(json, place)
         bundle = try fields.get("bundle", or: "")
