@@ -116,7 +116,8 @@ public struct Benchmark: Sendable {
         return "app:\(plain(model)):\(plain(engine))"
     }
 
-    private func items(_ member: Member, _ artifact: Artifact, _ inputs: Part?, _ threads: Int, _ plan: Plan) -> [Item] {
+    private func items(_ member: Member, _ artifact: Artifact, _ inputs: Part?, _ threads: Int, _ plan: Plan) -> [Item]
+    {
         guard let file = artifact.file, let io = artifact.io, let inputs else { return [] }
         var bench = BenchPlan()
         bench.warmUpSeconds = plan.warmUpSeconds

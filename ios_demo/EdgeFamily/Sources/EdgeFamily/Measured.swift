@@ -61,7 +61,8 @@ struct MeasuredArtifact: Encodable {
         let later = latency?.rounds.dropFirst().map(\.loadMs) ?? []
         return Benchmark.Row(
             member: member, artifact: artifact, engine: engine, firstLoadMs: latency?.rounds.first?.loadMs,
-            loadMs: later.isEmpty ? nil : percentile(later, 50), medianMs: latency.map { percentile($0.roundMedianMs, 50) },
+            loadMs: later.isEmpty ? nil : percentile(later, 50),
+            medianMs: latency.map { percentile($0.roundMedianMs, 50) },
             p90Ms: latency?.roundP90Ms.max(), realTimeFactor: latency?.factor, noisy: latency?.noisy ?? false,
             peakMemoryBytes: peakMemoryBytes, reason: reason)
     }

@@ -20,10 +20,12 @@ final class BenchmarkTests: XCTestCase {
                 ("executorch", HostLoader("executorch")), ("coreml-cpu", HostLoader("coreml")),
                 ("coreml-broken", Refusing()),
             ]
-            let result = try await Benchmark(family, facts).run(engines, scratch: scratch, plan: plan) { engine, event in
+            let result = try await Benchmark(family, facts).run(engines, scratch: scratch, plan: plan) {
+                engine, event in
                 if event.step == .done { told.use { $0.append(engine) } }
             }
-            XCTAssertEqual(result.rows.map(\.engine), ["executorch"] + ["coreml-cpu", "coreml-broken"].flatMap { [$0, $0] })
+            XCTAssertEqual(
+                result.rows.map(\.engine), ["executorch"] + ["coreml-cpu", "coreml-broken"].flatMap { [$0, $0] })
             for row in result.rows where row.engine != "coreml-broken" {
                 let (median, p90) = (try XCTUnwrap(row.medianMs), try XCTUnwrap(row.p90Ms))
                 XCTAssert(row.member == "w0.25" && median > 0 && median <= p90 && row.reason.isEmpty, "\(row)")
@@ -66,7 +68,9 @@ final class BenchmarkTests: XCTestCase {
         let family = try Family(opening: Folders.digits)
         try await withScratch { scratch in
             let benchmark = Benchmark(family, DeviceFacts())
-            let message = await refusal { try await benchmark.run([("tflite", HostLoader("tflite"))], scratch: scratch) }
+            let message = await refusal {
+                try await benchmark.run([("tflite", HostLoader("tflite"))], scratch: scratch)
+            }
             XCTAssertEqual(message, "no artifact of this family runs in tflite")
         }
     }
