@@ -7,7 +7,6 @@ private func absent(_ name: String = #function) -> Never { fatalError("\(name) i
 public typealias AVAudioFrameCount = UInt32
 public typealias AVAudioFramePosition = Int64
 public typealias AVAudioChannelCount = UInt32
-public typealias AVAudioNodeCompletionHandler = () -> Void
 
 public class AVAudioFormat: NSObject, @unchecked Sendable {
     public init?(standardFormatWithSampleRate sampleRate: Double, channels: AVAudioChannelCount) { absent() }
@@ -53,12 +52,9 @@ public class AVAudioPlayerNode: AVAudioNode {
     public func stop() { absent() }
     public func scheduleBuffer(
         _ buffer: AVAudioPCMBuffer, completionCallbackType: AVAudioPlayerNodeCompletionCallbackType,
-        completionHandler: ((AVAudioPlayerNodeCompletionCallbackType) -> Void)? = nil
+        completionHandler: (@Sendable (AVAudioPlayerNodeCompletionCallbackType) -> Void)? = nil
     ) { absent() }
-    @available(*, noasync)
-    public func scheduleBuffer(
-        _ buffer: AVAudioPCMBuffer, completionHandler: AVAudioNodeCompletionHandler? = nil
-    ) { absent() }
+    public func scheduleBuffer(_ buffer: AVAudioPCMBuffer) async { absent() }
 }
 
 public class AVAudioEngine: NSObject {
@@ -94,6 +90,10 @@ public class AVAudioSession: NSObject {
         public static var shouldResume: InterruptionOptions { absent() }
     }
 
+    public enum InterruptionType: UInt, Sendable {
+        case ended, began
+    }
+
     public enum RouteChangeReason: UInt, Sendable {
         case unknown, newDeviceAvailable, oldDeviceUnavailable
     }
@@ -103,6 +103,7 @@ public class AVAudioSession: NSObject {
     public class var mediaServicesWereResetNotification: NSNotification.Name { absent() }
 }
 
+public let AVAudioSessionInterruptionTypeKey = ""
 public let AVAudioSessionInterruptionOptionKey = ""
 public let AVAudioSessionRouteChangeReasonKey = ""
 

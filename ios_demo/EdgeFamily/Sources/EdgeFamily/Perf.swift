@@ -6,7 +6,7 @@ public struct Perf: Sendable {
     let devices: [DevicePerf]
 
     /// What a bundle that was never timed has.
-    public init() {
+    init() {
         bundle = ""
         devices = []
     }

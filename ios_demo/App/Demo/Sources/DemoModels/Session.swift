@@ -82,8 +82,11 @@ public final class Session {
         if song.giveUpMember() { tell(AppError(.memory)) }
     }
 
-    /// The app is not seen any more.
-    public func leave() { song.pause() }
+    /// The app is not seen any more: the song pauses, and so does the member, which may not use the GPU now.
+    public func leave() { song.leave() }
+
+    /// The app is seen.
+    public func enter() { song.enter() }
 
     /// Returns when no work is left.
     func idle() async { await work.idle() }

@@ -35,6 +35,7 @@ public final class SongModel {
     @ObservationIgnored private var separation: Separation?
     @ObservationIgnored private var wanted: Guarded<Choice>?
     @ObservationIgnored private var isInterrupted = false
+    @ObservationIgnored private var isLeft = false
 
     init(_ session: Session) {
         self.session = session
@@ -83,7 +84,7 @@ public final class SongModel {
     /// Reads a song and separates it. The song before stays when it can't be read.
     func open(_ file: URL, name: String) {
         pause()
-        separation?.cancel()
+        stopSeparating()
         isReading = true
         session.clearTrouble()
         let decode = session.given.decode
@@ -95,7 +96,7 @@ public final class SongModel {
             await self.take(song)
         } after: {
             self.isReading = false
-            self.isSeparating = false
+            if self.readyShare < 1 { self.separate() }
         }
     }
 
@@ -160,12 +161,27 @@ public final class SongModel {
 
     /// Stops a separation that goes on, and frees its member. Returns whether there was one.
     func giveUpMember() -> Bool {
-        guard isSeparating, let separation else { return false }
-        separation.cancel()
-        self.separation = nil
-        isSeparating = false
+        if !isSeparating { return false }
+        stopSeparating()
         isGivenUp = true
         return true
+    }
+
+    private func stopSeparating() {
+        separation?.cancel()
+        separation = nil
+        isSeparating = false
+    }
+
+    func leave() {
+        pause()
+        isLeft = giveUpMember()
+    }
+
+    /// A separation that `leave` has stopped goes on.
+    func enter() {
+        if isLeft { separate() }
+        isLeft = false
     }
 
     /// Separates again what was given up.
@@ -184,7 +200,7 @@ public final class SongModel {
 
     private func separate() {
         guard let song, let wanted, let from = session.separator else { return }
-        separation?.cancel()
+        stopSeparating()
         let session = session
         let next = Separation(song.stems, wanted) { choice in
             try await from.load(choice, try await session.loader(choice))

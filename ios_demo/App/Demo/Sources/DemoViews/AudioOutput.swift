@@ -8,7 +8,7 @@ final class AudioOutput: SoundOutput, @unchecked Sendable {
     private static let waitingBlocks = 3
     private let engine = AVAudioEngine()
     private let node = AVAudioPlayerNode()
-    private let (played, hasPlayed) = AsyncStream<Void>.makeStream()
+    private var (played, hasPlayed) = AsyncStream<Void>.makeStream()
     private var format: AVAudioFormat?
     private var waiting = 0
 
@@ -20,6 +20,9 @@ final class AudioOutput: SoundOutput, @unchecked Sendable {
         } catch {
             throw AppError(.busy)
         }
+        // A stream ends for good with a task that is cancelled while it waits.
+        (played, hasPlayed) = AsyncStream<Void>.makeStream()
+        waiting = 0
         format = AVAudioFormat(standardFormatWithSampleRate: Double(rate), channels: AVAudioChannelCount(channels))
         engine.attach(node)
         engine.connect(node, to: engine.mainMixerNode, format: format)

@@ -17,6 +17,7 @@ struct RootView: View {
         }
         .onChange(of: phase) { _, now in
             if now == .background { session.leave() }
+            if now == .active { session.enter() }
         }
         .onChange(of: session.trouble) { _, now in
             if !now.isEmpty { AccessibilityNotification.Announcement(now).post() }

@@ -12,25 +12,30 @@ final class SystemEvents {
         self.session = session
         observe(UIApplication.didReceiveMemoryWarningNotification) { session, _ in session.memoryWarning() }
         observe(AVAudioSession.mediaServicesWereResetNotification) { session, _ in session.song.pause() }
-        observe(AVAudioSession.routeChangeNotification, AVAudioSessionRouteChangeReasonKey) { session, reason in
+        observe(AVAudioSession.routeChangeNotification) { session, told in
+            let reason = told[AVAudioSessionRouteChangeReasonKey]
             if reason == AVAudioSession.RouteChangeReason.oldDeviceUnavailable.rawValue { session.song.pause() }
         }
-        // Options come with the end of an interruption alone.
-        observe(AVAudioSession.interruptionNotification, AVAudioSessionInterruptionOptionKey) { session, options in
-            guard let options else { return session.song.interrupt() }
-            let told = AVAudioSession.InterruptionOptions(rawValue: options)
-            session.song.endInterruption(shouldResume: told.contains(.shouldResume))
+        observe(AVAudioSession.interruptionNotification) { session, told in
+            if told[AVAudioSessionInterruptionTypeKey] == AVAudioSession.InterruptionType.began.rawValue {
+                return session.song.interrupt()
+            }
+            let options = AVAudioSession.InterruptionOptions(rawValue: told[AVAudioSessionInterruptionOptionKey] ?? 0)
+            session.song.endInterruption(shouldResume: options.contains(.shouldResume))
         }
     }
 
-    /// Calls `tell` on the main actor with the value of `key`.
+    /// Calls `tell` on the main actor with the numbers of the notification.
     private func observe(
-        _ name: Notification.Name, _ key: String = "", _ tell: @escaping @MainActor @Sendable (Session, UInt?) -> Void
+        _ name: Notification.Name, _ tell: @escaping @MainActor @Sendable (Session, [String: UInt]) -> Void
     ) {
         let session = session
         _ = NotificationCenter.default.addObserver(forName: name, object: nil, queue: .main) { note in
-            let value = note.userInfo?[key] as? UInt
-            MainActor.assumeIsolated { tell(session, value) }
+            var told: [String: UInt] = [:]
+            for (key, value) in note.userInfo ?? [:] {
+                if let key = key as? String, let value = value as? UInt { told[key] = value }
+            }
+            MainActor.assumeIsolated { [told] in tell(session, told) }
         }
     }
 }

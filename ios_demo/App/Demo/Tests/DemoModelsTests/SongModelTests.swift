@@ -146,11 +146,31 @@ final class SongModelTests: XCTestCase {
             session.song.opened(.success(file))
             await session.idle()
             XCTAssertEqual(session.trouble, "This song has no sound in it: choose another one.")
+            XCTAssertEqual(session.song.readyShare, 1)
             session.song.opened(.failure(CocoaError(.userCancelled)))
             XCTAssert(session.trouble.hasPrefix("This file can't be read"), session.trouble)
             session.song.play()
             XCTAssertEqual(session.trouble, "")
             session.song.pause()
+        }
+    }
+
+    func testASongThatCanNotBeReadDoesNotEndTheSeparationOfTheOneBefore() async throws {
+        try await withScratch { scratch in
+            let gate = Guarded(0)
+            let slow = DemoEngine.made(
+                Wrapped {
+                    gate.use { $0 += 1 }
+                    while gate.use({ $0 == 20 }) { await Task.yield() }
+                })
+            let session = session(scratch, engines: [slow])
+            session.song.openBundled()
+            try await until("call 20") { gate.use { $0 == 20 } }
+            session.song.opened(.success(scratch.appendingPathComponent("none")))
+            gate.use { $0 += 1 }
+            await session.idle()
+            XCTAssert(session.trouble.hasPrefix("This file can't be read"), session.trouble)
+            XCTAssertEqual(session.song.readyShare, 1)
         }
     }
 
@@ -219,6 +239,33 @@ final class SongModelTests: XCTestCase {
             XCTAssertEqual(session.trouble, "")
             XCTAssertFalse(session.song.isGivenUp)
             XCTAssertEqual(session.song.readyShare, 1)
+        }
+    }
+
+    func testASeparationRestsWhileTheAppIsNotSeen() async throws {
+        try await withScratch { scratch in
+            let gate = Guarded(0)
+            let slow = DemoEngine.made(
+                Wrapped {
+                    gate.use { $0 += 1 }
+                    while gate.use({ $0 == 20 }) { await Task.yield() }
+                })
+            let session = session(scratch, engines: [slow])
+            session.song.openBundled()
+            try await until("call 20") { gate.use { $0 == 20 } }
+            session.leave()
+            XCTAssertFalse(session.song.isSeparating)
+            gate.use { $0 += 1 }
+            await session.idle()
+            XCTAssertEqual(gate.use { $0 }, 21)
+            session.enter()
+            XCTAssert(session.song.isSeparating)
+            await session.idle()
+            XCTAssertEqual(session.trouble, "")
+            XCTAssertEqual(session.song.readyShare, 1)
+            session.leave()
+            session.enter()
+            XCTAssertFalse(session.song.isSeparating, "it was at its end")
         }
     }
 
