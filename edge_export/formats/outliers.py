@@ -1,8 +1,8 @@
 """Weights that stay float in int8 files: one input of the layer has far larger weights than the others.
 
-A row of weights has one scale, so the largest weight decides how coarse the others become. A separator's first layer is
-such a layer: it reads the bin of 0 Hz, which music hardly has, after a BatchNorm that amplifies it. In int8 it alone
-adds more noise than all other layers of `d2w2` together (33.8 dB; 41.8 dB if it stays float).
+A row of weights has one scale, so the largest weight decides how coarse the others become. BatchNorm makes such weights
+out of an input that hardly varied in the recordings. In int8, a separator's first layer that read the bin of 0 Hz added
+more noise than all other layers of `d2w2` together (33.8 dB; 41.8 dB if it stayed float).
 """
 
 from __future__ import annotations

@@ -141,6 +141,9 @@ def set_up(
     bank = SongBank(tracks, chunks, device, GPU_MEMORY if device.type == "cuda" else 0) if plan.fused else None
     lstms = _choose_lstms(s, device) if plan.fused else None
     last = Step(math.nan, math.nan)
+    silent = [(weight, where.to(device)) for weight, where in mother.network.silent_weights()]
+    for weight, where in silent:
+        weight.data[where] = 0.0
 
     def batches(generator: torch.Generator) -> Iterable[tuple[Tensor, ...]]:
         rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
@@ -152,6 +155,9 @@ def set_up(
         mixture, stems = (tensor.to(device) for tensor in batch)
         configs = configurations(grown_space(mother.space, plan.growth[stage][1]), RULES[plan.rule], choices)
         last = accumulate_gradients(mother.network, mixture, stems, configs, RULES[plan.rule].distillation, lstms)
+        for weight, where in silent:
+            assert weight.grad is not None
+            weight.grad[where] = 0.0  # they stay 0
         return last.loss
 
     return Setup(

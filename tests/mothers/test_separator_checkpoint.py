@@ -35,6 +35,16 @@ def test_silence_stays_silent() -> None:
         assert member(torch.zeros(1, 1, 16000)).abs().max() < 1e-3
 
 
+def test_an_offset_stays_in_the_accompaniment() -> None:
+    excerpts, mother = open_excerpts(), open_mother("separator")
+    member = extract(mother, mother.space.smallest)
+    calibrate(member, [(excerpts.calibration,)])
+    with torch.no_grad():
+        vocals, moved = (member(excerpts.mixtures + offset)[:, 0] for offset in (0.0, 0.1))
+    assert moved.mean(dim=-1).abs().max() < 1e-3
+    assert si_sdr(moved, vocals).min() > 15.0
+
+
 @pytest.mark.slow
 def test_more_depth_and_width_never_cost_more_than_a_third_of_a_decibel() -> None:
     """The median of eight excerpts, not their mean: on one, members reach 14 to 21 dB, in no order of size."""

@@ -110,6 +110,20 @@ def test_a_stage_trains_what_has_grown(music: tuple[Music, ...], stage: int, fus
         assert any(name.startswith(later) for name in changed) == (stage == 1)
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_what_reads_and_writes_an_offset_stays_zero(music: tuple[Music, ...], fused: bool) -> None:
+    mother = tiny().train()
+    setup = set_up(mother, music, plan=dataclasses.replace(PLAN, fused=fused))
+    for batch in setup.batches(torch.Generator().manual_seed(0)):
+        setup.accumulate(batch, random.Random(0), 1)
+        setup.optimizer.step()
+    weights = mother.network.silent_weights()
+    assert len(weights) == 3
+    for weight, where in weights:
+        assert not weight[where].any()
+        assert weight[~where].all()
+
+
 def test_unknown_rule_is_refused() -> None:
     with pytest.raises(RequestError, match="random, ends, sandwich"):
         train("separator", out="mother.safetensors", rule="lasagne")

@@ -107,14 +107,27 @@ class BandSplit(nn.Module):
 
     def forward(self, spectrum: Tensor) -> Tensor:
         """Maps `(batch, channels, 2, frames, bins)` to `(batch, frames, bands, features)`."""
-        values = compress(spectrum) if self.compressed else spectrum
-        values = values.permute(0, 3, 1, 2, 4)
-        bands = [values[..., low:high].flatten(2) for low, high in pairwise(self.edges)]
+        bands = self.bands(compress(spectrum) if self.compressed else spectrum)
         if self.norm is not None:
             bands = list(normalize(self.norm, torch.cat(bands, dim=-1)).split(self.sizes, dim=-1))
         if self.norms is not None:
             bands = [normalize(norm, band) for norm, band in zip(self.norms, bands, strict=True)]
         return torch.stack([linear(band) for linear, band in zip(self.linears, bands, strict=True)], dim=2)
+
+    def bands(self, values: Tensor) -> list[Tensor]:
+        """Maps `(batch, channels, parts, frames, bins)` to the values of each band, `(batch, frames, size)`."""
+        values = values.permute(0, 3, 1, 2, 4)
+        return [values[..., low:high].flatten(2) for low, high in pairwise(self.edges)]
+
+    def silent(self) -> Tensor:
+        """Returns which values tell nothing of music, `(values,)`: the bin of 0 Hz, where a recording has its offset,
+        and the imaginary part of the last bin, which is always 0. A BatchNorm would amplify what hardly varies.
+        """
+        parts = 3 if self.compressed else 2
+        marks = torch.zeros(1, self.sizes[0] // self.edges[1] // parts, parts, 1, self.edges[-1], dtype=torch.bool)
+        marks[..., 0] = True
+        marks[:, :, 1, :, -1] = True
+        return torch.cat(self.bands(marks), dim=-1).flatten()
 
 
 class MaskEstimation(nn.Module):
@@ -148,6 +161,13 @@ class MaskEstimation(nn.Module):
         masks = [network(band).unflatten(-1, shape) for network, band in zip(self.networks, bands, strict=True)]
         return torch.cat(masks, dim=-1).permute(0, 2, 3, 4, 1, 5)
 
+    def silent(self) -> Tensor:
+        """Returns which outputs of the first band's last layer are the masks of 0 Hz, `(outputs,)`."""
+        size = self.networks[0][-2].out_features  # type: ignore[index,union-attr]
+        marks = torch.zeros(2, self.masks, self.channels, 2, size // (4 * self.masks * self.channels), dtype=torch.bool)
+        marks[0, ..., 0] = True  # the gates may be what they are
+        return marks.flatten()
+
 
 class BandSplitNetwork(nn.Module):
     """The separator.
@@ -175,6 +195,17 @@ class BandSplitNetwork(nn.Module):
         for layer in islice(self.layers, depth):
             x = layer(x, width)
         return self.mask(x)  # type: ignore[no-any-return]
+
+    def silent_weights(self) -> list[tuple[nn.Parameter, Tensor]]:
+        """Returns the weights that read or write 0 Hz, each with a mask of what is 0 in training.
+
+        Then the offset of a recording changes nothing, and stays in the remainder. Without batch norms there are none.
+        """
+        if self.split.norm is None:
+            return []
+        last = self.mask.networks[0][-2]  # type: ignore[index]
+        masks = self.mask.silent()
+        return [(self.split.norm.weight, self.split.silent()), (last.weight, masks), (last.bias, masks)]
 
     def stems(self, spectra: Tensor, audio: Tensor) -> Tensor:
         """Maps masked spectra `(batch, masks, channels, 2, frames, bins)` to `(batch, stems, channels, samples)`."""

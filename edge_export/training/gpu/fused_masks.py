@@ -7,7 +7,6 @@ layers become one block-diagonal product, their mask networks a batched one, and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -74,8 +73,7 @@ def fused_masks(network: BandSplitNetwork, spectrum: Tensor, depth: int, width: 
 def _split(split: BandSplit, spectrum: Tensor) -> Tensor:
     """As `BandSplit`: `(batch, channels, 2, frames, bins)` to `(batch, frames, bands, features)`."""
     assert split.norm is not None
-    values = (compress(spectrum) if split.compressed else spectrum).permute(0, 3, 1, 2, 4)
-    x = normalize(split.norm, torch.cat([values[..., low:high].flatten(2) for low, high in pairwise(split.edges)], -1))
+    x = normalize(split.norm, torch.cat(split.bands(compress(spectrum) if split.compressed else spectrum), -1))
     features: Tensor = _linear(x, list[Any](split.linears)).unflatten(-1, (len(split.linears), -1))
     return features
 
