@@ -83,11 +83,13 @@ public struct Benchmark: Sendable {
         var rows: [Row] = []
         var devices: [MeasuredDevice] = []
         for (name, loader) in engines {
-            let items = runnable.filter { $0.1.format == loader.format }.flatMap { member, artifact in
+            let each = runnable.filter { $0.1.format == loader.format }.compactMap { member, artifact in
                 self.items(member, artifact, inputs[member.name], threads, plan)
             }
-            if items.isEmpty { continue }
-            let results = scratch.appendingPathComponent(name)
+            if each.isEmpty { continue }
+            // Round by round: what slows the device down for a while slows all artifacts alike.
+            let items = each[0].indices.flatMap { round in each.map { $0[round] } }
+            let results = scratch.appendingPathComponent(Benchmark.plain(name))
             try translated("\(results.path) can't be made") {
                 try FileManager.default.createDirectory(at: results, withIntermediateDirectories: true)
             }
@@ -109,16 +111,18 @@ public struct Benchmark: Sendable {
     }
 
     /// "app:iPhone16-1:cpu": what `perf.json` takes as the name of a device.
-    private static func device(_ model: String, _ engine: String) -> String {
-        func plain(_ text: String) -> String {
-            String(text.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }.prefix(80))
-        }
-        return "app:\(plain(model)):\(plain(engine))"
+    private static func device(_ model: String, _ engine: String) -> String { "app:\(plain(model)):\(plain(engine))" }
+
+    /// Returns a name in ASCII letters, digits and "-".
+    static func plain(_ name: String) -> String {
+        String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }.prefix(80))
     }
 
-    private func items(_ member: Member, _ artifact: Artifact, _ inputs: Part?, _ threads: Int, _ plan: Plan) -> [Item]
-    {
-        guard let file = artifact.file, let io = artifact.io, let inputs else { return [] }
+    /// Returns the rounds of an artifact, and the item of its memory. Nil: it has no file.
+    private func items(
+        _ member: Member, _ artifact: Artifact, _ inputs: Part?, _ threads: Int, _ plan: Plan
+    ) -> [Item]? {
+        guard let file = artifact.file, let io = artifact.io, let inputs else { return nil }
         var bench = BenchPlan()
         bench.warmUpSeconds = plan.warmUpSeconds
         bench.seconds = plan.seconds

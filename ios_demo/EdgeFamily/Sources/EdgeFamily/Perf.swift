@@ -23,7 +23,7 @@ public struct Perf: Sendable {
 
     /// Returns what a `Benchmark` measured with the engine that it calls `engine`.
     public func of(_ engine: String) -> Perf {
-        Perf(bundle: bundle, devices: devices.filter { $0.device.hasSuffix(":\(engine)") })
+        Perf(bundle: bundle, devices: devices.filter { $0.device.hasSuffix(":\(Benchmark.plain(engine))") })
     }
 
     init(_ json: JSON, _ place: String) throws {

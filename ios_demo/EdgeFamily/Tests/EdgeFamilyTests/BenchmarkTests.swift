@@ -15,6 +15,7 @@ final class BenchmarkTests: XCTestCase {
         var facts = DeviceFacts()
         facts.model = "iPhone16,1"
         let told = Locked<[String]>([])
+        let order = Locked<[String]>([])
         try await withScratch { scratch in
             let engines: [(name: String, loader: any EngineLoader)] = [
                 ("executorch", HostLoader("executorch")), ("coreml-cpu", HostLoader("coreml")),
@@ -23,6 +24,7 @@ final class BenchmarkTests: XCTestCase {
             let result = try await Benchmark(family, facts).run(engines, scratch: scratch, plan: plan) {
                 engine, event in
                 if event.step == .done { told.use { $0.append(engine) } }
+                if event.step == .started, engine == "coreml-cpu" { order.use { $0.append(event.item) } }
             }
             XCTAssertEqual(
                 result.rows.map(\.engine), ["executorch"] + ["coreml-cpu", "coreml-broken"].flatMap { [$0, $0] })
@@ -36,6 +38,8 @@ final class BenchmarkTests: XCTestCase {
             let broken = result.rows.filter { $0.engine == "coreml-broken" }
             XCTAssert(broken.allSatisfy { $0.medianMs == nil && $0.reason.contains("no such model") }, "\(broken)")
             XCTAssertEqual(told.use { Set($0) }, ["executorch", "coreml-cpu"])
+            XCTAssertEqual(
+                order.use { $0.map { $0.components(separatedBy: "-").last } }, ["0", "0", "1", "1", "memory", "memory"])
 
             let file = scratch.appendingPathComponent("perf.json")
             try result.perf.write(to: file)
