@@ -37,6 +37,7 @@ examples:
   edge_export app ios dist/ios --out MyApp/family
   edge_export app ios dist/ios --members d1w1,d4w4 --formats coreml \\
       --out MyApp/family
+  edge_export app ios dist/ios --out ios_demo/App/families/separator
 
 Files that passed go there, with a manifest.json that says that goldens were
 left out, and with the times of perf.json for the picker. In Xcode, add the

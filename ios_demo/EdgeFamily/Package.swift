@@ -28,7 +28,8 @@ let engines = ["EdgeFamilyCoreML", "EdgeFamilyCoreAI", "EdgeFamilyExecuTorch"]
 let package = Package(
     name: "EdgeFamily",
     platforms: [.iOS(.v17), .macOS(.v14)],
-    products: (["EdgeFamily"] + engines).map { .library(name: $0, targets: [$0]) },
+    // The last one is for tests: it runs files in this machine's Python.
+    products: (["EdgeFamily"] + engines + ["HostEngine"]).map { .library(name: $0, targets: [$0]) },
     dependencies: libraries,
     targets: [
         .target(name: "CRing"),

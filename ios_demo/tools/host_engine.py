@@ -7,6 +7,7 @@ endian, then the content. A command is JSON, with "do":
 
 - "version", with a format: the name and version of its runtime.
 - "load", with format, path, io, threads: loads a file in place of the one before.
+- "medians", with a path: reads a `perf.json` as the package does; answers the median of each round's samples, in JSON.
 - "results", with a folder: reads a request folder and its results as the package does; answers each outcome, in JSON.
 - "call": a frame with the inputs follows, in safetensors; the answer is that of the outputs.
 
@@ -21,6 +22,7 @@ import os
 import struct
 import sys
 from pathlib import Path
+from statistics import median
 from typing import Any, BinaryIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -28,6 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from pydantic import TypeAdapter
 from safetensors.numpy import load, save
 
+from edge_export.bundle.perf import Perf
+from edge_export.bundle.series import unpack
 from edge_export.devices.folder import read_request
 from edge_export.devices.results import read_results
 from edge_export.errors import one_line
@@ -74,6 +78,16 @@ def outcomes(folder: Path) -> dict[str, str]:
     return {name: result.status.outcome for name, result in read_results(folder, request).items.items()}
 
 
+def medians(path: Path) -> dict[str, list[float]]:
+    devices = Perf.model_validate_json(path.read_bytes()).devices
+    timed = [(device.device, each, each.latency) for device in devices for each in device.artifacts]
+    return {
+        f"{device} {each.member} {each.artifact}": [median(unpack(round.samples)) for round in latency.rounds]
+        for device, each, latency in timed
+        if latency is not None
+    }
+
+
 def main() -> None:
     source, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
@@ -87,6 +101,8 @@ def main() -> None:
                 run = None
                 run = loaded(command)
                 answer = b"="
+            elif command["do"] == "medians":
+                answer = b"=" + json.dumps(medians(Path(command["path"]))).encode()
             elif command["do"] == "results":
                 answer = b"=" + json.dumps(outcomes(Path(command["folder"]))).encode()
             else:

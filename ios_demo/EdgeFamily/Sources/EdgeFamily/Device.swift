@@ -5,10 +5,10 @@ public struct DeviceState: Equatable, Sendable, Encodable {
     public var thermalStatus: Int?
     public var batteryPercent: Double?
     public var charging: Bool?
-    public var governors: [String] = []
-    public var frequenciesKhz: [Int] = []
+    var governors: [String] = []
+    var frequenciesKhz: [Int] = []
     /// The average number of processes that ran in the last minute.
-    public var load: Double?
+    var load: Double?
 
     public init() {}
 }
@@ -22,16 +22,16 @@ public struct DeviceFacts: Equatable, Sendable, Encodable {
     /// What its maker calls it, such as "iPhone16,1".
     public var model = "unknown"
     public var soc = ""
-    public var os = ""
-    public var arch = ""
-    public var cores: Int?
-    public var memoryBytes: Int?
+    var os = ""
+    var arch = ""
+    var cores: Int?
+    var memoryBytes: Int?
     /// The versions of its engines, by format. Empty: any format may be picked.
     public var runtimes: [String: String] = [:]
     /// Whether the processor is emulated: then no time is a latency.
-    public var emulated = false
-    public var before = DeviceState()
-    public var after: DeviceState?
+    var emulated = false
+    var before = DeviceState()
+    var after: DeviceState?
 
     public init() {}
 }

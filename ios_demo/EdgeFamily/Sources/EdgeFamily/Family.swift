@@ -24,6 +24,28 @@ public struct Family: Sendable {
         try demand(perf.bundle == own, "\(perfFile.path) belongs to another manifest: measure the bundle again")
     }
 
+    /// Returns this family with the times of `measured`; those of other devices stay.
+    ///
+    /// - Throws: `FamilyError`: they belong to another bundle.
+    public func with(_ measured: Perf) throws -> Family {
+        let own = try wholeBundle
+        try demand(measured.bundle == own, "the times belong to another bundle: measure this one")
+        let names = Set(measured.devices.map(\.device))
+        let others = perf.devices.filter { !names.contains($0.device) }
+        return Family(manifest: manifest, folder: folder, perf: Perf(bundle: own, devices: others + measured.devices))
+    }
+
+    /// The sha256 of the manifest of the bundle that this family is, or was taken from.
+    var wholeBundle: String {
+        get throws { try manifest.takenFrom ?? Part.sha256(of: folder.appendingPathComponent("manifest.json")) }
+    }
+
+    private init(manifest: Manifest, folder: URL, perf: Perf) {
+        self.manifest = manifest
+        self.folder = folder
+        self.perf = perf
+    }
+
     /// Returns the best member for a device and a budget, and the rules that decided.
     ///
     /// The largest member that keeps all limits is picked; without one, the smallest, and `Pick.fits` says so. Times are

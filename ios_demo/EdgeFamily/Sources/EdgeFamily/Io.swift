@@ -121,7 +121,7 @@ public struct Io: Equatable, Sendable, Encodable {
     public let inputs: [TensorSpec]
     public let outputs: [TensorSpec]
     /// Pairs of an output and an input: state that is fed back on the next call. It starts at zero.
-    public let feedback: [[String]]
+    let feedback: [[String]]
     /// The class names of the last axis of the first output, for a classifier.
     public let labels: [String]
     public let stream: Stream?

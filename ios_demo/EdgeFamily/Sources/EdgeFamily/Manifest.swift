@@ -4,20 +4,20 @@ import Foundation
 public struct Manifest: Sendable {
     static let schema = "1.0"
 
-    public let target: String
-    public let mother: Mother
+    let target: String
+    let mother: Mother
     /// The versions of the tools that built it.
-    public let tools: [String: String]
+    let tools: [String: String]
     public let members: [Member]
     /// The members that could not be made.
-    public let errors: [FailedMember]
+    let errors: [FailedMember]
     /// For an app's family, whose goldens were left out: the sha256 of the manifest of its whole bundle.
-    public let takenFrom: String?
+    let takenFrom: String?
 
     /// Parses a manifest of which nothing is trusted: names, paths, shapes and numbers are checked.
     ///
     /// - Throws: `FamilyError`, with the first problems in one line.
-    public init(parsing text: Data, from place: String = "manifest.json") throws {
+    init(parsing text: Data, from place: String = "manifest.json") throws {
         try self.init(try JSON.parse([UInt8](text), place), place)
     }
 
@@ -58,10 +58,10 @@ public struct Manifest: Sendable {
 }
 
 /// A member that was asked for and could not be made; `reason` says in one line what failed.
-public struct FailedMember: Sendable, FromJSON {
-    public let name: String
-    public let config: String
-    public let reason: String
+struct FailedMember: Sendable, FromJSON {
+    let name: String
+    let config: String
+    let reason: String
 
     init(_ json: JSON, _ place: String) throws {
         let fields = try Fields(json, place)
@@ -73,10 +73,10 @@ public struct FailedMember: Sendable, FromJSON {
 }
 
 /// The mother network that the family was built from.
-public struct Mother: Sendable, FromJSON {
-    public let spec: String
-    public let task: String?
-    public let checkpointSHA256: String?
+struct Mother: Sendable, FromJSON {
+    let spec: String
+    let task: String?
+    let checkpointSHA256: String?
 
     init(_ json: JSON, _ place: String) throws {
         let fields = try Fields(json, place)

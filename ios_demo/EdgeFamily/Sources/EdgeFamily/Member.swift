@@ -11,8 +11,8 @@ public struct Member: Sendable {
     /// Multiply-accumulate operations of a call.
     public let macs: Int
     /// The size of its weights and constants in float32; nil: a bundle of an earlier version.
-    public let weightBytes: Int?
-    public let peakActivationBytes: Int
+    let weightBytes: Int?
+    let peakActivationBytes: Int
     /// The mother's task metric at that configuration.
     public let metric: Double?
     public let artifacts: [Artifact]
@@ -83,7 +83,7 @@ public struct Artifact: Sendable {
     /// Its inputs and outputs, in its own names and layouts.
     public let io: Io?
     /// The versions of its runtime that it is for. Nil: that is not known of its format.
-    public let runsIn: RunsIn?
+    let runsIn: RunsIn?
     public let status: Status
     /// The reason of its status.
     public let reason: String
@@ -118,11 +118,11 @@ extension Artifact: FromJSON {
 }
 
 /// Which versions of its format's runtime an artifact is for, as measured.
-public struct RunsIn: Equatable, Sendable, FromJSON {
+struct RunsIn: Equatable, Sendable, FromJSON {
     /// The oldest version that runs it, such as "TensorFlow Lite 2.16.1".
-    public let runsFrom: String
+    let runsFrom: String
     /// The oldest version that is not much slower than the newest. Empty: nobody has measured that.
-    public let fullSpeedFrom: String
+    let fullSpeedFrom: String
 
     init(_ json: JSON, _ place: String) throws {
         let fields = try Fields(json, place)

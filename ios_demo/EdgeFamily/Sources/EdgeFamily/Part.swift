@@ -2,8 +2,8 @@ import Foundation
 
 /// One file or package of a bundle or of a request: its relative path, its sha256 and its size in bytes.
 public struct Part: Equatable, Sendable, Encodable {
-    public let path: String
-    public let sha256: String
+    let path: String
+    let sha256: String
     public let bytes: Int
 
     func problems(_ place: String) -> [String] {

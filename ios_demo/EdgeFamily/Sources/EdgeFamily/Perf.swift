@@ -6,7 +6,7 @@ public struct Perf: Sendable {
     let devices: [DevicePerf]
 
     /// What a bundle that was never timed has.
-    public init() {
+    init() {
         bundle = ""
         devices = []
     }
@@ -14,6 +14,16 @@ public struct Perf: Sendable {
     /// - Throws: `FamilyError`: it is not valid.
     public init(parsing text: Data, from place: String = "perf.json") throws {
         try self.init(try JSON.parse([UInt8](text), place), place)
+    }
+
+    init(bundle: String, devices: [DevicePerf]) {
+        self.bundle = bundle
+        self.devices = devices
+    }
+
+    /// Returns what a `Benchmark` measured with the engine that it calls `engine`.
+    public func of(_ engine: String) -> Perf {
+        Perf(bundle: bundle, devices: devices.filter { $0.device.hasSuffix(":\(Benchmark.plain(engine))") })
     }
 
     init(_ json: JSON, _ place: String) throws {

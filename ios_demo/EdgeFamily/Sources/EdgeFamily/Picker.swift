@@ -1,13 +1,13 @@
 /// The limits of a pick; at least one is given.
 public struct Budget: Sendable {
     /// The longest time of a call, in ms.
-    public let callMs: Double?
+    let callMs: Double?
     /// The longest time of a call, divided by the duration of its audio.
-    public let realTimeFactor: Double?
+    let realTimeFactor: Double?
     /// The largest file.
-    public let bytes: Int?
+    let bytes: Int?
     /// The highest peak of memory.
-    public let memoryBytes: Int?
+    let memoryBytes: Int?
 
     /// - Throws: `FamilyError`: no limit is given, or one is not positive.
     public init(
@@ -26,11 +26,11 @@ public struct Budget: Sendable {
 
 /// What a short measurement of one artifact on this device gave.
 public struct Calibration: Sendable {
-    public let member: String
-    public let artifact: String
-    public let threads: Int
+    let member: String
+    let artifact: String
+    let threads: Int
     /// The 90th percentile of the times of a call, in ms.
-    public let p90Ms: Double
+    let p90Ms: Double
 
     /// - Throws: `FamilyError`: it is not a measurement.
     public init(member: String, artifact: String, threads: Int = 1, p90Ms: Double) throws {

@@ -3,7 +3,9 @@ struct Request: Sendable {
     static let file = "request.json"
     let runId: String
     let items: [Item]
+}
 
+extension Request {
     /// - Throws: `FamilyError`: it is not valid, or of another version.
     init(_ json: JSON, _ place: String) throws {
         let fields = try Fields(json, place)
@@ -104,7 +106,7 @@ extension Item: FromJSON {
 }
 
 /// What became of an item.
-enum Outcome: String, Sendable, Encodable {
+enum Outcome: String, Sendable, Encodable, CaseIterable, FromJSON {
     case done, failed, unsupported
 }
 
@@ -145,4 +147,16 @@ struct Samples: Sendable, Encodable {
     let stable: Bool
     let callsPerSample: Int
     let callMs: [Double]
+}
+
+extension Samples: FromJSON {
+    init(_ json: JSON, _ place: String) throws {
+        let fields = try Fields(json, place)
+        loadMs = try fields.get("load_ms")
+        firstMs = try fields.get("first_ms")
+        warmUpCalls = try fields.get("warm_up_calls")
+        stable = try fields.get("stable")
+        callsPerSample = try fields.get("calls_per_sample")
+        callMs = try fields.get("call_ms")
+    }
 }

@@ -4,15 +4,15 @@ import CRing
 ///
 /// `@unchecked Sendable`: the writing thread alone moves `written` and touches free samples, the reading thread alone
 /// moves `read` and touches samples that are there. Both places are atomic.
-public final class RingBuffer: @unchecked Sendable {
+final class RingBuffer: @unchecked Sendable {
     /// The most samples that it holds.
-    public let capacity: Int
+    let capacity: Int
     private let values: UnsafeMutablePointer<Float>
     private let written: UnsafeMutablePointer<ring_place>
     private let read: UnsafeMutablePointer<ring_place>
 
     /// - Precondition: `capacity` is positive.
-    public init(capacity: Int) {
+    init(capacity: Int) {
         precondition(capacity > 0, "a ring of \(capacity) samples holds nothing")
         self.capacity = capacity
         values = .allocate(capacity: capacity)
@@ -30,13 +30,13 @@ public final class RingBuffer: @unchecked Sendable {
     }
 
     /// The samples that can be read now.
-    public var available: Int { Int(ring_place_get(written) - ring_place_get(read)) }
+    var available: Int { Int(ring_place_get(written) - ring_place_get(read)) }
 
     /// The samples that can be written now.
-    public var free: Int { capacity - available }
+    var free: Int { capacity - available }
 
     /// Writes as many samples as there is room for, and returns their number. Called by the writing thread alone.
-    public func write(_ source: UnsafeBufferPointer<Float>) -> Int {
+    func write(_ source: UnsafeBufferPointer<Float>) -> Int {
         let count = min(source.count, free)
         let place = ring_place_get(written)
         let start = Int(place % Int64(capacity))
@@ -48,7 +48,7 @@ public final class RingBuffer: @unchecked Sendable {
     }
 
     /// Reads as many samples as there are, and returns their number. Called by the reading thread alone.
-    public func read(into target: UnsafeMutableBufferPointer<Float>) -> Int {
+    func read(into target: UnsafeMutableBufferPointer<Float>) -> Int {
         let count = min(target.count, available)
         let place = ring_place_get(read)
         let start = Int(place % Int64(capacity))

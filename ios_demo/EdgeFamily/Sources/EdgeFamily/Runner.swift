@@ -49,7 +49,20 @@ public struct Runner: Sendable {
     ) async throws -> Bool {
         let file = folder.appendingPathComponent(Request.file)
         let request = try Request(try JSON.read(file), file.path)
-        let results = results ?? folder
+        let sources = Sources(artifacts: folder, inputs: folder)
+        return try await run(request, sources, results: results ?? folder, tell: tell) != nil
+    }
+
+    /// Where the files of a request are.
+    struct Sources: Sendable {
+        let artifacts: URL
+        let inputs: URL
+    }
+
+    /// Runs every item that is not finished. Returns the facts with both states; nil: an engine hangs.
+    func run(
+        _ request: Request, _ sources: Sources, results: URL, tell: @Sendable (Event) -> Void
+    ) async throws -> DeviceFacts? {
         let lock = try FolderLock(results)
         defer { lock.free() }
         var told = facts
@@ -61,13 +74,13 @@ public struct Runner: Sendable {
                 continue
             }
             tell(Event(item: item.id, step: .started, reason: ""))
-            let (status, hangs) = try await finish(folder, results.appendingPathComponent("results"), request, item)
+            let (status, hangs) = try await finish(sources, results.appendingPathComponent("results"), request, item)
             tell(Event(item: item.id, step: Step(rawValue: status.outcome.rawValue) ?? .failed, reason: status.reason))
-            if hangs { return false }
+            if hangs { return nil }
         }
         told.after = state()
         try write(told, results)
-        return true
+        return told
     }
 
     private func write(_ facts: DeviceFacts, _ folder: URL) throws {
@@ -81,7 +94,7 @@ public struct Runner: Sendable {
     }
 
     /// Runs one item and writes its results. Returns its status, and whether it still runs.
-    private func finish(_ folder: URL, _ results: URL, _ request: Request, _ item: Item) async throws -> (
+    private func finish(_ sources: Sources, _ results: URL, _ request: Request, _ item: Item) async throws -> (
         ItemStatus, Bool
     ) {
         let staged = results.appendingPathComponent(".\(item.id).part")
@@ -101,7 +114,7 @@ public struct Runner: Sendable {
         } else {
             try writeWhole(starts, Data("\(request.runId) \(earlier + 1)".utf8))
             let base = status
-            if let ended = try await within(item.timeoutS, { try await runItem(folder, item, staged, base) }) {
+            if let ended = try await within(item.timeoutS, { try await runItem(sources, item, staged, base) }) {
                 status = ended
             } else {
                 hangs = true
@@ -128,11 +141,13 @@ public struct Runner: Sendable {
         return words.count == 2 && words[0] == request.runId ? Int(words[1]) ?? 0 : 0
     }
 
-    private func runItem(_ folder: URL, _ item: Item, _ staged: URL, _ base: ItemStatus) async throws -> ItemStatus {
+    private func runItem(
+        _ sources: Sources, _ item: Item, _ staged: URL, _ base: ItemStatus
+    ) async throws -> ItemStatus {
         var status = base
         do {
-            let artifact = try item.artifact.checked(in: folder)
-            let inputs = try item.inputs.checked(in: folder)
+            let artifact = try item.artifact.checked(in: sources.artifacts)
+            let inputs = try item.inputs.checked(in: sources.inputs)
             guard let loader = loaders[item.format] else {
                 throw FamilyError.unsupported("this runner has no engine for the format \(item.format)")
             }

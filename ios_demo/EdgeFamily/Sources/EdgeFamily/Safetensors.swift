@@ -1,14 +1,14 @@
 import Foundation
 
 /// Files of named arrays, of which nothing is trusted.
-public enum Safetensors {
+package enum Safetensors {
     private static let maxHeaderBytes = 100_000_000
     private static let types = Dictionary(uniqueKeysWithValues: DType.allCases.map { ($0.code, $0) })
 
     /// Reads a file.
     ///
     /// - Throws: `FamilyError`: it is missing or truncated, or its header does not fit its bytes.
-    public static func read(_ file: URL) throws -> [String: Tensor] {
+    static func read(_ file: URL) throws -> [String: Tensor] {
         try parse([UInt8](readData(file)), file.lastPathComponent)
     }
 

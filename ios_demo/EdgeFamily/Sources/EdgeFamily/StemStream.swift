@@ -7,7 +7,7 @@ import Foundation
 /// would go astray.
 public actor StemStream {
     /// The calls that a new member hears again when it takes over.
-    public static let warmUpCalls = 8
+    static let warmUpCalls = 8
 
     /// Size of a call, sample rate, delay, names of the stems.
     public nonisolated let stream: Stream

@@ -48,21 +48,6 @@ extension JSON {
     static func of(_ text: String) throws -> JSON { try parse(Array(text.utf8), "text") }
 }
 
-extension JSON: Encodable {
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        switch self {
-        case .null: try container.encodeNil()
-        case .bool(let value): try container.encode(value)
-        case .integer(let value): try container.encode(value)
-        case .number(let value): try container.encode(value)
-        case .text(let value): try container.encode(value)
-        case .list(let value): try container.encode(value)
-        case .object(let value): try container.encode(value)
-        }
-    }
-}
-
 /// Requires that `body` is refused, in one line, and returns that line.
 @discardableResult
 func refusal<T>(_ name: String = "", file: StaticString = #filePath, line: UInt = #line, _ body: () async throws -> T)

@@ -26,6 +26,13 @@ public final class HostProcess: @unchecked Sendable {
         try JSONDecoder().decode([String: String].self, from: try ask(["do": "results", "folder": folder.path]))
     }
 
+    /// Returns the medians of the rounds of a `perf.json` by device, member and artifact, as the Python package reads it.
+    ///
+    /// - Throws: `FamilyError`: it refuses the file.
+    public func medians(of file: URL) throws -> [String: [Double]] {
+        try JSONDecoder().decode([String: [Double]].self, from: try ask(["do": "medians", "path": file.path]))
+    }
+
     /// Sends a command, and returns the answer.
     ///
     /// - Throws: `FamilyError` with the reason that the process gives, or that it has ended.

@@ -1,0 +1,6 @@
+import DemoViews
+
+@main
+enum Main {
+    static func main() { DemoApp.main() }
+}
