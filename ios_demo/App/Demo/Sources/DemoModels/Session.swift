@@ -3,7 +3,7 @@ import Foundation
 import Observation
 
 /// The app's three screens.
-public enum Screen: String, Sendable, CaseIterable {
+public enum Screen: Sendable {
     case song, digit, members
 }
 

@@ -138,7 +138,7 @@ private final class WrappedEngine: Engine {
     }
 }
 
-/// Copies the tests' separator with a second, larger member, and with times for both on this machine.
+/// Copies the tests' separator with a second, larger member, which has the same file.
 func twoMembers(_ folder: URL) async throws -> URL {
     let families = folder.appendingPathComponent("families")
     try FileManager.default.createDirectory(at: families, withIntermediateDirectories: true)
