@@ -31,7 +31,7 @@ def set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
             inner = _rename(graph, spec.name)
             graph.node.append(helper.make_node("Transpose", [inner], [spec.name], perm=permutation(spec, own)))
             _set_shape(value, own.shape)
-        elif len(spec.shape) == 4:
+        if len(spec.shape) == 4:
             inner = _rename(graph, spec.name)
             axis = f"{inner}_axis"
             graph.initializer.append(numpy_helper.from_array(np.array([0]), axis))
@@ -56,6 +56,8 @@ def moved(array: Any, source: TensorSpec, target: TensorSpec) -> Any:
 def _rename(graph: Any, name: str) -> str:
     """Renames a value in all operators and returns its new name. The graph's own inputs and outputs keep the name."""
     inner = f"boundary/{name}"  # an input or output cannot have such a name
+    while any(inner in node.output for node in graph.node):
+        inner += "/inner"
     for node in graph.node:
         node.input[:] = [inner if used == name else used for used in node.input]
         node.output[:] = [inner if made == name else made for made in node.output]
