@@ -99,7 +99,7 @@ class XcodePhone:
             left = [item for item in request.items if not is_whole(folder, request, item)]
             for _, items in groupby(left, key=lambda item: item.member):
                 self._run_items(folder, request, list(items), limits, report)
-            if not left:
+            if not (folder / DEVICE).is_file():  # each run of the tests crashed
                 require_unlocked(self._mac, self._phone)
                 self._keep_facts(folder, self._invoke("", {}, _START_S, report))
             self._mac.remove(self._work)
@@ -190,8 +190,9 @@ class XcodePhone:
             raise RequestError(f"{self.name}: the tests did not start ({last_error(output)})")
         if place and (late or crash_in(output)):
             brought.refused.insert(0, late or f"the tests crashed: {crash_in(output)}")
-        elif not brought.refused and not brought.files.keys() & (limits.keys() or {OWN}):
-            why = "; ".join(filter(None, (crash_in(output), *brought.complaints))) or "nothing was attached"
+        elif not brought.files.keys() & (limits.keys() or {OWN}) and not (place and brought.refused):
+            reasons = (late or crash_in(output), *brought.refused, *brought.complaints)
+            why = "; ".join(filter(None, reasons)) or "nothing was attached"
             raise RequestError(f"{self.name}: the tests brought no result ({why}): look at {bundle}")
         return brought
 
