@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
@@ -94,4 +95,4 @@ def this_mac() -> Mac:
 
 def options_of(words: list[str]) -> dict[str, str]:
     """The values behind words that begin with a hyphen."""
-    return {name: value for name, value in zip(words, words[1:], strict=False) if name.startswith("-")}
+    return {name: value for name, value in pairwise(words) if name.startswith("-")}

@@ -98,9 +98,7 @@ def test_a_crash_costs_one_item_and_what_ended_before_it_is_kept(run, mac):
         ),
         ({"build_says": "/x/RequestTests.swift:9:1: error: cannot find 'x' in scope"}, "cannot find 'x' in scope"),
         (
-            {
-                "test_says": "The application could not be launched because the Device was not, or could not be, unlocked."
-            },
+            {"test_says": "It can't be launched: the Device was not, or could not be, unlocked."},
             "unlock it",
         ),
         ({"test_says": "{ platform:iOS, id:1, name:iPhone, error:Developer Mode disabled }"}, "Developer Mode is off"),
