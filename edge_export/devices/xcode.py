@@ -123,13 +123,12 @@ class XcodePhone:
         report: Report,
     ) -> None:
         """Runs the tests until each item has a result. A crash costs the item that it comes back in."""
-        left = list(items)
+        left, place = list(items), f"{_REQUESTS}/{request.run_id}.{items[0].id}"
         while left:
             require_unlocked(self._mac, self._phone)
-            place = f"{_REQUESTS}/{request.run_id}"
             self._send(folder, request.model_copy(update={"items": tuple(left)}), place, report)
             silence_s = max(item.timeout_s for item in left) + _START_S
-            brought = self._invoke(place, {item.id: limits[item.id] for item in left}, silence_s, report)
+            brought = self._invoke(place, {item.id: limits[item.id] for item in items}, silence_s, report)
             for name, files in brought.files.items():
                 if name != OWN and STATUS in files:
                     keep_result(folder, name, files)
@@ -140,7 +139,7 @@ class XcodePhone:
                 keep_failure(folder, request, missing.pop(0), reason)
             for item in left:
                 if item not in missing:
-                    report(item.id, "done")
+                    report(item.id, "came back")
             left = missing
 
     def _send(self, folder: Path, request: Request, place: str, report: Report) -> None:

@@ -92,7 +92,7 @@ class Mac:
             why = why_not_connected(self.address, answer.status, answer.errors)
             raise LinkLost(f"{self.name}: {why}; then go on with --resume")
         if answer.status == _NOT_FOUND:
-            raise RequestError(f"{self.name}: there is no {command[0]}: install Xcode 16 or newer there")
+            raise RequestError(f"{self.name}: there is no Xcode: install Xcode 16 or newer there")
         return answer
 
     def require(self, command: Sequence[str], purpose: str) -> Answer:

@@ -16,6 +16,8 @@ from edge_export.errors import RequestError, one_line
 
 _JSON_BYTES = 8 << 20
 _ASK_S = 120.0
+_TOLD = '"$@" --json-output "$0" >&2; status=$?; cat "$0" 2> /dev/null; rm -f "$0"; exit $status'
+"""Runs a command, and prints the JSON file that it writes. One order, as each is a connection where the Mac is far."""
 _UDID = re.compile(r"[0-9A-Za-z-]{1,64}")
 """It stands in names of folders and in commands."""
 
@@ -76,16 +78,13 @@ def devicectl(mac: Mac, *words: str, silence_s: float = _ASK_S) -> dict[str, Any
         RequestError: It failed, with what to do; or its answer is not valid.
     """
     told = f"{mac.folder}/{secrets.token_hex(8)}.json"
+    answer = mac.run(
+        ["sh", "-c", _TOLD, told, "xcrun", "devicectl", *words], silence_s=silence_s, limit_bytes=_JSON_BYTES
+    )
+    if answer.status:
+        raise RequestError(f"{mac.name}: {fault_in(answer.errors) or f'devicectl failed ({answer.complaint})'}")
     try:
-        answer = mac.run(["xcrun", "devicectl", *words, "--json-output", told], silence_s=silence_s)
-        if answer.status:
-            said = fault_in(answer.errors + answer.text) or f"devicectl failed ({answer.complaint})"
-            raise RequestError(f"{mac.name}: {said}")
-        content = mac.read(told, _JSON_BYTES)
-    finally:
-        mac.remove(told)
-    try:
-        return _Answer.model_validate_json(content or b"").result
+        return _Answer.model_validate_json(answer.output).result
     except ValidationError:
         raise RequestError(f"{mac.name}: `devicectl {' '.join(words[:2])}` wrote no JSON: update Xcode") from None
 

@@ -124,7 +124,7 @@ def test_no_team_and_no_xcode_are_one_line(run, mac, monkeypatch):
     monkeypatch.delenv(TEAM)
     assert f"{TEAM} is '': set it to your team's ID" in refusal(run)
     (mac.folder / "bin" / "xcrun").unlink()
-    assert "there is no xcrun: install Xcode 16 or newer" in refusal(run)
+    assert "there is no Xcode: install Xcode 16 or newer" in refusal(run)
 
 
 def test_the_phones_are_listed_with_what_is_wrong(mac):
