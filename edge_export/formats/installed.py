@@ -39,6 +39,9 @@ def require_installed(wanted: Iterable[tuple[str, str]]) -> None:
     Raises:
         RequestError: Some are not installed. The message names all of them, each with the command that installs it.
     """
-    reasons = {name: why_not_installed(name, backend) for name, backend in wanted}
+    reasons = {
+        f"{name} for {backend}" if backend in FORMATS[name].others else name: why_not_installed(name, backend)
+        for name, backend in wanted
+    }
     if missing := [f"{name} ({reason})" for name, reason in reasons.items() if reason]:
         raise RequestError(f"formats that are not installed here: {'; '.join(missing)}")

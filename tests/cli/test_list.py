@@ -19,7 +19,7 @@ NAMES = {
     "targets": target_names(),
     "formats": list(FORMATS),
     "precisions": ["fp32", "fp16", "int8"],
-    "runtimes": [runtime.name for known in FORMATS.values() for runtime in known.runtimes],
+    "runtimes": [runtime.name for known in FORMATS.values() for runtime in known.every_runtime],
 }
 
 

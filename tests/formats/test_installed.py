@@ -112,17 +112,22 @@ def test_the_doctor_names_what_is_not_installed_and_tries_the_rest(tflite_only):
         assert f"pip install edge_export[{name}]" in check["remedy"]
 
 
+EVERY = [(name, backend) for name, known in FORMATS.items() for backend in known.backends]
+
+
 def test_everything_is_installed_here():
-    require_installed(FORMATS)
+    require_installed(EVERY)
     assert [why_not_installed(name) for name in FORMATS] == [None] * len(FORMATS)
 
 
 def test_all_that_is_missing_is_named_at_once(monkeypatch):
     monkeypatch.setattr(installed, "find_spec", lambda name: None if name in ("onnx", "coremltools") else name)
     with pytest.raises(RequestError) as raised:
-        require_installed(FORMATS)
+        require_installed(EVERY)
     assert str(raised.value) == (
-        "formats that are not installed here: coreml (no coremltools: pip install edge_export[coreml]); "
+        "formats that are not installed here: "
+        "executorch for coreml (no coremltools: pip install edge_export[executorch,coreml]); "
+        "coreml (no coremltools: pip install edge_export[coreml]); "
         "tflite (no onnx: pip install edge_export[tflite])"
     )
 
