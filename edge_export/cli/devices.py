@@ -18,9 +18,9 @@ examples:
   edge_export devices setup aar
   edge_export devices setup aar:x86_64 --file tensorflow-lite-2.16.1.aar
 
-list asks this machine, the phones that adb knows, the emulators that are set
-up, and every host in ~/.config/edge_export/ssh_hosts: one [USER@]HOST[:PORT]
-a line.
+list asks this machine, the phones that adb and Xcode know, the emulators that
+are set up, and every host in ~/.config/edge_export/ssh_hosts: a line is one
+[USER@]HOST[:PORT], with #xcode behind it for the phones of a Mac.
 check sends a file of a hundred bytes there, and reads what the runner makes
 of it. Then `verify BUNDLE --device D` and `bench BUNDLE --device D` work.
 """

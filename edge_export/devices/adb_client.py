@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from edge_export.devices.device import LinkLost
 from edge_export.errors import RequestError, one_line
@@ -158,10 +159,17 @@ def run_program(
     timeout_s: float,
     limit_bytes: int = _TEXT_BYTES,
     heard: Callable[[bytes], None] | None = None,
+    source: IO[bytes] | None = None,
 ) -> Answer:
     """Runs a program, and ends it if it takes too long or prints too much.
 
     It is in a session of its own: Ctrl-C reaches this process alone, which then may still talk to the phone.
+
+    Args:
+        timeout_s: The longest time without any output, in seconds.
+        limit_bytes: The most that it may print to standard output.
+        heard: Called with each part of its standard output as it arrives.
+        source: The file that is its standard input. None: it has none.
 
     Raises:
         Silence: It printed nothing for `timeout_s` seconds.
@@ -172,7 +180,7 @@ def run_program(
     with (
         subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=source or subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,

@@ -1,15 +1,21 @@
-"""`ssh:[user@]host[:port]`: a machine that the user's own OpenSSH client reaches, with their configuration and keys."""
+"""`ssh:[user@]host[:port]`: a machine that the user's own OpenSSH client reaches, with their configuration and keys.
+
+`ssh:[user@]host[:port]#xcode[:udid]` is a phone of the Mac at that address.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 from pydantic import Field
 
-from edge_export.devices.device import LinkLost, Listed, Report
+from edge_export.devices import xcode
+from edge_export.devices.device import Device, LinkLost, Listed, Report
 from edge_export.devices.folder import parts_of
 from edge_export.devices.request import DEVICE, STATUS, Request
 from edge_export.devices.results import DEVICE_BYTES, agreed_files, is_whole, keep_result, load_inputs
@@ -93,9 +99,23 @@ class Ssh:
                 raise
 
 
-def open_ssh(rest: str) -> Ssh:
-    """Raises RequestError if `rest` is not `[user@]host[:port]`."""
-    return Ssh(address_of(rest))
+def open_ssh(rest: str) -> Device:
+    """Returns the machine at `[user@]host[:port]`, or a phone of it.
+
+    Raises:
+        RequestError: `rest` is not such an address; or for a phone as `open_xcode`.
+    """
+    text, behind, udid = _parts(rest)
+    return xcode.open_on(address_of(text), udid) if behind else Ssh(address_of(text))
+
+
+def _parts(rest: str) -> tuple[str, bool, str]:
+    """Returns the address, whether a phone behind it is meant, and the udid of that phone; empty: the only one."""
+    text, behind, phone = rest.partition("#")
+    kind, _, udid = phone.partition(":")
+    if behind and kind != "xcode":
+        raise RequestError(f"ssh:{one_line(rest, 80)} is not a device: only #xcode[:UDID] may follow an address")
+    return text, bool(behind), udid
 
 
 def _send(link: Link, files: dict[str, Path]) -> list[str]:
@@ -155,7 +175,10 @@ def _keep_result(link: Link, said: Followed, limits: dict[str, dict[str, int]], 
 
 
 def hosts_file() -> Path:
-    """Returns the file that names the ssh devices of `devices list`, one `[user@]host[:port]` a line."""
+    """Returns the file that names the ssh devices of `devices list`, one `[user@]host[:port]` a line.
+
+    `#` and a space start a comment; `#xcode` behind an address means the phones of the Mac there.
+    """
     config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(config) / "edge_export" / "ssh_hosts"
 
@@ -165,16 +188,20 @@ def found() -> list[Listed]:
     path = hosts_file()
     if not path.is_file():
         return []
-    lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8", errors="replace").splitlines())
+    lines = (re.split(r"(?:^|\s)#", line)[0].strip() for line in path.read_text("utf-8", errors="replace").splitlines())
     hosts = list(dict.fromkeys(line for line in lines if line))
     with ThreadPoolExecutor(max_workers=16) as askers:
-        return list(askers.map(_listed, hosts))
+        return list(chain.from_iterable(askers.map(_listed, hosts)))
 
 
-def _listed(host: str) -> Listed:
+def _listed(host: str) -> list[Listed]:
     name = f"ssh:{one_line(host, 80)}"
     try:
-        facts = open_ssh(host).facts()
+        text, behind, udid = _parts(host)
+        address = address_of(text)
+        if behind:
+            return [each for each in xcode.listed_on(address) if not udid or each.name.endswith(f":{udid}")]
+        facts = Ssh(address).facts()
     except RequestError as error:
-        return Listed(name, "", problem=str(error))
-    return Listed(name, facts.model, tuple(facts.runtimes.values()))
+        return [Listed(name, "", problem=str(error))]
+    return [Listed(name, facts.model, tuple(facts.runtimes.values()))]

@@ -47,11 +47,12 @@ class Address:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (f"{self.user}@" if self.user else "") + host + (f":{self.port}" if self.port else "")
 
-    def command(self) -> list[str]:
+    def command(self, remote: str) -> list[str]:
+        """Returns the command of this machine that runs `remote`, a line of the far side's shell."""
         options = [word for option in _OPTIONS for word in ("-o", option)]
         user = ["-l", self.user] if self.user else []
         port = ["-p", self.port] if self.port else []
-        return ["ssh", *options, *user, *port, "--", self.host, _START]
+        return ["ssh", *options, *user, *port, "--", self.host, remote]
 
 
 _ADDRESS = re.compile(
@@ -184,7 +185,7 @@ def connected(address: Address) -> Iterator[Link]:
 
         try:
             process = subprocess.Popen(
-                address.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaint
+                address.command(_START), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaint
             )
         except OSError as error:
             raise RequestError(

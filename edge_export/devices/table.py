@@ -17,7 +17,7 @@ KINDS: dict[str, Kind] = {
     ),
     "ssh": Kind(
         description="a machine with Python and numpy, by OpenSSH with your own configuration and keys",
-        form=":[USER@]HOST[:PORT]",
+        form=":[USER@]HOST[:PORT][#xcode[:UDID]]",
         open="edge_export.devices.ssh:open_ssh",
         found="edge_export.devices.ssh:found",
     ),
@@ -26,6 +26,12 @@ KINDS: dict[str, Kind] = {
         form="[:SERIAL]",
         open="edge_export.devices.adb:open_adb",
         found="edge_export.devices.adb:found",
+    ),
+    "xcode": Kind(
+        description="an iPhone, by this Mac's Xcode, or by another's as ssh:HOST#xcode; it builds the test host",
+        form="[:UDID]",
+        open="edge_export.devices.xcode:open_xcode",
+        found="edge_export.devices.xcode:found",
     ),
     "qemu": Kind(
         description="Arm code in an emulator on this machine: right results, no latency",

@@ -83,6 +83,13 @@ public struct Runner: Sendable {
         return told
     }
 
+    /// Writes `device.json` alone: what this device says of itself. `folder` must exist.
+    public func writeFacts(_ folder: URL) throws {
+        var told = facts
+        told.before = state()
+        try write(told, folder)
+    }
+
     private func write(_ facts: DeviceFacts, _ folder: URL) throws {
         try writeWhole(folder.appendingPathComponent("device.json"), try encoded(facts))
     }
