@@ -16,7 +16,7 @@ def byte_count(text: str) -> int:
     """Returns "5MB" as 5000000. Units: B, kB, MB, GB (powers of 1000); KiB, MiB, GiB (powers of 1024)."""
     match = _AMOUNT.fullmatch(text.strip())
     if match is None or (unit := _UNITS.get(match[2].lower())) is None or not (count := int(float(match[1]) * unit)):
-        raise argparse.ArgumentTypeError(f'"{text}" is no size: give bytes, such as 5000000 or 5MB')
+        raise argparse.ArgumentTypeError(f'"{text[:40]}" is no size: give bytes, such as 5000000 or 5MB')
     return count
 
 
@@ -24,7 +24,7 @@ def operation_count(text: str) -> int:
     """Returns "4M" as 4000000. Units: k, M, G (powers of 1000)."""
     match = _AMOUNT.fullmatch(text.strip())
     if match is None or (unit := _COUNTS.get(match[2].lower())) is None or not (count := int(float(match[1]) * unit)):
-        raise argparse.ArgumentTypeError(f'"{text}" is no count: give a number, such as 4000000 or 4M')
+        raise argparse.ArgumentTypeError(f'"{text[:40]}" is no count: give a number, such as 4000000 or 4M')
     return count
 
 
@@ -36,7 +36,7 @@ def share(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value <= 10:
-        raise argparse.ArgumentTypeError(f'"{text}" is no share: give 5%, for example')
+        raise argparse.ArgumentTypeError(f'"{text[:40]}" is no share: give 5%, for example')
     return value
 
 
@@ -47,7 +47,7 @@ def positive(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a number above 0')
+        raise argparse.ArgumentTypeError(f'"{text[:40]}" is not a number above 0')
     return value
 
 
@@ -58,14 +58,14 @@ def finite(text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f'"{text}" is not a number')
+        raise argparse.ArgumentTypeError(f'"{text[:40]}" is not a number')
     return value
 
 
 def at_least_zero(text: str) -> float:
     """Returns a finite number from 0 on."""
     if (value := finite(text)) < 0:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a number from 0 on')
+        raise argparse.ArgumentTypeError(f'"{text[:40]}" is not a number from 0 on')
     return value
 
 
@@ -75,7 +75,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         value = int(text) if text.strip().isdigit() else low - 1
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f'"{text}" is not a whole number from {low} to {high}')
+            raise argparse.ArgumentTypeError(f'"{text[:40]}" is not a whole number from {low} to {high}')
         return value
 
     return read

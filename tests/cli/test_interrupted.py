@@ -31,6 +31,7 @@ REQUESTS = {
     "app": ["android", "b", "--out", "o"],
     "farm": ["plan", "b", "--devices", "f"],
     "devices": ["list"],
+    "search": ["--target", "linux"],
 }
 
 

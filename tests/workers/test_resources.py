@@ -34,7 +34,12 @@ def test_workers_share_the_memory() -> None:
 
 
 def test_a_group_that_is_gone_holds_nothing() -> None:
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    program = "print('here', flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
     assert group_bytes(process.pid) > 1 << 20
     process.communicate()
     assert group_bytes(process.pid) == 0

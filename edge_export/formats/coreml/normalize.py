@@ -5,6 +5,8 @@ coremltools writes some values that differ from run to run. They are replaced or
 - the order inside model.mlmodel's maps -> protobuf's deterministic serialization;
 - the date of the conversion in its metadata -> removed;
 - a mapping for a debugger next to the manifest, which Core ML does not read -> removed.
+
+The folder of weights is removed when it is empty: copies that hold files only would lack what the manifest lists.
 """
 
 from __future__ import annotations
@@ -37,7 +39,11 @@ def _rename_items(package: Path) -> None:
     manifest = json.loads(path.read_text())
     items, names = {}, {}
     for old, entry in manifest["itemInfoEntries"].items():
-        names[old] = str(uuid.uuid5(_NAMESPACE, f"{entry['path']} {_digest(package / 'Data' / entry['path'])}"))
+        item = path.parent / "Data" / entry["path"]
+        if item.is_dir() and not any(item.iterdir()):
+            item.rmdir()
+            continue
+        names[old] = str(uuid.uuid5(_NAMESPACE, f"{entry['path']} {_digest(item)}"))
         items[names[old]] = entry
     manifest["itemInfoEntries"] = items
     manifest["rootModelIdentifier"] = names[manifest["rootModelIdentifier"]]
