@@ -6,7 +6,7 @@ coremltools writes some values that differ from run to run. They are replaced or
 - the date of the conversion in its metadata -> removed;
 - a mapping for a debugger next to the manifest, which Core ML does not read -> removed.
 
-The folder of weights is removed when it is empty: copies that hold files only would lack what the manifest lists.
+A folder of weights that is empty, or was lost because it is, leaves the manifest: copies often hold files only.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ def _rename_items(package: Path) -> None:
     items, names = {}, {}
     for old, entry in manifest["itemInfoEntries"].items():
         item = path.parent / "Data" / entry["path"]
-        if item.is_dir() and not any(item.iterdir()):
-            item.rmdir()
+        if not item.is_file() and not any(item.glob("*")):
+            if item.exists():
+                item.rmdir()
             continue
         names[old] = str(uuid.uuid5(_NAMESPACE, f"{entry['path']} {_digest(item)}"))
         items[names[old]] = entry
