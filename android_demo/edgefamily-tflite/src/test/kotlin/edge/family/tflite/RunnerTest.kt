@@ -66,6 +66,7 @@ class RunnerTest {
 
     @Test
     fun `both families agree with the mother's goldens, repeat their bits, and are timed`() {
+        val peaks = ArrayList<Long>() // above what the process holds: a small file may fit into what an earlier one left
         for ((bundle, output) in listOf(Bundles.digits to "logits", Bundles.separator to "stems")) {
             val request = requestOf(bundle, listOf("verify", "bench", "memory"))
             val folder = scratch() // an app can't write where adb puts the request
@@ -82,11 +83,12 @@ class RunnerTest {
                 val python = outputOf(request, member, output)
                 assertEquals(python.buffer(), found.buffer(), "$member: not the bits that aar:x86_64 gives")
                 assertEquals("true", status(folder, "$member-verify").text("repeatable"))
-                assertTrue(status(folder, "$member-memory").text("peak_memory_bytes").toLong() > 0)
+                peaks += status(folder, "$member-memory").text("peak_memory_bytes").toLong()
             }
             request.deleteRecursively()
             folder.deleteRecursively()
         }
+        assertTrue(peaks.min() >= 0 && peaks.max() > 0, peaks.toString())
     }
 
     private fun outputOf(folder: File, member: String, name: String): Tensor =
