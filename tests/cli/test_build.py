@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from tflite_target import TFLITE_ONLY
 
 ROOT = Path(__file__).resolve().parents[2]
 STRANGERS = "tests.strangers"
@@ -205,27 +206,6 @@ def test_a_converter_that_fails_takes_down_its_artifact_only(edge_export, tmp_pa
     assert logs
     done = edge_export("verify", "b")
     assert done.returncode == 1
-
-
-TFLITE_ONLY = """
-name = "plain"
-mother = "digits"
-members = "1.0"
-calibration_batches = 4
-
-[[artifacts]]
-format = "tflite"
-backend = "builtin"
-precision = "fp32"
-
-[tolerances.member.fp32]
-snr_db = 90
-max_abs_of_peak = 1e-4
-
-[tolerances.tflite.fp32]
-snr_db = 90
-max_abs_of_peak = 1e-4
-"""
 
 
 def test_one_bad_member_is_recorded_and_the_others_are_finished(edge_export):

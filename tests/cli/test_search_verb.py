@@ -5,29 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from tflite_target import TFLITE_ONLY
 
 from edge_export.__main__ import main
 from edge_export.bundle.folder import read_bundle
-
-TARGET = """
-name = "plain"
-mother = "digits"
-members = "1.0"
-calibration_batches = 4
-
-[[artifacts]]
-format = "tflite"
-backend = "builtin"
-precision = "fp32"
-
-[tolerances.member.fp32]
-snr_db = 90
-max_abs_of_peak = 1e-4
-
-[tolerances.tflite.fp32]
-snr_db = 90
-max_abs_of_peak = 1e-4
-"""
 
 
 def test_what_a_build_has_done_is_not_done_again(small_bundle, edge_export):
@@ -58,7 +39,7 @@ def test_what_cannot_be_made_is_told_and_the_rest_answered(edge_export):
 
 
 def test_a_family_of_members_that_search_chooses(edge_export):
-    (edge_export.folder / "plain.toml").write_text(TARGET)
+    (edge_export.folder / "plain.toml").write_text(TFLITE_ONLY)
     mother = ("--mother", "tests.strangers:OneBadScored")
     done = edge_export("build", "--target", "plain.toml", *mother, "--members", "auto:2", "--out", "b", "--json")
     assert done.returncode == 0, done.stderr

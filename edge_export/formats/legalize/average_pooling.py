@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from edge_export.formats.legalize.rule import Rewrite, Rule
-from edge_export.formats.legalize.windows import Axis
+from edge_export.formats.legalize.windows import Axis, per_axis
 
 
 def _decomposition(operator: Any, axes: int, counts_padding: bool = True) -> Rewrite:
@@ -33,15 +33,12 @@ def _decomposition(operator: Any, axes: int, counts_padding: bool = True) -> Rew
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> Any:
-        """Takes PyTorch's own arguments. A list of one value applies to every axis."""
         right = counts_padding or count_include_pad or not any(padding)
         if not ceil_mode and divisor_override is None and right:
             return NotImplemented
         from torch.nn.functional import pad
 
-        kernel, strides, pads = (
-            list(values) * (axes if len(values) == 1 else 1) for values in (kernel_size, stride or kernel_size, padding)
-        )
+        kernel, strides, pads = (per_axis(values, axes) for values in (kernel_size, stride or kernel_size, padding))
         along = [Axis(*each, ceil_mode) for each in zip(x.shape[-axes:], kernel, strides, pads, strict=True)]
         margins = [margin for axis in reversed(along) for margin in (axis.padding, axis.missing)]
         y = operator(pad(x, margins) if any(margins) else x, kernel, strides)

@@ -3,8 +3,8 @@
     max_pool(x, kernel k, dilation d)  →  max_pool(x[rows of window 0, rows of window 1, …], kernel k, stride k)
 
 Windows of fewer elements, at the border or in adaptive pooling, repeat one of their elements: the maximum is the same.
-Core ML's and onnx2tf's pools have no dilation; ExecuTorch, Core AI and torch's ONNX
-exporter have no adaptive max pooling.
+Core ML's and onnx2tf's pools have no dilation; ExecuTorch, Core AI and torch's ONNX exporter have no adaptive max
+pooling.
 
     max_pool(x, kernel)  →  max_pool(x, kernel, stride = kernel)
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from edge_export.formats.legalize.rule import Rewrite, Rule
-from edge_export.formats.legalize.windows import Axis
+from edge_export.formats.legalize.windows import Axis, per_axis
 
 Windows = list[list[int]]
 """The elements of each window along one axis. All windows have the same length."""
@@ -37,8 +37,7 @@ def _dilated(axes: int) -> Rewrite:
         ceil_mode: bool = False,
     ) -> Any:
         kernel, steps, pads, gaps = (
-            list(values) * (axes if len(values) == 1 else 1)
-            for values in (kernel_size, stride or kernel_size, padding, dilation)
+            per_axis(values, axes) for values in (kernel_size, stride or kernel_size, padding, dilation)
         )
         if all(gap == 1 for gap in gaps):
             return NotImplemented

@@ -14,10 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from edge_export.formats.legalize.rule import Rule
-
-
-def _three(values: Sequence[int]) -> list[int]:
-    return list(values) * (3 if len(values) == 1 else 1)
+from edge_export.formats.legalize.windows import per_axis
 
 
 def _pooled(x: Tensor, pool: Callable[[Tensor, list[int]], Tensor]) -> Tensor:
@@ -30,7 +27,7 @@ def _pooled(x: Tensor, pool: Callable[[Tensor, list[int]], Tensor]) -> Tensor:
 
 def _at(values: Sequence[int], axes: list[int], else_: int) -> list[int]:
     """Returns the values of two axes; the second one is `else_` if there is one axis only."""
-    return [*(_three(values)[axis] for axis in axes), else_][:2]
+    return [*(per_axis(values, 3)[axis] for axis in axes), else_][:2]
 
 
 def _average(
@@ -76,7 +73,7 @@ def _convolution(
     dilation: Sequence[int] = (1,),
     groups: int = 1,
 ) -> Any:
-    steps, pads, gaps = _three(stride), _three(padding), _three(dilation)
+    steps, pads, gaps = per_axis(stride, 3), per_axis(padding, 3), per_axis(dilation, 3)
     whole = x if x.dim() == 5 else x[None]
     batch, channels, _, height, width = whole.shape
     out, each, taps, *kernel = weight.shape

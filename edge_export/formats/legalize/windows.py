@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+
+def per_axis(values: Sequence[int], axes: int) -> list[int]:
+    """Returns one value for each axis. A list of one value applies to all."""
+    return list(values) * (axes if len(values) == 1 else 1)
 
 
 @dataclass(frozen=True)
