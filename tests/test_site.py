@@ -1,0 +1,98 @@
+"""The documentation's site: its pages, its links, and the hook that takes pages from all over the repository."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def load_hook():
+    """The hook as a module; mkdocs loads it by its path, too."""
+    spec = importlib.util.spec_from_file_location("site_pages", ROOT / "tools" / "site_pages.py")
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    return hook
+
+
+HOOK = load_hook()
+SITE = HOOK.FILES | {path.relative_to(ROOT / "docs").as_posix(): f"docs/{path.name}" for path in (ROOT / "docs").rglob("*.md")}
+"""Every page of the site, with its file."""
+
+
+def settings() -> dict:
+    return yaml.safe_load((ROOT / "mkdocs.yml").read_text())
+
+
+def entries(nav) -> list[str]:
+    """The pages of a navigation, in order."""
+    if isinstance(nav, str):
+        return [nav]
+    return [page for entry in (nav.values() if isinstance(nav, dict) else nav) for page in entries(entry)]
+
+
+def test_the_navigation_has_every_page_once():
+    assert sorted(entries(settings()["nav"])) == sorted(SITE)
+
+
+def test_the_site_asks_nobody_else():
+    """Fonts and pictures come with it, and links to its own repository need no host."""
+    site = settings()
+    assert site["theme"]["font"] is False
+    assert not {"site_url", "repo_url", "edit_uri", "extra_javascript"} & site.keys()
+    assert all("://" not in sheet for sheet in site["extra_css"])
+    pictures = [link for file in SITE.values() for link in HOOK.links((ROOT / file).read_text()) if link["image"]]
+    assert pictures
+    assert [link["target"] for link in pictures if "://" in link["target"]] == []
+
+
+@pytest.mark.parametrize("uri", SITE)
+def test_links_of_a_page_lead_to_files(uri):
+    text = (ROOT / SITE[uri]).read_text()
+    turned, problems = HOOK.turn_links(text, SITE[uri], uri)
+    assert problems == []
+    assert "../" not in "".join(link["target"] for link in HOOK.links(turned)) or "/" in uri
+
+
+@pytest.mark.parametrize("uri", SITE)
+def test_a_list_begins_behind_an_empty_line(uri):
+    """A host's own reader shows a list without one, but the site takes it for text."""
+    item = re.compile(r" *([-*]|\d+\.) ")
+    for text in HOOK.texts((ROOT / SITE[uri]).read_text())[::2]:
+        lines = text.splitlines()
+        for before, line in itertools.pairwise(lines):
+            assert not item.match(line) or not before.strip() or item.match(before) or before.startswith("  "), line
+
+
+def test_links_turn_into_links_of_the_site():
+    text = "[a](docs/devices.md#ssh) [`b`](CONTRIBUTING.md) [c](https://host/docs/devices.md) [d](#here)"
+    turned, problems = HOOK.turn_links(text, "README.md", "index.md")
+    assert turned == "[a](devices.md#ssh) [`b`](contributing.md) [c](https://host/docs/devices.md) [d](#here)"
+    assert problems == []
+    assert HOOK.turn_links("[a\nb](../README.md)", "docs/api/x.md", "api/x.md")[0] == "[a\nb](../README.md)"
+    assert HOOK.turn_links("[a\nb](../../README.md)", "docs/api/x.md", "api/x.md")[0] == "[a\nb](../index.md)"
+
+
+def test_links_to_files_that_are_no_pages_turn_into_their_paths():
+    text = "[`spec/metric.py`](edge_export/spec/metric.py), [the vectors](tests/vectors)"
+    turned, problems = HOOK.turn_links(text, "README.md", "index.md")
+    assert turned == "`edge_export/spec/metric.py`, the vectors (`tests/vectors`)"
+    assert problems == []
+
+
+def test_a_link_to_a_file_that_does_not_exist_is_a_problem():
+    turned, problems = HOOK.turn_links("[a](docs/nowhere.md)", "README.md", "index.md")
+    assert problems == ["docs/nowhere.md leads to docs/nowhere.md, which does not exist"]
+    assert turned == "[a](docs/nowhere.md)"
+
+
+def test_code_keeps_its_brackets():
+    text = "see\n\n```python\ncall[f](x)\n```\n\nand [a](docs/models.md)\n"
+    turned, _ = HOOK.turn_links(text, "README.md", "index.md")
+    assert turned == text.replace("docs/models.md", "models.md")
