@@ -22,7 +22,8 @@ def load_hook():
 
 
 HOOK = load_hook()
-SITE = HOOK.FILES | {path.relative_to(ROOT / "docs").as_posix(): f"docs/{path.name}" for path in (ROOT / "docs").rglob("*.md")}
+_OWN = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+SITE = HOOK.FILES | {uri: f"docs/{uri}" for uri in _OWN}
 """Every page of the site, with its file."""
 
 
