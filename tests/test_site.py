@@ -97,3 +97,9 @@ def test_code_keeps_its_brackets():
     text = "see\n\n```python\ncall[f](x)\n```\n\nand [a](docs/models.md)\n"
     turned, _ = HOOK.turn_links(text, "README.md", "index.md")
     assert turned == text.replace("docs/models.md", "models.md")
+
+
+def test_options_stay_whole():
+    html = "<p><code>bench --max-macs 4M</code></p><pre><span></span><code>bench --max-macs</code></pre>"
+    kept = HOOK.on_page_content(html, None, None, None)
+    assert kept == html.replace("--max-macs 4M", '<span class="option">--max-macs</span> 4M')

@@ -27,6 +27,8 @@ PAGES = {
 """The pages of the site that lie outside of `docs/`, by their files in the repository."""
 FILES = {page: file for file, page in PAGES.items()}
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]+)\]\((?P<target>[^)\s]+)\)")
+INLINE_CODE = re.compile(r"(?<!</span>)<code>[^<]*</code>")
+OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 _FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 _log = logging.getLogger("mkdocs.hooks.site_pages")
 
@@ -49,6 +51,11 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     for problem in problems:
         _log.warning("%s: %s", uri, problem)
     return turned
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """Keeps options in running text whole: a line may break between words of code, but not within `--max-macs`."""
+    return INLINE_CODE.sub(lambda code: OPTION.sub(r'<span class="option">\g<0></span>', code[0]), html)
 
 
 def pictures() -> set[str]:
