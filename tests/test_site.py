@@ -61,14 +61,31 @@ def test_links_of_a_page_lead_to_files(uri):
     assert "../" not in "".join(link["target"] for link in HOOK.links(turned)) or "/" in uri
 
 
-@pytest.mark.parametrize("uri", SITE)
-def test_a_list_begins_behind_an_empty_line(uri):
-    """A host's own reader shows a list without one, but the site takes it for text."""
+def crowded(text: str) -> list[str]:
+    """The list items that the site takes for text: first ones, or those behind a paragraph, without an empty line."""
     item = re.compile(r" *([-*]|\d+\.) ")
-    for text in HOOK.texts((ROOT / SITE[uri]).read_text())[::2]:
-        lines = text.splitlines()
-        for before, line in itertools.pairwise(lines):
-            assert not item.match(line) or not before.strip() or item.match(before) or before.startswith("  "), line
+    found, in_list, paragraphs = [], False, False
+    for before, line in itertools.pairwise(["", *text.splitlines()]):
+        if item.match(line):
+            if before.strip() and (paragraphs or not in_list):
+                found.append(line)
+            in_list, paragraphs = True, False
+        elif line.startswith("  "):
+            paragraphs = paragraphs or not before.strip()
+        elif line.strip():
+            in_list = paragraphs = False
+    return found
+
+
+@pytest.mark.parametrize("uri", SITE)
+def test_lists_are_lists(uri):
+    assert [line for text in HOOK.texts((ROOT / SITE[uri]).read_text())[::2] for line in crowded(text)] == []
+
+
+def test_lists_without_an_empty_line_are_found():
+    assert crowded("a\n\n1. b\n   c\n2. d\n\ne") == []
+    assert crowded("a\n1. b") == ["1. b"]
+    assert crowded("a\n\n1. b\n\n    c\n2. d") == ["2. d"]
 
 
 def test_links_turn_into_links_of_the_site():
