@@ -48,9 +48,9 @@ def test_the_site_asks_nobody_else():
     assert site["theme"]["font"] is False
     assert not {"site_url", "repo_url", "edit_uri", "extra_javascript"} & site.keys()
     assert all("://" not in sheet for sheet in site["extra_css"])
-    pictures = [link for file in SITE.values() for link in HOOK.links((ROOT / file).read_text()) if link["image"]]
-    assert pictures
-    assert [link["target"] for link in pictures if "://" in link["target"]] == []
+    pictures = [target for file in SITE.values() for target in HOOK.picture_targets((ROOT / file).read_text())]
+    assert len(pictures) > 10
+    assert [target for target in pictures if "://" in target] == []
 
 
 @pytest.mark.parametrize("uri", SITE)
@@ -102,6 +102,15 @@ def test_links_to_files_that_are_no_pages_turn_into_their_paths():
     turned, problems = HOOK.turn_links(text, "README.md", "index.md")
     assert turned == "`edge_export/spec/metric.py`, the vectors (`tests/vectors`)"
     assert problems == []
+
+
+def test_pictures_come_with_the_page():
+    tag = '<img src="{}" width="260" alt="A song">'
+    turned, problems = HOOK.turn_links(tag.format("pictures/song.png"), "android_demo/README.md", "android_demo.md")
+    assert turned == tag.format("android_demo/pictures/song.png")
+    assert problems == []
+    assert "android_demo/pictures/song.png" in HOOK.pictures()
+    assert HOOK.turn_links(tag.format("pictures/none.png"), "android_demo/README.md", "android_demo.md")[1] != []
 
 
 def test_a_link_to_a_file_that_does_not_exist_is_a_problem():

@@ -27,6 +27,7 @@ PAGES = {
 """The pages of the site that lie outside of `docs/`, by their files in the repository."""
 FILES = {page: file for file, page in PAGES.items()}
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]+)\]\((?P<target>[^)\s]+)\)")
+TAG = re.compile(r'(?P<before><img [^>]*?src=")(?P<target>[^"]+)')
 INLINE_CODE = re.compile(r"(?<!</span>)<code>[^<]*</code>")
 OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 _FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
@@ -60,12 +61,16 @@ def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
 
 def pictures() -> set[str]:
     """Returns the pictures that `PAGES` show, by their paths in the repository."""
-    return {
-        path
-        for file in PAGES
-        for link in links((ROOT / file).read_text(encoding="utf-8"))
-        if link["image"] and (path := _inside(file, link["target"])) is not None and not path.startswith("docs/")
+    found = {
+        _inside(file, target) for file in PAGES for target in picture_targets((ROOT / file).read_text(encoding="utf-8"))
     }
+    return {path for path in found if path is not None and not path.startswith("docs/")}
+
+
+def picture_targets(markdown: str) -> list[str]:
+    """Returns where the pictures of a page lie, those in tags of HTML, too."""
+    tags = (tag for text in texts(markdown)[::2] for tag in TAG.finditer(text))
+    return [match["target"] for match in (*(link for link in links(markdown) if link["image"]), *tags)]
 
 
 def texts(markdown: str) -> list[str]:
@@ -88,25 +93,33 @@ def turn_links(markdown: str, file: str, uri: str) -> tuple[str, list[str]]:
     """
     problems: list[str] = []
 
+    def path_of(target: str) -> str | None:
+        path = _inside(file, target)
+        if path is not None and not (ROOT / path).exists():
+            problems.append(f"{target} leads to {path}, which does not exist")
+            return None
+        return path
+
     def turn(link: re.Match[str]) -> str:
-        anchor = link["target"].partition("#")[2]
-        path = _inside(file, link["target"])
+        path, anchor = path_of(link["target"]), link["target"].partition("#")[2]
         if path is None:
             return link[0]
-        if not (ROOT / path).exists():
-            problems.append(f"{link['target']} leads to {path}, which does not exist")
-            return link[0]
-        place = path.removeprefix("docs/") if path.startswith("docs/") else PAGES.get(path)
-        if place is None and link["image"]:
-            place = path
-        if place is None:
+        place = path.removeprefix("docs/") if path.startswith("docs/") else PAGES.get(path, path)
+        if place == path and not link["image"]:
             return _named(link["text"], path)
-        relative = posixpath.relpath(place, posixpath.dirname(uri) or ".")
-        return f"{link['image']}[{link['text']}]({relative}{'#' + anchor if anchor else ''})"
+        return f"{link['image']}[{link['text']}]({_relative(place, uri)}{'#' + anchor if anchor else ''})"
+
+    def turn_tag(tag: re.Match[str]) -> str:
+        path = path_of(tag["target"])
+        return tag[0] if path is None else tag["before"] + _relative(path.removeprefix("docs/"), uri)
 
     pieces = texts(markdown)
-    pieces[::2] = [LINK.sub(turn, text) for text in pieces[::2]]
+    pieces[::2] = [TAG.sub(turn_tag, LINK.sub(turn, text)) for text in pieces[::2]]
     return "".join(pieces), problems
+
+
+def _relative(place: str, uri: str) -> str:
+    return posixpath.relpath(place, posixpath.dirname(uri) or ".")
 
 
 def _inside(file: str, target: str) -> str | None:
