@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_export.errors import RequestError, one_line, raised
+from edge_export.mothers.computed import detach_computed
 
 if TYPE_CHECKING:
     from edge_export.mothers.protocol import Mother
@@ -122,6 +123,7 @@ def _build(spec: str, seed: int = 0) -> Any:
         except Exception as error:
             raise RequestError(f"mother {spec}: the factory failed with {raised(error)}") from error
     _check_mother(spec, mother)
+    detach_computed(mother)
     return mother
 
 
