@@ -11,7 +11,7 @@ build: $(READY)
 	$(PYTHON) -m edge_export build --target android
 
 test: $(READY)
-	$(PYTHON) -m pytest --numprocesses auto --dist loadfile
+	$(PYTHON) -m pytest --numprocesses auto --dist loadfile -m "not swift"
 
 # Made again when the pins change; marked ready only when everything is installed.
 $(READY): requirements.lock
