@@ -45,11 +45,11 @@ def add_action(actions: Any) -> None:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_order_arguments(parser, "what android_demo or ios_demo makes", "the app; ios: the .xctestrun beside it")
     parser.add_argument("--project", metavar="ARN", help="the project")
     parser.add_argument("--pool", metavar="P", help="the ARN of a device pool, or rules")
     parser.add_argument("--most", type=whole(1, 100), metavar="N", help=f"phones, with rules (default: {MOST})")
     parser.add_argument("--platform", choices=tuple(PLATFORMS), help="default: android")
+    add_order_arguments(parser, "what android_demo or ios_demo makes", "the app; ios: the .xctestrun beside it")
     parser.add_argument(
         "--minutes", type=whole(5, MOST_MINUTES), metavar="N", help=f"one phone may take (default: {MINUTES})"
     )

@@ -40,8 +40,8 @@ def add_action(actions: Any) -> None:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_order_arguments(parser, "what android_demo makes", "the app")
     parser.add_argument("--device", action="append", metavar="D", help="such as model=shiba,version=34; repeat it")
+    add_order_arguments(parser, "what android_demo makes", "the app")
     parser.add_argument(
         "--minutes", type=whole(1, MOST_MINUTES), metavar="N", help=f"one phone may take (default: {MINUTES})"
     )

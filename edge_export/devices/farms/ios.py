@@ -80,7 +80,7 @@ def pack(app: Path, tests: Path, request: Request, folder: Path, minutes: int, w
     )
     command = "\n".join(f"        {line}".rstrip() for line in script.strip().splitlines())
     try:
-        shutil.copy(app, goods.app)
+        shutil.copyfile(app, goods.app)
         with zipfile.ZipFile(goods.app, "a", zipfile.ZIP_DEFLATED) as archive:
             add_request(archive, folder, request, f"Payload/{known.name}.app/{EXTRA_DATA}")
         with zipfile.ZipFile(goods.tests, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from edge_export.bundle.folder import Bundle
 from edge_export.bundle.manifest import FILE_NAME, Manifest
 from edge_export.bundle.perf import manifest_sha256
+from edge_export.devices.farms.extra_data import EXTRA_DATA
 from edge_export.devices.farms.zip_checks import checked_names, checked_zip, read_entry
 from edge_export.errors import RequestError, one_line
 
@@ -73,6 +74,8 @@ def read_ipa(path: Path, bundle: Bundle | None) -> App:
         tests = f"{TESTS}.xctest"
         if ("Payload", folder, "PlugIns", tests, "Info.plist") not in files:
             raise ValueError(f"its app has no PlugIns/{tests}: build it by build-for-testing, or {MAKE}")
+        if any(parts[2:3] == (EXTRA_DATA,) for parts in files):
+            raise ValueError(f"its app has a request already: {MAKE}")
         app = App(name, str(info.get("CFBundleIdentifier", "")))
         if not _NAME.fullmatch(name) or not _IDENTIFIER.fullmatch(app.identifier):
             raise ValueError(f"its app is called {one_line(name, 60)!r}, {one_line(app.identifier, 60)!r}")

@@ -82,11 +82,12 @@ def test_an_app_and_its_tests_of_both_formats_are_found(ipa, plan, tmp_path):
         ),
         (FILES | {f"{APP}/Info.plist": plistlib.dumps({"CFBundleIdentifier": "a;b"})}, "its app is called"),
         ({f"{APP}/Info.plist": FILES[f"{APP}/Info.plist"]}, "its app has no PlugIns/EdgeFamilyDemoTests.xctest"),
+        (FILES | {f"{APP}/edge_export_request/request.json": b""}, "its app has a request already"),
         (FILES | {"../escaped": b""}, "is not a path inside of a folder"),
         (FILES | {"/tmp/escaped": b""}, "is not a path inside of a folder"),
         ({name.replace("EdgeFamilyDemo.app", "$(x).app"): content for name, content in FILES.items()}, "is called"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_what_is_no_app_for_iphones_is_one_line(ipa, files, message):
     with pytest.raises(RequestError) as caught:
