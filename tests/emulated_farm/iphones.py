@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from emulated_mac.mac import Mac, new_mac
 from emulated_farm.hosts import MacHost
 from emulated_farm.operations import Operations
 
+ZIPS = bool(shutil.which("zip") and shutil.which("unzip"))
+WITHOUT_ZIPS = "zip or unzip is missing: apt-get install zip unzip"
 ROOT = Path(__file__).resolve().parents[2]
 IPHONES = [
     {"arn": f"arn:aws:devicefarm:us-west-2::device:10{number}", "name": name, "manufacturer": "Apple", "model": name}

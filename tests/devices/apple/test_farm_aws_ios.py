@@ -11,13 +11,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from emulated_farm.iphones import farm_of_iphones, make_ipa
+from emulated_farm.iphones import WITHOUT_ZIPS, ZIPS, farm_of_iphones, make_ipa
 from emulated_farm.operations import POOL, PROJECT
 from emulated_farm.service import Service
 
 from edge_export.__main__ import main
 from edge_export.devices.farms.platforms import PLATFORMS
 
+pytestmark = pytest.mark.skipif(not ZIPS, reason=WITHOUT_ZIPS)
 NAMES = ["farm:aws:Apple_iPhone_15_Pro:18.1", "farm:aws:Apple_iPhone_12:17.5"]
 FIRST = "0000-recorded"
 

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from emulated_farm.iphones import farm_of_iphones, make_ipa
+from emulated_farm.iphones import WITHOUT_ZIPS, ZIPS, farm_of_iphones, make_ipa
 from emulated_farm.operations import POOL, PROJECT
 from emulated_farm.service import Service
 from emulated_mac.mac import UDID
@@ -54,6 +54,7 @@ def test_the_numbers_of_the_swift_runner_are_those_that_the_package_has(mac, bun
         assert there[artifact]["agreement"]["snr_db"] == pytest.approx(here[artifact]["agreement"]["snr_db"], abs=0.1)
 
 
+@pytest.mark.skipif(not ZIPS, reason=WITHOUT_ZIPS)
 def test_an_item_in_which_the_app_always_crashes_costs_itself_alone_in_a_farm(
     environment, bundle, tmp_path, monkeypatch, capsys
 ):
