@@ -8,6 +8,7 @@ import plistlib
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -77,11 +78,14 @@ def work_through(app: Path, documents: Path, bundle: Path) -> list[bytes]:
     results = documents / (name or "edge_export/own")
     request = results if name else own if own.is_dir() else None
     results.mkdir(parents=True, exist_ok=True)
+    starts = results / "results" / f".{state.crash_in}.starts"
+    before = starts.read_text() if starts.exists() else ""
 
     def line(told: str, runner: subprocess.Popen[str]) -> None:
         print(told, end="", flush=True)
         event = json.loads(told.removeprefix("edge_export: "))
-        if event == {"item": state.crash_in, "outcome": "started"} and state.crashes:
+        begins = event == {"item": state.crash_in, "outcome": "started"} and state.crashes
+        if begins and (not state.runner or starts_again(runner, starts, before)):
             mac.set(crashes=state.crashes - 1)
             runner.kill()
             crash(bundle, results)
@@ -90,6 +94,15 @@ def work_through(app: Path, documents: Path, bundle: Path) -> list[bytes]:
     if request and not state.keeps:
         shutil.rmtree(results)
     return pieces
+
+
+def starts_again(runner: subprocess.Popen[str], starts: Path, before: str) -> bool:
+    """Whether the Swift runner, which counts its starts of an item in a file, loads the file of the item now."""
+    while runner.poll() is None and (starts.exists() or not before):
+        if starts.exists() and starts.read_text() != before:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def crash(bundle: Path, results: Path) -> None:
