@@ -69,8 +69,9 @@ def read_ipa(path: Path, bundle: Bundle | None) -> App:
             raise ValueError(f"it is no .ipa with one app below Payload: {MAKE}")
         name = folder.removesuffix(".app")
         info = _plist(archive, files, ("Payload", folder, "Info.plist"))
-        if _SYSTEM not in (info.get("CFBundleSupportedPlatforms") or [_SYSTEM]):
-            raise ValueError("its app was built for the simulator: build it for generic/platform=iOS")
+        systems = info.get("CFBundleSupportedPlatforms", [_SYSTEM])
+        if not isinstance(systems, list) or _SYSTEM not in systems:
+            raise ValueError("its app is for a simulator, or for no phone: build it for generic/platform=iOS")
         tests = f"{TESTS}.xctest"
         if ("Payload", folder, "PlugIns", tests, "Info.plist") not in files:
             raise ValueError(f"its app has no PlugIns/{tests}: build it by build-for-testing, or {MAKE}")

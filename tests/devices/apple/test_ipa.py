@@ -78,7 +78,11 @@ def test_an_app_and_its_tests_of_both_formats_are_found(ipa, plan, tmp_path):
         (FILES | {f"{APP}/Info.plist": bytes(64 << 20)}, "no Info.plist that can be read"),
         (
             FILES | {f"{APP}/Info.plist": plistlib.dumps(INFO | {"CFBundleSupportedPlatforms": ["iPhoneSimulator"]})},
-            "its app was built for the simulator",
+            "its app is for a simulator",
+        ),
+        (
+            FILES | {f"{APP}/Info.plist": plistlib.dumps(INFO | {"CFBundleSupportedPlatforms": 1})},
+            "its app is for a simulator, or for no phone",
         ),
         (FILES | {f"{APP}/Info.plist": plistlib.dumps({"CFBundleIdentifier": "a;b"})}, "its app is called"),
         ({f"{APP}/Info.plist": FILES[f"{APP}/Info.plist"]}, "its app has no PlugIns/EdgeFamilyDemoTests.xctest"),
@@ -87,7 +91,7 @@ def test_an_app_and_its_tests_of_both_formats_are_found(ipa, plan, tmp_path):
         (FILES | {"/tmp/escaped": b""}, "is not a path inside of a folder"),
         ({name.replace("EdgeFamilyDemo.app", "$(x).app"): content for name, content in FILES.items()}, "is called"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_what_is_no_app_for_iphones_is_one_line(ipa, files, message):
     with pytest.raises(RequestError) as caught:
