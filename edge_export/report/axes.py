@@ -54,7 +54,7 @@ def axis_for(label: str, values: Sequence[float], text: Callable[[float], str]) 
         margin = (high / low) ** PADDING
         low, high = low / margin, high * margin
         return Axis(label, low, high, True, _logarithmic_ticks(low, high), text)
-    margin = PADDING * (high - low) or 0.1 * abs(high) or 1.0
+    margin = PADDING * (high - low) or 0.01 * abs(high) or 1.0
     low, high = low - margin, high + margin
     return Axis(label, low, high, False, _linear_ticks(low, high), text)
 

@@ -15,15 +15,16 @@ from markupsafe import Markup
 
 from edge_export.report.axes import Axis, axis_for
 
-WIDTH, HEIGHT = 440, 300
-LEFT, RIGHT, TOP, BOTTOM = 58, 18, 16, 50
+WIDTH, HEIGHT = 380, 280
+LEFT, RIGHT, TOP, BOTTOM = 56, 16, 16, 50
 SHAPES = 7
 """The number of different marks. Series differ in color and in mark."""
 COLORS = 6
 """The number of different colors: `.s0` to `.s5` in plot.css."""
-LETTER, LINE = 6.2, 13
+LETTER, LINE = 6.8, 14
 """The room that a letter and a line of text take."""
-MAX_LABEL = 16
+MAX_LABEL, MAX_NAMED = 16, 8
+"""Longer names are cut; of more points, only those on the front are named."""
 PLACES = (("end", -9, -7), ("start", 9, 15), ("start", 9, -7), ("middle", 0, -11), ("middle", 0, 20))
 """Where a name may stand relative to its point: the anchor of the text, and where it begins or ends."""
 
@@ -100,7 +101,7 @@ def scatter_svg(plot: Scatter) -> Markup:
 
 def key_svg(index: int) -> Markup:
     """Returns the mark of a series, for a legend."""
-    mark = _shape(8, 8, index)
+    mark = mark_shape(8, 8, index)
     return Markup(
         '<svg class="key" viewBox="0 0 16 16" aria-hidden="true"><g class="mark best s{}">{}</g></svg>'
     ).format(index % COLORS, mark)
@@ -156,12 +157,12 @@ def _front(best: Sequence[Point], x: Axis, y: Axis) -> Markup:
 
 def _mark(point: Point, series: int, is_best: bool, x: Axis, y: Axis) -> Markup:
     kind = f"mark{' best' if is_best else ''} s{series % COLORS}"
-    shape = _shape(_x(x, point.x), _y(y, point.y), series)
+    drawn = mark_shape(_x(x, point.x), _y(y, point.y), series)
     title = f"{point.name}: {point.detail}" if point.detail else point.name
-    return Markup('<g class="{}"><title>{}</title>{}</g>').format(kind, title, shape)
+    return Markup('<g class="{}"><title>{}</title>{}</g>').format(kind, title, drawn)
 
 
-def _shape(x: float, y: float, index: int) -> Markup:
+def mark_shape(x: float, y: float, index: int) -> Markup:
     """Returns the mark number `index`: circle, square, triangle, diamond, triangle down, bar, plus."""
     starts = ((-5, 0), (-4.5, -4.5), (0, -6), (0, -6), (0, 6), (-6, -2.5), (-2, -6))
     outlines = (
@@ -184,8 +185,8 @@ def _labels(points: Sequence[Point], best: Sequence[Point], x: Axis, y: Axis) ->
     """
     places = [(_x(x, point.x), _y(y, point.y)) for point in points]
     taken = [(px - 6, py - 6, px + 6, py + 6) for px, py in places]
-    order = sorted(range(len(points)), key=lambda index: points[index] not in best)
-    for index in order:
+    named = range(len(points)) if len(points) <= MAX_NAMED else [i for i, each in enumerate(points) if each in best]
+    for index in sorted(named, key=lambda index: points[index] not in best):
         point, (px, py) = points[index], places[index]
         name = point.name if len(point.name) <= MAX_LABEL else point.name[: MAX_LABEL - 1] + "…"
         width = LETTER * len(name)
