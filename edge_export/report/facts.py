@@ -12,7 +12,6 @@ from edge_export.bundle.manifest import Artifact, Member
 from edge_export.bundle.numerics import LOCAL, ArtifactRun
 from edge_export.bundle.perf import ArtifactPerf, DevicePerf, Perf
 from edge_export.devices.table import KINDS
-from edge_export.errors import RequestError
 from edge_export.report.dots import Dots
 from edge_export.report.plot import Point, Scatter
 from edge_export.spec.units import count, milliseconds, size
@@ -103,18 +102,6 @@ class Cost:
     heading: str
     plot: Scatter | None
     notes: tuple[str, ...] = ()
-
-
-def check(bundle: Bundle) -> None:
-    """Checks that the manifest and the numerics are of the same family.
-
-    Raises:
-        RequestError: They are not.
-    """
-    built = [member.name for member in bundle.manifest.members]
-    proven = [member.name for member in bundle.numerics.members]
-    if built != proven or len(set(built)) < len(built):
-        raise RequestError(f"{bundle.root}: manifest.json and numerics.json name other members: build it again")
 
 
 def tally(statuses: Iterable[str]) -> dict[str, int]:
@@ -245,11 +232,9 @@ def cost_plots(bundle: Bundle, perf: Perf) -> tuple[Cost, ...]:
     )
     plots = [_cost("MACs", unit, y_label, points, lambda value: count(round(value)))]
     points = tuple(
-        Point(
-            artifact.file.bytes, quality, member.name, artifact.label, f"{artifact.label}, {size(artifact.file.bytes)}"
-        )
+        Point(file.bytes, quality, member.name, artifact.label, f"{artifact.label}, {size(file.bytes)}")
         for member, artifact in _artifacts(bundle)
-        if artifact.file and (quality := _quality(bundle, member, artifact.label)) is not None
+        if (file := artifact.file) and (quality := _quality(bundle, member, artifact.label)) is not None
     )
     plots.append(_cost("Bytes", "bytes of the file", y_label, points, lambda value: size(round(value))))
     return (*plots, *(_latency(bundle, device, y_label) for device in perf.devices))

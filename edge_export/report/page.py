@@ -12,6 +12,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from edge_export.bundle.consistent import require_consistent
 from edge_export.bundle.folder import Bundle, read_bundle
 from edge_export.bundle.perf import Perf, manifest_sha256, read_perf
 from edge_export.errors import RequestError
@@ -36,7 +37,7 @@ def write_report(root: Path, out: Path) -> int:
     if out.is_dir():
         raise RequestError(f"{out} is a folder: give a file as --out")
     bundle = read_bundle(root)
-    facts.check(bundle)
+    require_consistent(bundle)
     page = render(bundle, read_perf(bundle)).encode("utf-8")
     if len(page) > MAX_BYTES:
         raise RequestError(
@@ -54,13 +55,8 @@ def render(bundle: Bundle, perf: Perf) -> str:
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
+    environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= {"size": size, "count": count, "ms": milliseconds, "snr": _snr, "words": _words}
     css, script = style() + _text("page.css"), _text("page.js")
     manifest = bundle.manifest

@@ -1,7 +1,7 @@
 """Goldens that are sound: the mixture, the reference, and each member's stems, as FLAC and as spectrograms.
 
-FLAC keeps every bit of the 16 bit samples, so that what differs between members is theirs and no codec's, and takes half
-of a WAV file. All browsers play it.
+FLAC keeps every bit of the 16 bit samples, so that what differs between members is theirs and no codec's. It takes half
+of a WAV file, and all browsers play it.
 """
 
 from __future__ import annotations
