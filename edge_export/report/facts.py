@@ -35,7 +35,6 @@ class Relative:
     """
 
     name: str
-    config: str
     params: str
     cost: str
     cost_percent: float
@@ -131,7 +130,6 @@ def glance(bundle: Bundle, perf: Perf) -> tuple[Relative, ...]:
         found.append(
             Relative(
                 name=member.name,
-                config=member.config,
                 params=count(member.params),
                 cost=count(round(cost)),
                 cost_percent=round(100 * cost / most_cost, 2),
@@ -285,7 +283,7 @@ def _quality(bundle: Bundle, member: Member, label: str) -> float | None:
 
 
 def _row(member: Member, artifact: Artifact, run: ArtifactRun, perf: Perf) -> Row:
-    metric, timed = run.metric, _timed(perf, run.device, member.name, artifact.label)
+    metric, timed = run.metric, _timed(perf, member.name, run)
     return Row(
         member=member.name,
         artifact=artifact.label,
@@ -303,13 +301,20 @@ def _row(member: Member, artifact: Artifact, run: ArtifactRun, perf: Perf) -> Ro
     )
 
 
-def _timed(perf: Perf, device: str, member: str, artifact: str) -> ArtifactPerf | None:
-    """Returns the times with the fewest threads. None: it was not timed, or an emulator was."""
-    measured = perf.on(device)
+def _timed(perf: Perf, member: str, run: ArtifactRun) -> ArtifactPerf | None:
+    """Returns the times in a run's runtime, with the fewest threads. None: that was not timed, or is emulated."""
+    measured = perf.on(run.device)
     if measured is None or measured.facts.emulated:
         return None
-    found = (each for each in measured.artifacts if (each.member, each.artifact) == (member, artifact))
+    what = (member, run.artifact, _without_version(run.runtime))
+    found = (
+        each for each in measured.artifacts if (each.member, each.artifact, _without_version(each.runtime)) == what
+    )
     return min(found, key=lambda each: each.threads, default=None)
+
+
+def _without_version(runtime: str) -> str:
+    return runtime.partition(" ")[0]
 
 
 def _cost(heading: str, x_label: str, y_label: str, points: tuple[Point, ...], text: Callable[[float], str]) -> Cost:
