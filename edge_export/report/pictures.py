@@ -48,7 +48,7 @@ def goldens_of(goldens: Goldens, members_io: IOSpec) -> tuple[Golden, ...]:
         return ()
     labels, spec = members_io.labels, members_io.recorded_inputs[0]
     said = [(name, [_label(labels, int(row.argmax())) for row in array]) for name, array in goldens.outputs]
-    images = goldens.inputs[0] if is_image(spec) and goldens.inputs[0].ndim == 4 else None
+    images = goldens.inputs[0] if is_image(spec) and goldens.inputs[0].shape[1:] == spec.shape[1:] else None
     found = []
     for index in range(min(MAX_SHOWN, len(goldens.inputs[0]))):
         by_label: dict[str, list[str]] = {}
@@ -83,7 +83,7 @@ def _png(image: Array, spec: TensorSpec) -> str:
     pixels = np.nan_to_num(image.astype(np.float64))
     if spec.dtype == "uint8":
         pixels /= 255
-    if spec.mean:
+    if len(spec.mean) == len(pixels):
         pixels = pixels * np.array(spec.std)[:, None, None] + np.array(spec.mean)[:, None, None]
     if pixels.min() < -0.01 or pixels.max() > 1.01:  # a stranger's own scale
         pixels = (pixels - pixels.min()) / max(pixels.max() - pixels.min(), 1e-12)

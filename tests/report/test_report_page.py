@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,23 @@ def test_sounds_are_shortened_until_they_fit(small_bundle, tmp_path, monkeypatch
     short = sounds.excerpts_of(goldens, stream)
     assert sum(map(sounds._bytes, short)) <= budget
     assert 0.5 < short[0].seconds < 1.5
+
+
+def test_of_many_members_some_are_heard_and_rates_are_what_browsers_play(small_bundle, tmp_path):
+    import base64
+    import io
+
+    import soundfile
+
+    read = read_bundle(sounding(small_bundle, tmp_path / "bundle", seconds=0.6))
+    goldens, stream = read_goldens(read), read.manifest.members[0].io.stream
+    many = replace(goldens, outputs=tuple((f"m{index}", goldens.outputs[0][1]) for index in range(20)))
+    names = [name for name, _ in sounds.excerpts_of(many, stream)[0].sources]
+    assert (len(names), names[1], names[-1]) == (1 + sounds.MAX_MEMBERS, "m0", "m19")
+    fast = sounds.excerpts_of(goldens, replace(stream, sample_rate=96_000))[0]
+    assert soundfile.info(io.BytesIO(base64.b64decode(fast.mixture.flac))).samplerate == 48_000
+    assert fast.top_khz == 24
+    assert sounds.excerpts_of(goldens, replace(stream, sample_rate=1_000)) == ()
 
 
 def test_tracks_hold_the_samples_of_the_goldens(small_bundle, tmp_path):
