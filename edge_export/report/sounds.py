@@ -76,12 +76,13 @@ def excerpts_of(goldens: Goldens, stream: Stream) -> tuple[Excerpt, ...]:
     shown = range(max(1, min(MAX_EXCERPTS, len(mixtures), BUDGET // (tracks * MIN_TRACK))))
     while True:
         found = tuple(_excerpt(goldens, stream, index, seconds) for index in shown)
-        if (total := sum(map(_bytes, found))) <= BUDGET or seconds < MIN_SECONDS:
+        if (total := sum(map(flac_bytes, found))) <= BUDGET or seconds < MIN_SECONDS:
             return found
         seconds *= 0.95 * BUDGET / total
 
 
-def _bytes(excerpt: Excerpt) -> int:
+def flac_bytes(excerpt: Excerpt) -> int:
+    """Returns the bytes that the sounds of an excerpt take in the page."""
     tracks = [excerpt.mixture, *(track for _, tracks in excerpt.sources for track in tracks)]
     return sum(len(track.flac) for track in tracks)
 
