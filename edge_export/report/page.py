@@ -17,7 +17,7 @@ from edge_export.bundle.folder import Bundle, read_bundle
 from edge_export.bundle.perf import Perf, manifest_sha256, read_perf
 from edge_export.errors import RequestError
 from edge_export.files.atomic import write_atomically
-from edge_export.report import facts, goldens, pictures, sounds
+from edge_export.report import costs, facts, goldens, pictures, places, sounds
 from edge_export.report.dots import dots_svg
 from edge_export.report.plot import key_svg, scatter_svg, style
 from edge_export.spec.agreement import SNR_LIMIT_DB
@@ -68,16 +68,16 @@ def render(bundle: Bundle, perf: Perf) -> str:
         script=script,
         policy=_policy(css, script),
         family=facts.glance(bundle, perf),
-        unit=facts.costs_of(manifest.members)[1],
-        quality=facts.quality_label(bundle),
+        unit=costs.costs_of(manifest.members)[1],
+        quality=costs.quality_label(bundle),
         total=facts.tally(artifact.status for member in manifest.members for artifact in member.artifacts),
-        costs=facts.cost_plots(bundle, perf),
+        costs=costs.cost_plots(bundle, perf),
         rows=facts.rows(bundle, perf),
         stages=facts.stage_rows(bundle),
         artifacts=facts.artifact_rows(bundle),
         deviations=facts.deviations(bundle),
-        places=facts.places(bundle, perf),
-        commands=(facts.build_command(bundle), *facts.device_commands(bundle, perf)),
+        places=places.places(bundle, perf),
+        commands=(facts.build_command(bundle), *places.device_commands(bundle, perf)),
         scatter=scatter_svg,
         dots=dots_svg,
         key=key_svg,
