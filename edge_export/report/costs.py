@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from edge_export.bundle.consistent import MAX_NUMBER
 from edge_export.bundle.folder import Bundle
 from edge_export.bundle.manifest import Artifact, Member
 from edge_export.bundle.perf import DevicePerf, Perf
@@ -89,7 +90,7 @@ def _latency(bundle: Bundle, measured: DevicePerf, y_label: str) -> Cost:
             continue
         if (time := each.latency.median_ms) is None:
             noisy.append(f"{each.member}/{each.artifact}")
-        elif (quality := _quality(bundle, members[each.member], each.artifact)) is not None:
+        elif time < MAX_NUMBER and (quality := _quality(bundle, members[each.member], each.artifact)) is not None:
             threads = f", {each.threads} threads" if each.threads > 1 else ""
             detail = f"{each.artifact}, {milliseconds(time)} ms{threads}"
             points.append(Point(time, quality, each.member, each.artifact + threads, detail))

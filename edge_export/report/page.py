@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def write_report(root: Path, out: Path) -> int:
     """
     if out.is_dir():
         raise RequestError(f"{out} is a folder: give a file as --out")
-    bundle = read_bundle(root)
+    bundle = replace(read_bundle(root), root=root.resolve())  # "." has no name
     require_consistent(bundle)
     page = render(bundle, read_perf(bundle)).encode("utf-8")
     if len(page) > MAX_BYTES:

@@ -43,9 +43,11 @@ def places(bundle: Bundle, perf: Perf) -> tuple[Place, ...]:
 
 
 def device_commands(bundle: Bundle, perf: Perf) -> tuple[str, ...]:
-    """Returns the commands that prove and time on the devices of the bundle."""
+    """Returns the commands that prove and time on the devices of the bundle. A farm's have more to them than its name."""
     found = []
     for place in places(bundle, perf):
+        if _kind(place.name) not in KINDS:
+            continue
         if place.tally and place.name != LOCAL:
             found.append(shlex.join(["edge_export", "verify", bundle.root.name, "--device", place.name]))
         if place.timed:
@@ -53,8 +55,12 @@ def device_commands(bundle: Bundle, perf: Perf) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _kind(device: str) -> str:
+    return device.partition(":")[0]
+
+
 def _place(name: str, runs: list[ArtifactRun], measured: DevicePerf | None) -> Place:
-    kind = name.partition(":")[0]
+    kind = _kind(name)
     described = KINDS[kind].description if kind in KINDS else "a phone of a farm" if kind == "farm" else "a device"
     facts, remarks, timed = "", [], 0
     if measured is not None:

@@ -82,6 +82,10 @@ def test_times_are_drawn_for_each_device(small_bundle, tmp_path):
     assert "Noisy, so without a median: w0.25/tflite-builtin-fp32." in page.text
     assert "Board 1" in page.text
     assert "edge_export bench bundle --device adb:phone" in page.text
+    measure(bundle, {"executorch": around(4.0, 3), "tflite": [[1e300] * 100] * 2}, "now", device="farm:aws:Pixel")
+    farm = page_of(bundle)
+    assert "a phone of a farm" in farm.text
+    assert "--device farm" not in farm.text
     assert "No device was timed" not in page.text
 
 
