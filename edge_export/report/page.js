@@ -63,7 +63,7 @@ class Player {
     this.inputs = [...box.querySelectorAll("input[type=radio]")];
     this.button = box.querySelector(".play");
     this.range = box.querySelector("input[type=range]");
-    this.output = box.querySelector(".transport output");
+    this.time = box.querySelector(".time"); // no output element: screen readers would read it all the time
     this.position = 0;
     this.sources = [];
     this.gains = [];
@@ -89,7 +89,6 @@ class Player {
     if (playing) playing.stop();
     playing = this;
     this.button.textContent = "Pause";
-    this.button.setAttribute("aria-pressed", "true");
     await this.decode();
     if (playing !== this) return; // paused while it was decoded
     if (this.position >= this.seconds) this.position = 0;
@@ -108,7 +107,6 @@ class Player {
     this.sources = [];
     if (playing === this) playing = null;
     this.button.textContent = "Play";
-    this.button.setAttribute("aria-pressed", "false");
   }
 
   seek(position) {
@@ -135,8 +133,8 @@ class Player {
 
   show() {
     this.range.value = this.position;
-    this.output.value = `${this.position.toFixed(1)} s`;
-    this.range.setAttribute("aria-valuetext", this.output.value);
+    this.time.textContent = `${this.position.toFixed(1)} s`;
+    this.range.setAttribute("aria-valuetext", this.time.textContent);
     this.box.style.setProperty("--played", this.position / this.seconds);
   }
 }

@@ -43,7 +43,7 @@ def places(bundle: Bundle, perf: Perf) -> tuple[Place, ...]:
 
 
 def device_commands(bundle: Bundle, perf: Perf) -> tuple[str, ...]:
-    """Returns the commands that prove and time on the devices of the bundle. A farm's have more to them than its name."""
+    """Returns the commands that prove and time on the devices of the bundle. Those of a farm need more than a name."""
     found = []
     for place in places(bundle, perf):
         if _kind(place.name) not in KINDS:
