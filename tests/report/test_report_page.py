@@ -69,7 +69,7 @@ def test_verdicts_members_that_were_not_made_and_disputed_goldens(small_bundle, 
         "no such width",
     ):
         assert words in page.text
-    assert "Members disagree on 2 of 64 goldens; 2 of them are wrong" in page.text
+    assert "Members disagree on 2 of 64 goldens; 2 goldens are wrong" in page.text
     assert sum(tag == "img" for tag, _ in page.tags) == 64
 
 
