@@ -140,7 +140,9 @@ def _all_names(mother: Mother) -> list[str]:
     """Returns the names of all configurations. Raises RequestError if they are too many."""
     names = [mother.space.name(config) for config in itertools.islice(mother.space.all(), MOST + 1)]
     if len(names) > MOST:
-        raise RequestError(f"the mother has more than {MOST} configurations: give some of them as --members, or search --evolve")
+        raise RequestError(
+            f"the mother has more than {MOST} configurations: give some of them as --members, or search --evolve"
+        )
     return names
 
 

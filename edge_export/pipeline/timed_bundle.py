@@ -30,7 +30,9 @@ def times_of_bundle(request: BuildRequest, root: Path, device: str | None, artif
             f"{root} does not exist, times come from a bundle: give --bundle, or run build --members auto:5 and bench"
         )
     bundle = read_bundle(root)
-    return times_on(_of_same_mother(bundle.manifest, request, root), _measured(read_perf(bundle), root, device), artifact)
+    return times_on(
+        _of_same_mother(bundle.manifest, request, root), _measured(read_perf(bundle), root, device), artifact
+    )
 
 
 def _measured(perf: Perf, root: Path, device: str | None) -> DevicePerf:

@@ -72,7 +72,9 @@ def times_on(manifest: Manifest, perf: DevicePerf, artifact: str | None) -> Time
     if perf.facts.emulated:
         raise RequestError(f"device {perf.device} is emulated, its times say nothing: give another --device")
     members = {member.name: member for member in manifest.members}
-    passed = {(each.name, made.label) for each in manifest.members for made in each.artifacts if made.status == "passed"}
+    passed = {
+        (each.name, made.label) for each in manifest.members for made in each.artifacts if made.status == "passed"
+    }
     found: dict[tuple[str, int], list[tuple[Member, float]]] = {}
     for each in perf.artifacts:
         time = time_of(each)
@@ -81,8 +83,8 @@ def times_on(manifest: Manifest, perf: DevicePerf, artifact: str | None) -> Time
     if not found:
         timed = sorted({each.artifact for each in perf.artifacts if time_of(each)})
         raise RequestError(
-            f"{artifact or 'nothing that passed'} was timed on {perf.device}: "
-            + (f"give --artifact {', '.join(timed)}" if artifact and timed else "run bench there first")
+            f"no {artifact or 'artifact'} that passed was timed on {perf.device}: "
+            + (f"give --artifact, one of {', '.join(timed)}" if artifact and timed else "run bench there first")
         )
 
     def rank(key: tuple[str, int]) -> tuple[int, float, tuple[str, int]]:

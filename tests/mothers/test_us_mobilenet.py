@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -217,7 +218,9 @@ def test_parse_and_name_round_trip() -> None:
     assert space.name(again) == space.name(layered) == space.name(space.parse(f"w0.25-0.5x{len(space.layers) - 1}"))
 
 
-@pytest.mark.parametrize("space", [digits().space, mobilenet_v1().space, mobilenet_v2().space], ids=("digits", "v1", "v2"))
+@pytest.mark.parametrize(
+    "space", [digits().space, us_mobilenet_v1().space, us_mobilenet_v2().space], ids=("digits", "v1", "v2")
+)
 def test_every_choice_of_parts_has_a_name_that_parses_back(space) -> None:
     rng = random.Random(0)
     counts = space.parts().values()
