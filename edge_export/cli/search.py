@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(found, budget, chosen)
         if times is not None:
-            _print_times(times, predicted)
+            _print_times(times, predicted, found.candidates)
         if len(found.candidates) > found.listed:
             _print_gains(found)
     return 0 if chosen and not found.errors else 1
@@ -193,17 +194,19 @@ def _print(found: Evaluated, budget: Budget, chosen: Candidate | None) -> None:
     console.print(tables.plain(f"{len(found.candidates)} evaluated, {len(on_front)} on the front: {ending}"))
 
 
-def _print_times(times: Times, predicted: Predicted | None) -> None:
+def _print_times(times: Times, predicted: Predicted | None, candidates: Sequence[Candidate]) -> None:
     from edge_export.cli import tables
 
     threads = f"{times.threads} thread{'s' if times.threads > 1 else ''}"
-    line = f"times: {times.artifact} with {threads} on {times.device}, {len(times.members)} members measured"
+    timed = sum(each.timed for each in candidates)
+    lines = [f"times: {times.artifact} with {threads} on {times.device}, {timed} of {len(candidates)} measured"]
     if predicted is not None:
-        line += (
-            f"; ~ is predicted: each of them from the others is off by {predicted.median_error:.0%} in the median, "
-            f"by {predicted.worst_error:.0%} at worst"
+        lines.append(
+            f"~ predicted from {len(times.members)} members: each of them, from the others, is off by "
+            f"{predicted.median_error:.0%} in the median, {predicted.worst_error:.0%} at worst"
         )
-    tables.console().print(tables.plain(line))
+    for line in lines:
+        tables.console().print(tables.plain(line))
 
 
 def _print_gains(found: Evaluated) -> None:
