@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -147,6 +148,39 @@ class Parted(nn.Module):
     def recordings(self):
         x = torch.randn(64, 6, generator=torch.Generator().manual_seed(1))
         return Recordings([(x,)], (x,), held_out=(x,), targets=torch.arange(len(x)) % 3)
+
+
+class ForgetfulSpace(PartedSpace):
+    def parse(self, text):
+        return (super().parse(text)[0], 0)
+
+
+class Forgetful(Parted):
+    """Its space loses the second width when it parses a name."""
+
+    space = ForgetfulSpace()
+
+
+class ChoicelessSpace(PartedSpace):
+    def parts(self):
+        return {"first": 16, "second": 0}
+
+
+class Choiceless(Parted):
+    """One of its parts has no choices."""
+
+    space = ChoicelessSpace()
+
+
+class EndlessSpace(Space):
+    def all(self):
+        return itertools.count(2)
+
+
+class Endless(Mother):
+    """It has more configurations than anyone can list, and no parts."""
+
+    space = EndlessSpace()
 
 
 class OneBadMember(Mother):
