@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
         _print(found, budget, chosen)
         if times is not None:
             _print_times(times, predicted, found.candidates)
-        if len(found.candidates) > found.listed:
+        if args.greedy or args.evolve is not None:
             _print_gains(found)
     return 0 if chosen and not found.errors else 1
 
@@ -218,6 +218,9 @@ def _print_gains(found: Evaluated) -> None:
 
     console = tables.console()
     listed, beyond = found.candidates[: found.listed], found.candidates[found.listed :]
+    if not listed or not beyond:
+        console.print(f"{len(beyond)} found beyond {len(listed)} listed: there is nothing to compare")
+        return
     compared = gains(listed, beyond)
     rows = tuple(
         (
@@ -241,5 +244,5 @@ def _print_gains(found: Evaluated) -> None:
     print_fitted(console, FittedTable("Beyond what the space lists", columns, (rows,)))
     better = sum(each.better for each in compared)
     console.print(tables.plain(f"what was found is better at {better} of {len(compared)} budgets"))
-    chosen = ",".join(each.name for each in spread(found.candidates, FEW))
-    console.print(tables.plain(f"{FEW} members spread over the front: build --members {chosen}"))
+    chosen = [each.name for each in spread(found.candidates, FEW)]
+    console.print(tables.plain(f"{len(chosen)} members spread over the front: build --members {','.join(chosen)}"))

@@ -32,22 +32,31 @@ def write_picture(path: Path, candidates: Sequence[Candidate], listed: int, metr
     from edge_export.report.plot import Point, Scatter, scatter_svg, standalone
 
     timed = candidates[0].call_ms is not None
-    marks = "; circles: listed, squares: found" if listed < len(candidates) else ""
+    kinds = [
+        ("measured" if each.timed else "predicted") if timed else ("listed" if index < listed else "found")
+        for index, each in enumerate(candidates)
+    ]
     points = tuple(
         Point(
             x=each.macs if each.call_ms is None else each.call_ms,
             y=each.metric,
             name=each.name,
-            series="listed" if index < listed else "found",
-            detail=f"{tables.count(each.macs)} MACs, {each.metric:.2f} {unit}".strip(),
+            series=kind,
+            detail=f"{tables.count(each.macs)} MACs, {each.metric:.2f} {unit}, {kind}",
         )
-        for index, each in enumerate(candidates)
+        for each, kind in zip(candidates, kinds, strict=True)
     )
     plot = Scatter(
         title="Pareto front of time and quality" if timed else "Pareto front of MACs and quality",
-        x_label=("ms of a call" if timed else "MACs of a call") + marks,
+        x_label=("ms of a call" if timed else "MACs of a call") + _legend(kinds),
         y_label=f"{metric} in {unit}" if unit else metric,
         points=points,
         x_text="{:g}".format if timed else lambda macs: tables.count(round(macs)),
     )
     write_atomically(path, standalone(scatter_svg(plot)).encode())
+
+
+def _legend(kinds: Sequence[str]) -> str:
+    """Returns what the marks mean, if there are several: the first kind has circles, the second squares."""
+    named = dict(zip(("circles", "squares"), dict.fromkeys(kinds), strict=False))
+    return "".join(f"; {mark}: {kind}" for mark, kind in named.items()) if len(named) > 1 else ""
