@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -231,10 +232,10 @@ def _print_gains(found: Evaluated) -> None:
             "-" if each.found is None else f"{each.found.metric:.2f}",
             "better" if each.better else "",
         )
-        for each in compared
+        for each in (next(group) for _, group in itertools.groupby(compared, lambda each: (each.listed, each.found)))
     )
     columns = (
-        Column("budget of MACs", right=True),
+        Column("from MACs", right=True),
         Column(f"best of {len(listed)} listed"),
         Column(found.metric, right=True),
         Column(f"best of {len(beyond)} found"),
@@ -243,6 +244,7 @@ def _print_gains(found: Evaluated) -> None:
     )
     print_fitted(console, FittedTable("Beyond what the space lists", columns, (rows,)))
     better = sum(each.better for each in compared)
-    console.print(tables.plain(f"what was found is better at {better} of {len(compared)} budgets"))
+    where = "budgets of MACs, each the cost of a listed one"
+    console.print(tables.plain(f"what was found is better at {better} of {len(compared)} {where}"))
     chosen = [each.name for each in spread(found.candidates, FEW)]
     console.print(tables.plain(f"{len(chosen)} members spread over the front: build --members {','.join(chosen)}"))

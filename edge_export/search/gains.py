@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from edge_export.search.candidates import Budget, Candidate, best
 
-BUDGETS = 6
-
 
 @dataclass(frozen=True)
 class Gain:
@@ -28,16 +26,9 @@ class Gain:
 
 
 def gains(listed: Sequence[Candidate], found: Sequence[Candidate]) -> list[Gain]:
-    """Compares at `BUDGETS` budgets, spread evenly over the logarithm of MACs from the cheapest listed one to the last.
-
-    Each budget is the MACs of a listed configuration, so that rounding widths is no disadvantage.
-    """
-    ordered = sorted(each.macs for each in listed)
-    low, high = max(1, ordered[0]), max(1, ordered[-1])
-    aims = [low * (high / low) ** (step / (BUDGETS - 1)) for step in range(BUDGETS)]
-    budgets = sorted({min(ordered, key=lambda macs: abs(macs - aim)) for aim in aims})
+    """Compares at each budget that is the MACs of a listed configuration, from the cheapest on."""
     compared = []
-    for macs in budgets:
+    for macs in sorted({each.macs for each in listed}):
         within = best(listed, Budget(macs=macs))
         assert within is not None  # the budget is what one of them costs
         compared.append(Gain(macs, within, best(found, Budget(macs=macs))))

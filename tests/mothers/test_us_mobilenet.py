@@ -212,7 +212,7 @@ def test_parse_and_name_round_trip() -> None:
     assert space.name(Width(1)) == space.name(space.parse("1")) == "w1.0"
     layered = space.parse(":".join(["0.25"] + ["0.5"] * (len(space.layers) - 1)))
     assert layered == LayerWidths((0.25,) + (0.5,) * (len(space.layers) - 1))
-    assert space.name(layered) == "c1112224222"
+    assert space.name(layered) == "c1112222444"
     again = space.parse(space.name(layered))
     assert space.active_channels(again) == space.active_channels(layered)
     assert space.name(again) == space.name(layered) == space.name(space.parse(f"w0.25-0.5x{len(space.layers) - 1}"))
@@ -244,7 +244,7 @@ def test_every_choice_of_parts_has_a_name_that_parses_back(space) -> None:
         ("c111222422-", "10 digits"),
         ("c9112224222", "features.0.0 can't have 72; the nearest number is 32"),
         ("c0112224222", "features.0.0 can't have 0; the nearest number is 8"),
-        ("c1112124222", "a residual sum needs equal widths"),
+        ("c1112232444", "a residual sum needs equal widths"),
     ],
 )
 def test_channels_that_no_layer_can_have_are_refused(text, words) -> None:
