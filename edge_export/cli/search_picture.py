@@ -57,6 +57,6 @@ def write_picture(path: Path, candidates: Sequence[Candidate], listed: int, metr
 
 
 def _legend(kinds: Sequence[str]) -> str:
-    """Returns what the marks mean, if there are several: `plot` draws the first kind as circles, the second as squares."""
+    """Returns what the marks mean, if there are several. The first kind is drawn as circles, the second as squares."""
     named = dict(zip("○□", dict.fromkeys(kinds), strict=False))
     return "".join(f"; {mark} {kind}" for mark, kind in named.items()) if len(named) > 1 else ""
