@@ -1,7 +1,8 @@
-"""What a stranger brings that has no file is told in one line."""
+"""What a stranger brings becomes a file in every format, or the command line tells in one line why not."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,42 @@ from edge_export.__main__ import main
 from edge_export.workers import Pool
 
 ROOT = Path(__file__).resolve().parents[2]
+TARGET = """
+name = "all"
+mother = "digits"
+members = "1.0"
+calibration_batches = 1
+""" + "".join(
+    f"""
+[[artifacts]]
+format = "{name}"
+backend = "{backend}"
+precision = "fp32"
+
+[tolerances.{name}.fp32]
+snr_db = 90
+max_abs_of_peak = 1e-4
+extremes_of_peak = 1e-3
+"""
+    for name, backend in (("executorch", "xnnpack"), ("tflite", "builtin"), ("coreml", "mlprogram"))
+)
+TARGET += """
+[tolerances.member.fp32]
+snr_db = 90
+max_abs_of_peak = 1e-4
+"""
+BUILT = (
+    *(
+        "avgpool_ceil",
+        "digit_path",
+        "ends_transposed",
+        "half_weights",
+        "operators",
+        "other_types",
+        "tied",
+        "weight_norm",
+    ),
+)
 REFUSED = {
     "few_labels": r"its io has 3 labels for 5 scores of scores",
     "fails": r"RuntimeError: mat1 and mat2 shapes cannot be multiplied .* \(reproductions\.py:\d+ in <lambda>\)",
@@ -47,13 +84,24 @@ def build(pool, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(import_module("edge_export.pipeline.build"), "workers_for", shared)
     monkeypatch.setenv("EDGE_EXPORT_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(ROOT)
+    (tmp_path / "all.toml").write_text(TARGET)
 
     def run(factory: str) -> tuple[int, str, str]:
-        arguments = ("--target", "linux", "--mother", f"tests.reproductions:{factory}")
+        arguments = ("--target", tmp_path / "all.toml", "--mother", f"tests.reproductions:{factory}")
         code = main(["build", *map(str, arguments), "--out", str(tmp_path / "b"), "--json"])
         return code, *capsys.readouterr()
 
     return run
+
+
+@pytest.mark.parametrize("factory", BUILT)
+def test_a_right_network_has_a_file_in_every_format(factory, build):
+    code, out, err = build(factory)
+    (member,) = json.loads(out)["members"]
+    assert {each["format"]: (each["status"], each["reason"]) for each in member["artifacts"]} == dict.fromkeys(
+        ("executorch", "tflite", "coreml"), ("passed", "")
+    )
+    assert code == 0, err
 
 
 @pytest.mark.parametrize("factory", REFUSED)
