@@ -27,7 +27,7 @@ def print_artifacts(
     """
     print_fitted(console, _artifacts(manifest, numerics, seconds))
     members = zip(manifest.members, numerics.members, strict=True)
-    if any(_on_part(run, member) for member, numbers in members for run in numbers.runs):
+    if any(run.on_part(member.metric) for member, numbers in members for run in numbers.runs):
         console.print("* measured on a part of the recordings, and so is what it lost")
     if (baseline := manifest.recorded.baseline) is not None:
         console.print(f"baseline {manifest.recorded.metric}: {baseline:.2f}")
@@ -92,11 +92,6 @@ def _artifacts(
     return FittedTable(f"{tables.plain(manifest.mother.spec)} for {manifest.target}", columns, tuple(sections))
 
 
-def _on_part(run: ArtifactRun, member: Member) -> bool:
-    """Returns whether the run's task metric is that of a part of the held-out set, as the mother's differs there."""
-    return run.metric is not None and member.metric is not None and f"{run.metric.mother:.2f}" != f"{member.metric:.2f}"
-
-
 def _numbers(run: ArtifactRun, member: Member) -> list[str]:
     metric = run.metric
     return [
@@ -104,7 +99,7 @@ def _numbers(run: ArtifactRun, member: Member) -> list[str]:
         tables.status(run.verdict),
         tables.snr(run.agreement),
         tables.max_abs(run.agreement),
-        "*" * _on_part(run, member) + tables.metric(metric),
+        "*" * run.on_part(member.metric) + tables.metric(metric),
         "-" if metric is None else f"{round(metric.mother - metric.artifact, 2) + 0.0:.2f}",  # never -0.00
     ]
 

@@ -47,7 +47,11 @@ class Relative:
 
 @dataclass(frozen=True)
 class Row:
-    """One artifact in one runtime on one device. Numbers are None where there are none."""
+    """One artifact in one runtime on one device. Numbers are None where there are none.
+
+    Attributes:
+        on_part: Whether `metric` and `lost` are of a part of the held-out set.
+    """
 
     member: str
     artifact: str
@@ -59,6 +63,7 @@ class Row:
     snr_db: float | None
     max_abs: float | None
     metric: float | None
+    on_part: bool
     lost: float | None
     latency_ms: float | None
     reason: str
@@ -194,6 +199,7 @@ def _row(member: Member, artifact: Artifact, run: ArtifactRun, perf: Perf) -> Ro
         snr_db=run.agreement.snr_db if run.agreement else None,
         max_abs=run.agreement.max_abs if run.agreement else None,
         metric=metric.artifact if metric else None,
+        on_part=run.on_part(member.metric),
         lost=round(metric.mother - metric.artifact, 2) + 0.0 if metric else None,  # never -0.00
         latency_ms=timed.latency.median_ms if timed and timed.latency else None,
         reason=run.reason,

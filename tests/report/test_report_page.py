@@ -60,6 +60,18 @@ def test_a_real_bundle_of_one_member(small_bundle, tmp_path):
     assert (tmp_path / "report.html").read_bytes() == first, "the same bundle gives the same page"
 
 
+def test_a_metric_of_a_part_of_the_recordings_is_marked(small_bundle, tmp_path):
+    def shorten(manifest, numerics):
+        numerics["members"][0]["runs"][0]["metric"] |= {"mother": 19.09, "artifact": 19.06}
+
+    whole = page_of(changed(small_bundle, tmp_path / "whole"))
+    note = "* is measured on a part of it, and so is what it lost."
+    assert note not in whole.text
+    part = page_of(changed(small_bundle, tmp_path / "part", shorten))
+    assert "*19.06 0.03" in part.text
+    assert note in part.text
+
+
 def test_verdicts_members_that_were_not_made_and_disputed_goldens(small_bundle, tmp_path):
     page = page_of(disputed(small_bundle, tmp_path / "bundle"))
     for words in (
