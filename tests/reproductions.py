@@ -223,6 +223,11 @@ def other_types() -> Mother:
     return _of(lambda s, x: (s.a(x).argmax(1), s.a(x) > 0), T("best", (1,)), T("sure", (1, 6), "int32"))
 
 
+def fractions() -> Mother:
+    """Its io says integers, it returns numbers with fractions."""
+    return _of(lambda s, x: s.a(x), T("scores", (1, 6), "int64"))
+
+
 def half_weights() -> Mother:
     """Its weights are float16, its inputs and outputs float32."""
     net = Net(lambda s, x: s.a(x.to(s.a.weight.dtype)).float(), a=nn.Linear(12, 6).half())

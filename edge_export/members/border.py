@@ -239,7 +239,8 @@ def _crossings(io: IOSpec, returned: Any, given: tuple[Tensor, ...]) -> tuple[Cr
     than its spec states becomes that type.
 
     Raises:
-        RequestError: There are other outputs than `io` names.
+        RequestError: There are other outputs than `io` names, or one of a type that the stated one can't hold, such as
+            numbers with a fraction where `io` says integers.
     """
     leaves = dict(_leaves(returned))
     wrong = [path for path, leaf in leaves.items() if not isinstance(leaf, Tensor)]
@@ -257,7 +258,10 @@ def _crossings(io: IOSpec, returned: Any, given: tuple[Tensor, ...]) -> tuple[Cr
         memory = leaves[path].untyped_storage().data_ptr()
         copied = ("bools" if spec.dtype == "bool" else "numbers") if memory in taken else ""
         stated = NEAREST.get(spec.dtype, spec.dtype)
-        other = stated if spec.dtype in NEAREST or leaves[path].dtype != getattr(torch, stated, None) else ""
+        returns = str(leaves[path].dtype).removeprefix("torch.")
+        if not torch.can_cast(leaves[path].dtype, getattr(torch, stated)):
+            raise RequestError(f"the mother returns {returns} as {spec.name}, its io says {spec.dtype}: correct its io")
+        other = stated if spec.dtype in NEAREST or returns != stated else ""
         crossings.append(Crossing(path, spec.batch_axis, other, copied))
         taken.append(memory)
     return tuple(crossings)
