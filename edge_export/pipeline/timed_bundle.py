@@ -27,7 +27,7 @@ def times_of_bundle(request: BuildRequest, root: Path, device: str | None, artif
     """
     if not root.exists():
         raise RequestError(
-            f"{root} does not exist, times come from a bundle: give --bundle, or run build --members auto:5 and bench"
+            f"{root} does not exist, times come from a bundle: give --bundle, or run build and bench"
         )
     bundle = read_bundle(root)
     return times_on(

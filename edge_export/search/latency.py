@@ -109,7 +109,7 @@ def with_times(candidates: Sequence[Candidate], times: Times) -> tuple[list[Cand
     if len(times.members) < FEWEST:
         raise RequestError(
             f"{len(times.members)} of the members were timed on {times.device} as {times.artifact}, and a prediction "
-            f"needs {FEWEST}: build with --members auto:5, then run bench --device {times.device}"
+            f"needs {FEWEST}: build with {FEWEST} --members or more, then run bench --device {times.device}"
         )
     predicted = predict(times.members, candidates)
     timed = [
