@@ -190,6 +190,16 @@ def test_training_from_nothing_learns_the_digits(tmp_path: Path) -> None:
     assert held_out_accuracy(open_mother("digits", report.checkpoint), "1.0") > 0.9
 
 
+@pytest.mark.slow
+def test_slimmable_digits_are_learned_at_every_listed_width_without_calibration(tmp_path: Path) -> None:
+    report = train("slimmable_digits", out=tmp_path / "mother.safetensors", epochs=2, progress=False)
+    mother = open_mother("slimmable_digits", report.checkpoint)
+    for row in report.validation:
+        accuracy = held_out_accuracy(mother, str(row["name"]), recalibrated=False)
+        assert accuracy > 0.8, row
+        assert 100 * accuracy == pytest.approx(row["% top-1"], abs=1e-3)
+
+
 def held_out_accuracy(mother: object, width: str, recalibrated: bool = True) -> float:
     recordings = digits_recordings()
     assert recordings.targets is not None
@@ -217,6 +227,15 @@ def test_the_narrowest_width_needs_its_own_statistics() -> None:
 
 def test_the_shipped_mother_holds_the_statistics_of_its_largest_width() -> None:
     assert held_out_accuracy(open_mother("digits"), "1.0", recalibrated=False) >= 0.98
+
+
+def test_validation_keeps_trained_statistics(tmp_path: Path) -> None:
+    data = str(write_class_folders(tmp_path / "data"))
+    report = train("slimmable_digits", data, tmp_path / "mother.safetensors", epochs=1, progress=False)
+    assert [row["name"] for row in report.validation] == ["w0.25", "w0.5", "w0.75", "w1.0"]
+    statistics = open_mother("slimmable_digits", report.checkpoint).state_dict()  # type: ignore[attr-defined]
+    batches = {int(value) for name, value in statistics.items() if name.endswith("num_batches_tracked")}
+    assert batches == {1}, "a calibration would have started to count anew"
 
 
 def test_calibrating_the_mother_and_calibrating_the_member_agree() -> None:
