@@ -7,11 +7,11 @@ The names in the state dict are those of the published checkpoints: `features.1.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from torch import Tensor, nn, zeros
 
 from edge_export.mothers.us_mobilenet.architecture import Architecture, Step, mobilenet_v1, mobilenet_v2
+from edge_export.mothers.us_mobilenet.listed_widths import ListedWidths
 from edge_export.mothers.us_mobilenet.slimmable import (
     AverageScale,
     SlimmableBatchNorm2d,
@@ -176,9 +176,7 @@ class UsMobileNet(nn.Module):
         switchable: bool = False,
     ) -> None:
         super().__init__()
-        self.space = architecture.space
-        if switchable:
-            self.space = replace(self.space, listed=listed_widths, narrowest=listed_widths[0], widest=listed_widths[-1])
+        self.space = ListedWidths(listed_widths, architecture.space) if switchable else architecture.space
         self.listed_widths = listed_widths
         listed_channels = [self.space.active_channels(Width(width)) for width in listed_widths]
 

@@ -63,7 +63,6 @@ class WidthSpace:
         widest: The upper bound of the width.
         step: The step of the grid that `all()` returns.
         divisor: Channels are rounded to multiples of this number.
-        listed: The only legal widths, narrowest first; empty: every width between the bounds.
     """
 
     layers: tuple[ElasticLayer, ...]
@@ -72,7 +71,6 @@ class WidthSpace:
     widest: float = 1.0
     step: float = 0.025
     divisor: int = 8
-    listed: tuple[float, ...] = ()
 
     @property
     def smallest(self) -> Width:
@@ -85,16 +83,12 @@ class WidthSpace:
         return Width(self.widest)
 
     def sample(self, rng: random.Random) -> Width:
-        """Draws one listed width, or one that is uniform between the bounds. Three decimals keep its name short."""
-        if self.listed:
-            return Width(rng.choice(self.listed))
+        """Draws one width, uniform between the bounds. Three decimals keep its name short."""
         width_mult = round(rng.uniform(self.narrowest, self.widest), 3)
         return Width(min(max(width_mult, self.narrowest), self.widest))
 
     def all(self) -> Iterable[Width]:
-        """Returns the listed widths, or the grid of single widths, narrowest first."""
-        if self.listed:
-            return [Width(width_mult) for width_mult in self.listed]
+        """Returns the grid of single widths, narrowest first."""
         count = round((self.widest - self.narrowest) / self.step)
         return [Width(round(self.narrowest + i * self.step, 6)) for i in range(count + 1)]
 
@@ -134,8 +128,8 @@ class WidthSpace:
         """Returns the output channels of each elastic layer at `config`.
 
         Raises:
-            RequestError: A width is out of bounds or not listed, the number of widths is wrong, or layers of a residual
-                sum have different channels. The message names all such layers.
+            RequestError: A width is out of bounds, the number of widths is wrong, or layers of a residual sum have
+                different channels. The message names all such layers.
         """
         if isinstance(config, Width):
             widths: tuple[float, ...] = (config.width_mult,) * len(self.layers)
@@ -143,12 +137,6 @@ class WidthSpace:
             widths = config.width_mults
         else:
             raise RequestError(f"{one_line(config, 80)!r} is not a width: give Width(…) or LayerWidths((…))")
-        if self.listed and (len(set(widths)) != 1 or widths[0] not in self.listed):
-            listed = ", ".join(str(width_mult) for width_mult in self.listed)
-            raise RequestError(
-                f"width {one_line(self.name(config).removeprefix('w'), 80)}: this mother has no BatchNorm for it; give "
-                f"one of {listed}"
-            )
         if len(widths) != len(self.layers):
             raise RequestError(
                 f"{len(widths)} widths for {len(self.layers)} layers: give one for each of "
