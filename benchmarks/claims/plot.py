@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 320, 50, 170, 20, 45
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 680, 320, 50, 210, 20, 45
 _COLORS = ("#1a7f64", "#c4512d", "#3b6fb6", "#8a5fb0", "#8a8f98", "#b59a1d", "#444b54")
 
 
@@ -36,9 +36,9 @@ def svg_of(lines: Sequence[Line], across: str, up: str) -> str:
     for mark in range(0, int(top) + 1, step):
         (x0, y), (x1, _) = place(left, mark), place(right, mark)
         drawn.append(f'<path d="M{x0:.1f} {y:.1f}H{x1:.1f}" stroke="#dde2e7"/>{_text(x0 - 6, y + 4, mark, "end")}')
-    for fourth in range(5):
-        x = left + (right - left) * fourth / 4
-        drawn.append(_text(place(x, 0)[0], _HEIGHT - _BOTTOM + 18, f"{x:g}", "middle"))
+    for third in range(4):
+        x = left + (right - left) * third / 3
+        drawn.append(_text(place(x, 0)[0], _HEIGHT - _BOTTOM + 18, f"{x:.3g}", "middle"))
     drawn.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 8, across, "middle"))
     drawn.append(_text(_LEFT - 6, 12, up, "start"))
     for index, line in enumerate(lines):
