@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from edge_export.bench import baseline
+from edge_export.bundle.consistent import require_consistent
 from edge_export.bundle.folder import Bundle
 from edge_export.bundle.manifest import Artifact, Member, Status
 from edge_export.bundle.numerics import MemberNumerics
@@ -16,7 +16,6 @@ from edge_export.errors import RequestError, one_line
 
 State = Literal["added", "removed", "changed", "same"]
 
-MAX_NUMBER = 2.0**63
 MAX_SLOWDOWN = 0.05
 """From where on a time is told as slower or faster, where no limit is given."""
 
@@ -137,7 +136,7 @@ def compare_builds(then: Bundle, now: Bundle, limits: Limits, yardstick: str | N
             limit of times can't be judged.
     """
     for bundle in (then, now):
-        _check(bundle)
+        require_consistent(bundle)
     metrics = [bundle.manifest.recorded.metric for bundle in (then, now)]
     if metrics[0] != metrics[1]:
         raise RequestError(
@@ -290,20 +289,3 @@ def _beyond(members: Iterable[MemberChange], devices: Iterable[DeviceChange], li
         for change in device.comparison.failures if device.comparison else ():
             by = "" if change.ratio is None else f" by {100 * (change.ratio - 1):.1f} %"
             yield f"{change.member}/{change.artifact}: {change.verdict}{by} on {device.device}"
-
-
-def _check(bundle: Bundle) -> None:
-    """Raises RequestError if names repeat, or a number is not finite or absurdly large."""
-    manifest = bundle.manifest
-    names = [member.name for member in manifest.members]
-    files = [(member.name, artifact.label) for member in manifest.members for artifact in member.artifacts]
-    if len(set(names)) < len(names) or len(set(files)) < len(files):
-        raise RequestError(f"{bundle.root} names a member or an artifact twice: build it again")
-    numbers: list[float | None] = []
-    for member in manifest.members:
-        numbers += [member.params, member.macs, member.weight_bytes, member.peak_activation_bytes, member.metric]
-        numbers += [artifact.file.bytes for artifact in member.artifacts if artifact.file]
-    for run in (run for each in bundle.numerics.members for run in each.runs):
-        numbers += [run.metric.artifact if run.metric else None, run.agreement.snr_db if run.agreement else None]
-    if not all(number is None or (abs(number) < MAX_NUMBER and math.isfinite(number)) for number in numbers):
-        raise RequestError(f"{bundle.root} holds a number that is not finite, or far too large: build it again")

@@ -81,6 +81,18 @@ class PassThrough(nn.Module):
         return x, x + 1, x
 
 
+class Operators(nn.Module):
+    """Its input and outputs are called as operators inside are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(12, 6)
+
+    def forward(self, add: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y = self.linear(add + 1)
+        return y.softmax(1) + 1, y * 2
+
+
 class LoudInput(nn.Module):
     """A linear layer that amplifies one input, which is weak, far more than the others."""
 
@@ -127,6 +139,7 @@ MEMBERS: dict[str, tuple[type[nn.Module], IOSpec]] = {
             (_tensor("same", 1, 8), _tensor("more", 1, 8), _tensor("again", 1, 8)),
         ),
     ),
+    "operators": (Operators, IOSpec((_tensor("add", 1, 12),), (_tensor("softmax", 1, 6), _tensor("linear", 1, 6)))),
     "loud_input": (LoudInput, IOSpec((_tensor("values", 1, 32),), (_tensor("sums", 1, 24),))),
 }
 

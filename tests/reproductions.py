@@ -212,8 +212,64 @@ def fails() -> Mother:
     return _of(lambda s, x: s.a(x), a=nn.Linear(11, 6))
 
 
+def operators() -> Mother:
+    """Its inputs and outputs are called as operators, keywords and numbers are, and two alike."""
+    net = Net(lambda s, x: (s.a(x).softmax(1) + 1, s.a(x) * 2, s.a(x)), a=nn.Linear(12, 6))
+    return Mother(net, [T("add", (1, 12))], [T("softmax", (1, 6)), T("1", (1, 6)), T("class", (1, 6))])
+
+
+def other_types() -> Mother:
+    """Its outputs have other types than its io says."""
+    return _of(lambda s, x: (s.a(x).argmax(1), s.a(x) > 0), T("best", (1,)), T("sure", (1, 6), "int32"))
+
+
+def fractions() -> Mother:
+    """Its io says integers, it returns numbers with fractions."""
+    return _of(lambda s, x: s.a(x), T("scores", (1, 6), "int64"))
+
+
+def half_weights() -> Mother:
+    """Its weights are float16, its inputs and outputs float32."""
+    net = Net(lambda s, x: s.a(x.to(s.a.weight.dtype)).float(), a=nn.Linear(12, 6).half())
+    return Mother(net, [X], [Y])
+
+
+def no_io() -> Mother:
+    mother = _of(lambda s, x: s.a(x))
+    mother.io = {"x": (1, 12)}  # type: ignore[assignment]
+    return mother
+
+
+def no_recordings() -> Mother:
+    mother = _of(lambda s, x: s.a(x))
+    mother.recordings = lambda: [torch.zeros(3, 12)]  # type: ignore[method-assign,assignment,return-value]
+    return mother
+
+
+def no_size() -> Mother:
+    return Mother(nn.Linear(12, 6), [T("x", (1, 0))], [Y])
+
+
+def elsewhere() -> Mother:
+    return Mother(nn.Linear(12, 6, device="meta"), [X], [Y])
+
+
+def leaves() -> Mother:
+    raise SystemExit("no checkpoint here")
+
+
+def not_extracted() -> Mother:
+    mother = _of(lambda s, x: s.a(x))
+    mother.extract = lambda config: {}[config]  # type: ignore[method-assign]
+    return mother
+
+
+def branches() -> Mother:
+    return _of(lambda s, x: s.a(x) if x.sum() > 0 else -s.a(x))
+
+
 REPRODUCTIONS = (
     *(avgpool_ceil, batch_of_one, casts, digit_path, ends_transposed, few_labels, flat_bands, gelu_tanh, gru, keyword),
     *(learned_query, list_output, local_response, log_mel, lstm, named_softmax, nan_silence, rms_norm, scalar_input),
-    *(state_layout, tied, twice, weight_norm, zeroed),
+    *(state_layout, tied, twice, weight_norm, zeroed, operators, other_types, half_weights),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -86,6 +87,100 @@ class SharingMember(Mother):
         member = super().extract(config)
         member.last.bias = self.last.bias
         return member
+
+
+class PartedSpace:
+    """A first width of 1 to 16, and a second layer of 1 to 16 or none: 272 configurations, as (first, second)."""
+
+    smallest, largest = (1, 0), (16, 16)
+
+    def parts(self):
+        return {"first": 16, "depth": 2, "second": 16}
+
+    def assemble(self, choices):
+        first, depth, second = choices
+        return (first + 1, (second + 1) * depth)
+
+    def sample(self, rng):
+        return (rng.randint(1, 16), rng.randint(0, 16))
+
+    def all(self):
+        return [(first, second) for first in range(1, 17) for second in range(17)]
+
+    def parse(self, text):
+        first, _, second = text.removeprefix("f").partition("s")
+        return (int(first), int(second))
+
+    def name(self, config):
+        return f"f{config[0]}s{config[1]}"
+
+
+class Parted(nn.Module):
+    """One or two hidden layers, each of any width: more configurations than `all` may list."""
+
+    space = PartedSpace()
+    io = Mother.io
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(6, 16), nn.Linear(16, 16), nn.Linear(16, 3)
+
+    def forward(self, x, config=None):
+        first, second = config or (16, 16)
+        hidden = nn.functional.linear(x, self.first.weight[:first], self.first.bias[:first]).relu()
+        if second:
+            hidden = nn.functional.linear(hidden, self.second.weight[:second, :first], self.second.bias[:second]).relu()
+        return nn.functional.linear(hidden, self.last.weight[:, : second or first], self.last.bias)
+
+    def extract(self, config):
+        widths = [6, *(width for width in config if width), 3]
+        layers = []
+        used = [self.first, *([self.second] if config[1] else []), self.last]
+        for layer, inputs, outputs in zip(used, widths, widths[1:], strict=False):
+            made = nn.Linear(inputs, outputs)
+            made.load_state_dict({"weight": layer.weight[:outputs, :inputs], "bias": layer.bias[:outputs]})
+            layers += [made, nn.ReLU()]
+        return nn.Sequential(*layers[:-1])
+
+    def example_inputs(self, config):
+        return (torch.zeros(1, 6),)
+
+    def recordings(self):
+        x = torch.randn(64, 6, generator=torch.Generator().manual_seed(1))
+        return Recordings([(x,)], (x,), held_out=(x,), targets=torch.arange(len(x)) % 3)
+
+
+class ForgetfulSpace(PartedSpace):
+    def parse(self, text):
+        return (super().parse(text)[0], 0)
+
+
+class Forgetful(Parted):
+    """Its space loses the second width when it parses a name."""
+
+    space = ForgetfulSpace()
+
+
+class ChoicelessSpace(PartedSpace):
+    def parts(self):
+        return {"first": 16, "second": 0}
+
+
+class Choiceless(Parted):
+    """One of its parts has no choices."""
+
+    space = ChoicelessSpace()
+
+
+class EndlessSpace(Space):
+    def all(self):
+        return itertools.count(2)
+
+
+class Endless(Mother):
+    """It has more configurations than anyone can list, and no parts."""
+
+    space = EndlessSpace()
 
 
 class OneBadMember(Mother):

@@ -32,6 +32,7 @@ def test_the_installed_wheel_builds_from_any_folder(tmp_path):
     assert {f"edge_export/targets/{name}.toml" for name in ("android", "ios", "linux")} <= names
     checkpoints = {f"edge_export/mothers/checkpoints/{name}.safetensors" for name in ("digits", "separator")}
     assert checkpoints <= names
+    assert {f"edge_export/report/{name}" for name in ("page.html", "page.css", "page.js", "plot.css")} <= names
     assert {"edge_export/workers/pins/tensorflow.txt", "edge_export/devices/edge_runner.py"} <= names
     assert not [name for name in names if name.startswith(("runner", "tests", "examples", "benchmarks"))]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import plistlib
 import re
 import shutil
+import struct
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from collections.abc import Iterator
@@ -104,25 +106,40 @@ def target_problems(app: Path, objects: dict[str, dict[str, Any]], target: dict[
     needed = set().union(*(imports_of(folder) for folder in folders)) - OF_THE_SYSTEM
     if not needed <= products or linked != products:
         found.append(f"{name} imports {sorted(needed)}, depends on {sorted(products)}, links {sorted(linked)}")
-    for configuration, settings in settings_of(objects, target).items():
+    settings = settings_of(objects, target)
+    for configuration, own in settings.items():
         place = f"{name}, {configuration}"
-        if settings.get("IPHONEOS_DEPLOYMENT_TARGET") != "17.0":
+        if own.get("IPHONEOS_DEPLOYMENT_TARGET") != "17.0":
             found.append(f"{place}: it is not for iOS 17")
-        plist = settings.get("INFOPLIST_FILE")
-        if settings.get("GENERATE_INFOPLIST_FILE") != "YES" or (plist and not (app / plist).is_file()):
+        plist = own.get("INFOPLIST_FILE")
+        if own.get("GENERATE_INFOPLIST_FILE") != "YES" or (plist and not (app / plist).is_file()):
             found.append(f"{place}: there is no Info.plist")
         if plist and any((app / plist).is_relative_to(folder) for folder in folders):
             found.append(f"{place}: Info.plist would be copied twice")
         if target["productType"].endswith("unit-test"):
-            found += [f"{place}: {each}" for each in host_problems(objects, target, settings)]
-        elif "-all_load" not in settings.get("OTHER_LDFLAGS", ""):
+            found += [f"{place}: {each}" for each in host_problems(objects, target, own)]
+        elif "-all_load" not in own.get("OTHER_LDFLAGS", ""):
             found.append(f"{place}: the linker drops ExecuTorch's backends")
     if target["productType"].endswith("application"):
+        found += [f"{name}, {where}: {each}" for where, own in settings.items() for each in icon_problems(folders, own)]
         references = [objects.get(file.get("fileRef", ""), {}) for file in files]
         kinds = {each["path"]: each["lastKnownFileType"] for each in references if "path" in each}
         if kinds.get("families") != "folder":
             found.append(f"{name}: families is no folder reference: its packages would be compiled and flattened")
     return found
+
+
+def icon_problems(folders: list[Path], settings: dict[str, str]) -> list[str]:
+    """App Store Connect refuses an icon that is not 1024 pixels wide and high, or has an alpha channel."""
+    name = settings.get("ASSETCATALOG_COMPILER_APPICON_NAME", "none")
+    sets = [path for folder in folders for path in folder.glob(f"*.xcassets/{name}.appiconset")]
+    if len(sets) != 1 or not (sets[0].parent / "Contents.json").is_file():
+        return ["it has no icon"]
+    (image,) = json.loads((sets[0] / "Contents.json").read_text())["images"]
+    head = (sets[0] / image["filename"]).read_bytes()[:26]
+    width, height, _, color = struct.unpack(">16xIIBB", head)
+    good = head.startswith(b"\x89PNG") and (width, height, color) == (1024, 1024, 2) and image["size"] == "1024x1024"
+    return [] if good else ["its icon has another size, or an alpha channel"]
 
 
 def host_problems(objects: dict[str, dict[str, Any]], target: dict[str, Any], settings: dict[str, str]) -> list[str]:
@@ -201,6 +218,7 @@ APP_ID, TESTS_ID, OTHER_ID = "ED0000000000000000000101", "ED00000000000000000001
         ("INFOPLIST_FILE = Info.plist", "INFOPLIST_FILE = App.plist", "no Info.plist"),
         ("IPHONEOS_DEPLOYMENT_TARGET = 17.0", "IPHONEOS_DEPLOYMENT_TARGET = 16.0", "not for iOS 17"),
         ("$(inherited) -all_load", "$(inherited)", "drops ExecuTorch's backends"),
+        ("APPICON_NAME = AppIcon", "APPICON_NAME = Icon", "it has no icon"),
         ('<TestAction buildConfiguration = "Release"', '<TestAction buildConfiguration = "Debug"', "in Release"),
         (f'BlueprintIdentifier = "{TESTS_ID}"', f'BlueprintIdentifier = "{OTHER_ID}"', "is no target"),
         ('skipped = "NO"', 'skipped = "YES"', "tests nothing"),

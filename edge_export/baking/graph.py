@@ -10,10 +10,6 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import torch
-from torch import fx
-from torch.fx.passes.shape_prop import ShapeProp
-
 from edge_export.baking import (
     fold_batchnorm_into_next,
     fold_batchnorm_into_previous,
@@ -22,6 +18,7 @@ from edge_export.baking import (
     remove_identity,
 )
 from edge_export.baking.rule import Applied, Baked, OnRule, Outcome, Refused, Rule
+from edge_export.baking.trace import compute_weights, narrow, trace
 from edge_export.errors import RequestError, one_line
 
 if TYPE_CHECKING:
@@ -52,15 +49,13 @@ def bake_graph(member: nn.Module, inputs: tuple[Tensor, ...], on_rule: OnRule | 
         inputs: Example inputs. They give the rules the rank of every value.
         on_rule: Called with the network after each rule that changed it, also in later rounds.
     """
-    working = copy.deepcopy(member).eval().double()
     try:
-        graph_module = fx.symbolic_trace(working)
-        wide = tuple(t.double() if t.is_floating_point() else t for t in inputs)
-        with torch.no_grad():
-            ShapeProp(graph_module).propagate(*wide)
+        graph_module = trace(copy.deepcopy(member).eval().double(), inputs)
     except Exception as error:  # the forward of a user's network may raise any exception while it is traced
         reason = f"its forward cannot be traced as a graph ({one_line(error, 160)})"
-        return Baked(copy.deepcopy(member).eval(), (), (Refused("trace", type(member).__name__, reason),))
+        unchanged = copy.deepcopy(member).eval()
+        compute_weights(unchanged)
+        return Baked(unchanged, (), (Refused("trace", type(member).__name__, reason),))
 
     applied: list[Applied] = []
     while True:
@@ -68,10 +63,10 @@ def bake_graph(member: nn.Module, inputs: tuple[Tensor, ...], on_rule: OnRule | 
         for name, rule in RULES:
             found = rule(graph_module)
             if on_rule is not None and any(isinstance(outcome, Applied) for outcome in found):
-                on_rule(name, copy.deepcopy(graph_module).float().eval())
+                on_rule(name, narrow(copy.deepcopy(graph_module)))
             outcomes += found
         done = [o for o in outcomes if isinstance(o, Applied)]
         applied += done
         if not done:
             refused = tuple(o for o in outcomes if isinstance(o, Refused))
-            return Baked(graph_module.float().eval(), tuple(applied), refused)
+            return Baked(narrow(graph_module), tuple(applied), refused)

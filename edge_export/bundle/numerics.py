@@ -40,6 +40,10 @@ class ArtifactRun(Record):
     verdict: Status
     reason: Text
 
+    def on_part(self, mothers: float | None) -> bool:
+        """Returns whether the task metric is that of a part of the held-out set: the mother's on all differs there."""
+        return self.metric is not None and mothers is not None and f"{self.metric.mother:.2f}" != f"{mothers:.2f}"
+
 
 class MemberNumerics(Record):
     """The results of one member: its stages, and its artifacts in each runtime."""

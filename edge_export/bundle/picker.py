@@ -240,7 +240,7 @@ def timed_elsewhere(manifest: Manifest, perf: Perf, facts: DeviceFacts) -> tuple
     """
     members = sorted(manifest.members, key=lambda member: (member.macs, member.params))
     keys = [each.key for each in _candidates(members, perf, facts)]
-    timed = {key for _, values in _useful(perf, set(keys), _time_of).values() for key in values}
+    timed = {key for _, values in _useful(perf, set(keys), time_of).values() for key in values}
     return next((key for key in keys if key in timed), None)
 
 
@@ -248,7 +248,7 @@ def _candidates(members: list[Member], perf: Perf, facts: DeviceFacts) -> list[_
     threads: dict[tuple[str, str], set[int]] = {}
     for device in perf.devices:
         for each in device.artifacts:
-            if not device.facts.emulated and (_time_of(each), _memory_of(each)) != (None, None):
+            if not device.facts.emulated and (time_of(each), _memory_of(each)) != (None, None):
                 threads.setdefault((each.member, each.artifact), set()).add(each.threads)
     return [
         _Candidate(member, artifact, count, artifact.file.bytes)
@@ -270,7 +270,8 @@ def _time_limit(member: Member, budget: Budget) -> float | None:
     return min(limits)
 
 
-def _time_of(each: ArtifactPerf) -> float | None:
+def time_of(each: ArtifactPerf) -> float | None:
+    """Returns the time of a call in ms: see "Figures". None: it was not timed."""
     if each.latency is None:
         return None
     return max(each.latency.round_p90_ms) if each.latency.p90_ms is None else each.latency.p90_ms
@@ -284,7 +285,7 @@ Measured = Callable[[ArtifactPerf], float | None]
 
 
 def _times(perf: Perf, facts: DeviceFacts, keys: set[Key], calibration: Calibration | None) -> _Figures:
-    found = _figures(perf, facts, keys, _time_of)
+    found = _figures(perf, facts, keys, time_of)
     if found is None and calibration is not None:
         found = _scaled(perf, keys, calibration)
     return found or _Figures("smallest", (), {})
@@ -337,7 +338,7 @@ def _scaled(perf: Perf, keys: set[Key], calibration: Calibration) -> _Figures | 
     """Returns the times of the device that is the most like this one, scaled. None: none ran the calibrated file."""
     ran = (calibration.member, calibration.artifact, calibration.threads)
     found = []
-    for name, (_, values) in _useful(perf, keys, _time_of).items():
+    for name, (_, values) in _useful(perf, keys, time_of).items():
         if ran in values and values[ran] > 0:
             factor = calibration.p90_ms / values[ran]
             found.append((max(factor, 1 / factor), name, factor, values))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -121,6 +122,7 @@ def _print_tables(built: Built, request: BuildRequest, seconds: float, failures:
         console.print(f"{members}, unchanged ({seconds:.1f} s)")
     else:
         console.print(f"{members} in {seconds:.1f} s, logs in {tables.plain(request.logs)}")
+        console.print(f"all of it on one page: edge_export report {tables.plain(shlex.quote(str(request.out)))}")
     if failures:
         console.print(f"[bold red]{failures} artifacts did not pass[/bold red]")
     if errors := built.manifest.errors:

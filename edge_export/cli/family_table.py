@@ -10,7 +10,7 @@ from edge_export.cli.fitted_table import Column, FittedTable, print_fitted, prin
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edge_export.bundle.manifest import Manifest
+    from edge_export.bundle.manifest import Manifest, Member
     from edge_export.bundle.numerics import ArtifactRun, Numerics
 
 
@@ -26,6 +26,9 @@ def print_artifacts(
         seconds: The durations of steps by member and step, None for a step from the cache. None: no such column.
     """
     print_fitted(console, _artifacts(manifest, numerics, seconds))
+    members = zip(manifest.members, numerics.members, strict=True)
+    if any(run.on_part(member.metric) for member, numbers in members for run in numbers.runs):
+        console.print("* measured on a part of the recordings, and so is what it lost")
     if (baseline := manifest.recorded.baseline) is not None:
         console.print(f"baseline {manifest.recorded.metric}: {baseline:.2f}")
     for failed in manifest.errors:
@@ -75,7 +78,7 @@ def _artifacts(
             about = [artifact.label, artifact.scheme, size]
             for run in numbers.runs_of(artifact.label):
                 taken = [] if seconds is None else [_taken(seconds, member.name, run)]
-                runtime, *rest = _numbers(run)
+                runtime, *rest = _numbers(run, member)
                 where = [tables.plain(run.device)] if devices else []
                 rows.append((*head, *about, runtime, *where, *rest, *taken))
                 head, about = [""] * len(head), [""] * len(about)
@@ -89,14 +92,14 @@ def _artifacts(
     return FittedTable(f"{tables.plain(manifest.mother.spec)} for {manifest.target}", columns, tuple(sections))
 
 
-def _numbers(run: ArtifactRun) -> list[str]:
+def _numbers(run: ArtifactRun, member: Member) -> list[str]:
     metric = run.metric
     return [
         tables.plain(run.runtime),
         tables.status(run.verdict),
         tables.snr(run.agreement),
         tables.max_abs(run.agreement),
-        tables.metric(metric),
+        "*" * run.on_part(member.metric) + tables.metric(metric),
         "-" if metric is None else f"{round(metric.mother - metric.artifact, 2) + 0.0:.2f}",  # never -0.00
     ]
 

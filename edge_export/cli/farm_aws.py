@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_export.cli.amounts import positive, whole
-from edge_export.cli.bundle_mother import add_mother_arguments, find_mother
+from edge_export.cli.bundle_mother import find_mother
+from edge_export.cli.farm_order import ORDER, add_order_arguments, add_result_arguments, refuse_given, settings_of
 from edge_export.devices.farms.platforms import PLATFORMS
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ examples:
   edge_export farm aws dist/android --project ARN --pool ARN
   edge_export farm aws dist/android --project ARN \\
       --pool 'MANUFACTURER=Google,OS_VERSION>=13' --most 3
+  edge_export farm aws dist/ios --platform ios --project ARN --pool ARN
   edge_export farm aws dist/android --resume ARN
 
 Rules are separated by commas; A|B is either of two values; the signs are
@@ -30,10 +31,10 @@ Rules are separated by commas; A|B is either of two values; the signs are
 Exit code 1: an artifact or a phone did not pass. Times of phones that others
 use, too, are kept as a hint, and fail nothing.
 """
-ROUNDS, SECONDS, MINUTES, EVERY_S, MOST = 3, 1.0, 60, 30.0, 5
+MINUTES, EVERY_S, MOST = 60, 30.0, 5
 MOST_MINUTES = 150
 """AWS's own limit."""
-_ORDER = ("project", "pool", "most", "app", "tests", "rounds", "seconds", "minutes", "name", "platform")
+_ORDER = ("project", "pool", "most", *ORDER, "minutes", "name", "platform")
 """What --resume takes from the run."""
 
 
@@ -44,15 +45,11 @@ def add_action(actions: Any) -> None:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
     parser.add_argument("--project", metavar="ARN", help="the project")
     parser.add_argument("--pool", metavar="P", help="the ARN of a device pool, or rules")
     parser.add_argument("--most", type=whole(1, 100), metavar="N", help=f"phones, with rules (default: {MOST})")
     parser.add_argument("--platform", choices=tuple(PLATFORMS), help="default: android")
-    parser.add_argument("--app", type=Path, metavar="F", help="the runner app (default: what android_demo makes)")
-    parser.add_argument("--tests", type=Path, metavar="F", help="the test package (default: the app)")
-    parser.add_argument("--rounds", type=whole(0, 99), metavar="N", help=f"of timing; 0: none (default: {ROUNDS})")
-    parser.add_argument("--seconds", type=positive, metavar="S", help=f"of each round (default: {SECONDS:g})")
+    add_order_arguments(parser, "what android_demo or ios_demo makes", "the app; ios: the .xctestrun beside it")
     parser.add_argument(
         "--minutes", type=whole(5, MOST_MINUTES), metavar="N", help=f"one phone may take (default: {MINUTES})"
     )
@@ -60,9 +57,7 @@ def add_action(actions: Any) -> None:
     parser.add_argument("--profile", metavar="P", help="of AWS's configuration")
     parser.add_argument("--every", type=positive, default=EVERY_S, metavar="S", help="look every S s (default: 30)")
     parser.add_argument("--resume", metavar="ARN", help="wait for this run, and merge it")
-    parser.add_argument("--strict", action="store_true", help="count artifacts that cannot run there as failures")
-    add_mother_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    add_result_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,8 +99,7 @@ def _check(args: argparse.Namespace) -> None:
     from edge_export.errors import RequestError
 
     if args.resume:
-        if unused := [f"--{name}" for name in _ORDER if getattr(args, name) is not None]:
-            raise RequestError(f"{' and '.join(unused)} would have no effect: --resume goes on with a run as it is")
+        refuse_given(args, _ORDER, "--resume goes on with a run as it is")
         return
     if missing := [f"--{name}" for name in ("project", "pool") if getattr(args, name) is None]:
         raise RequestError(f"{' and '.join(missing)} is missing: give its ARN, or --resume with that of a run")
@@ -114,23 +108,20 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _order(args: argparse.Namespace, bundle: Bundle) -> Order:
-    from edge_export.bench.plan import BenchSettings
-    from edge_export.cli.bench import bench_plan
     from edge_export.devices.farms.aws_client import checked_arn
     from edge_export.pipeline.farm_aws import Order
     from edge_export.spec.lazy import resolve
 
     platform = PLATFORMS[args.platform or "android"]
     app = args.app or resolve(platform.app_file)
-    rounds = ROUNDS if args.rounds is None else args.rounds
     return Order(
         project=checked_arn(args.project, "project", "--project"),
         pool=args.pool,
         most=args.most or MOST,
         platform=platform,
         app=app,
-        tests=args.tests or app,
-        settings=BenchSettings(rounds=rounds, plan=bench_plan(args.seconds or SECONDS)),
+        tests=args.tests or resolve(platform.find_tests)(app),
+        settings=settings_of(args),
         minutes=args.minutes or MINUTES,
         name=args.name or bundle.root.absolute().name,
     )

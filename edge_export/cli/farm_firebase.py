@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_export.cli.amounts import positive, whole
-from edge_export.cli.bundle_mother import add_mother_arguments, find_mother
+from edge_export.cli.amounts import whole
+from edge_export.cli.bundle_mother import find_mother
+from edge_export.cli.farm_order import ORDER, add_order_arguments, add_result_arguments, refuse_given, settings_of
 
 if TYPE_CHECKING:
     from edge_export.bundle.folder import Bundle
@@ -25,11 +26,11 @@ examples:
 The first prints the command for your own gcloud; the bundle's files stay in
 the cache folder until the results are merged. The last merges them.
 """
-ROUNDS, SECONDS, MINUTES = 3, 1.0, 30
+MINUTES = 30
 MOST_MINUTES = 45
 """Test Lab's own limit for phones."""
 _DIR = "edge_export-"
-_ORDER = ("device", "app", "tests", "rounds", "seconds", "minutes")
+_ORDER = ("device", *ORDER, "minutes")
 
 
 def add_action(actions: Any) -> None:
@@ -39,27 +40,21 @@ def add_action(actions: Any) -> None:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that build wrote")
     parser.add_argument("--device", action="append", metavar="D", help="such as model=shiba,version=34; repeat it")
-    parser.add_argument("--app", type=Path, metavar="F", help="the runner app (default: what android_demo makes)")
-    parser.add_argument("--tests", type=Path, metavar="F", help="the test package (default: the app)")
-    parser.add_argument("--rounds", type=whole(0, 99), metavar="N", help=f"of timing; 0: none (default: {ROUNDS})")
-    parser.add_argument("--seconds", type=positive, metavar="S", help=f"of each round (default: {SECONDS:g})")
+    add_order_arguments(parser, "what android_demo makes", "the app")
     parser.add_argument(
         "--minutes", type=whole(1, MOST_MINUTES), metavar="N", help=f"one phone may take (default: {MINUTES})"
     )
     parser.add_argument("--results", type=Path, metavar="DIR", help="merge this folder of results")
-    parser.add_argument("--strict", action="store_true", help="count artifacts that cannot run there as failures")
-    add_mother_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    add_result_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from edge_export.bundle.folder import read_bundle
     from edge_export.errors import RequestError
 
-    if args.results and (unused := [f"--{name}" for name in _ORDER if getattr(args, name) is not None]):
-        raise RequestError(f"{' and '.join(unused)} would have no effect: --results merges what was run")
+    if args.results:
+        refuse_given(args, _ORDER, "--results merges what was run")
     if not args.results and not args.device:
         raise RequestError("--device is missing: give model=M,version=V (`gcloud firebase test android models list`)")
     bundle = read_bundle(args.bundle)
@@ -67,8 +62,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _command(args: argparse.Namespace, bundle: Bundle) -> int:
-    from edge_export.bench.plan import BenchSettings
-    from edge_export.cli.bench import bench_plan
     from edge_export.devices.farms.firebase import gcloud_command
     from edge_export.devices.farms.platforms import PLATFORMS
     from edge_export.pipeline.farm_request import ask_farm
@@ -77,11 +70,8 @@ def _command(args: argparse.Namespace, bundle: Bundle) -> int:
     platform = PLATFORMS["android"]
     app = args.app or resolve(platform.app_file)
     tests = args.tests or app
-    for path in dict.fromkeys((app, tests)):
-        resolve(platform.check)(path)
-    rounds = ROUNDS if args.rounds is None else args.rounds
-    settings = BenchSettings(rounds=rounds, plan=bench_plan(args.seconds or SECONDS))
-    asked = ask_farm(bundle, platform.formats, settings)
+    resolve(platform.check)(app, tests, bundle)
+    asked = ask_farm(bundle, platform.formats, settings_of(args))
     results = f"{_DIR}{asked.request.run_id}"
     minutes = args.minutes or MINUTES
     command = gcloud_command(asked.request, asked.folder, app, tests, args.device, minutes, results)

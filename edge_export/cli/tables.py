@@ -6,6 +6,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from edge_export.errors import one_line
+from edge_export.spec.units import count as count
+from edge_export.spec.units import milliseconds as milliseconds
+from edge_export.spec.units import size as size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,31 +33,6 @@ def console(*, stderr: bool = False) -> Console:
     width, height = (None, None) if stream.isatty() else PIPED_SIZE
     # Without emoji=False, rich shows "ssh:a: failed" with a picture in the place of ":a:".
     return Console(stderr=stderr, highlight=False, emoji=False, width=width, height=height)
-
-
-def size(count: int) -> str:
-    """Returns 1234567 bytes as "1.2 MB" (powers of 1000)."""
-    value = float(count)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
-
-
-def milliseconds(value: float) -> str:
-    """Returns a time in ms with three digits, such as "0.0512", "3.07" or "128"."""
-    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
-
-
-def count(number: int) -> str:
-    """Returns 1234567 as "1.23 M"."""
-    value = float(number)
-    for unit in ("", " k", " M"):
-        if value < 1000:
-            return f"{value:.0f}" if not unit else f"{value:.3g}{unit}"
-        value /= 1000
-    return f"{value:.3g} G"
 
 
 def status(word: str) -> str:

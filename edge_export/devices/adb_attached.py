@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_export.devices.adb_client import SHORT_S, run_program
+from edge_export.devices.choose_one import Wording, choose_one
 from edge_export.errors import RequestError, one_line
 
 _HOMES = ("ANDROID_HOME", "ANDROID_SDK_ROOT")
@@ -22,6 +23,9 @@ _REMEDIES = {
     "sideload": "start Android on it",
     "bootloader": "start Android on it",
 }
+_WORDING = Wording(
+    "attached", "", "no phone is attached: connect one by USB and allow USB debugging (see `adb devices`)"
+)
 
 
 @dataclass(frozen=True)
@@ -76,20 +80,8 @@ def choose_phone(adb: str, serial: str) -> Attached:
     Raises:
         RequestError: There is none, or there are several, or it can't be used. The message says what to do.
     """
-    phones = attached_phones(adb)
-    matching = [phone for phone in phones if serial in ("", phone.serial)]
-    if not matching and serial:
-        known = ", ".join(f"adb:{phone.serial}" for phone in phones) or "none"
-        raise RequestError(f"no phone adb:{serial} is attached; attached: {known}")
-    if not matching:
-        raise RequestError("no phone is attached: connect one by USB and allow USB debugging (see `adb devices`)")
-    if len(matching) > 1:
-        usable = [phone for phone in matching if phone.state == "device"]
-        if len(usable) != 1:
-            names = " or ".join(f"adb:{phone.serial}" for phone in usable or matching)
-            raise RequestError(f"{len(matching)} phones are attached: say which one, {names}")
-        matching = usable
-    return ready(matching[0])
+    phones = {f"adb:{phone.serial}": phone for phone in attached_phones(adb)}
+    return ready(choose_one(phones, serial and f"adb:{serial}", lambda phone: phone.state == "device", _WORDING))
 
 
 def ready(phone: Attached) -> Attached:

@@ -76,6 +76,12 @@ def load_inputs(folder: Path, request: Request) -> dict[str, dict[str, Array]]:
     return {path: load_arrays(folder / path) for path in {item.inputs.path for item in request.items}}
 
 
+def agreed_limits(folder: Path, request: Request) -> dict[str, dict[str, int]]:
+    """Returns `agreed_files` of each item of the request in `folder`."""
+    inputs = load_inputs(folder, request)
+    return {item.id: agreed_files(item, inputs[item.inputs.path]) for item in request.items}
+
+
 def read_results(folder: Path, request: Request) -> Results:
     """Returns the results in a request folder. An item whose result can't be used has failed, with the reason.
 

@@ -18,7 +18,7 @@ from edge_export.devices import xcode
 from edge_export.devices.device import Device, LinkLost, Listed, Report
 from edge_export.devices.folder import parts_of
 from edge_export.devices.request import DEVICE, STATUS, Request
-from edge_export.devices.results import DEVICE_BYTES, agreed_files, is_whole, keep_result, load_inputs
+from edge_export.devices.results import DEVICE_BYTES, agreed_limits, is_whole, keep_result
 from edge_export.devices.runner_process import RUNNER, check_exit, hear, read_facts
 from edge_export.devices.ssh_link import Address, Done, Link, address_of, connected
 from edge_export.errors import RequestError, one_line
@@ -142,8 +142,7 @@ def _send(link: Link, files: dict[str, Path]) -> list[str]:
 
 def _run(link: Link, folder: Path, request: Request, report: Report) -> None:
     """Runs a request. Each item's result is in `folder` before its end is reported."""
-    inputs = load_inputs(folder, request)
-    limits = {item.id: agreed_files(item, inputs[item.inputs.path]) for item in request.items}
+    limits = agreed_limits(folder, request)
     run, runner, parts = request.run_id, file_sha256(RUNNER), parts_of(request)
     _send(link, {runner: RUNNER, **{part.sha256: folder / path for path, part in parts.items()}})
     files = {path: part.sha256 for path, part in parts.items()}

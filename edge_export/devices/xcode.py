@@ -16,7 +16,7 @@ from edge_export.devices.adb_client import Silence
 from edge_export.devices.device import LinkLost, Listed, Report
 from edge_export.devices.folder import parts_of, write_folder
 from edge_export.devices.request import DEVICE, STATUS, Item, Request
-from edge_export.devices.results import agreed_files, is_whole, keep_failure, keep_result, load_inputs
+from edge_export.devices.results import agreed_limits, is_whole, keep_failure, keep_result
 from edge_export.devices.run import held
 from edge_export.devices.ssh_link import Address
 from edge_export.devices.xcode_build import TestHost, build, run_tests
@@ -94,8 +94,7 @@ class XcodePhone:
     def run(self, folder: Path, request: Request, report: Report, *, resume: bool) -> None:
         """See `Device.run`. Items of one member that follow each other share one run of the tests."""
         with self._held():
-            inputs = load_inputs(folder, request)
-            limits = {item.id: agreed_files(item, inputs[item.inputs.path]) for item in request.items}
+            limits = agreed_limits(folder, request)
             left = [item for item in request.items if not is_whole(folder, request, item)]
             for _, items in groupby(left, key=lambda item: item.member):
                 self._run_items(folder, request, list(items), limits, report)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from edge_export.devices.choose_one import Wording, choose_one
 from edge_export.devices.xcode_faults import fault_in
 from edge_export.devices.xcode_mac import Mac
 from edge_export.errors import RequestError, one_line
@@ -124,20 +125,10 @@ def choose_phone(mac: Mac, udid: str) -> Phone:
     Raises:
         RequestError: There is none, or there are several, or it can't be used. The message says what to do.
     """
-    phones = known_phones(mac)
-    matching = [phone for phone in phones if udid in ("", phone.udid)]
-    if not matching and udid:
-        known = ", ".join(f"{mac.name}:{phone.udid}" for phone in phones) or "none"
-        raise RequestError(f"no phone {mac.name}:{one_line(udid, 80)} is paired with that Mac; paired: {known}")
-    if not matching:
-        raise RequestError(f"{mac.name}: no phone is paired: connect one by cable, unlock it and trust this Mac")
-    if len(matching) > 1:
-        usable = [phone for phone in matching if not problem_of(phone)]
-        if len(usable) != 1:
-            names = " or ".join(f"{mac.name}:{phone.udid}" for phone in usable or matching)
-            raise RequestError(f"{len(matching)} phones are paired with that Mac: say which one, {names}")
-        matching = usable
-    (phone,) = matching
+    none = f"{mac.name}: no phone is paired: connect one by cable, unlock it and trust this Mac"
+    phones = {f"{mac.name}:{phone.udid}": phone for phone in known_phones(mac)}
+    wanted = udid and f"{mac.name}:{udid}"
+    phone = choose_one(phones, wanted, lambda phone: not problem_of(phone), Wording("paired", " with that Mac", none))
     if problem := problem_of(phone):
         raise RequestError(f"{mac.name}:{phone.udid} {problem}")
     return phone

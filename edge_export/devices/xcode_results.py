@@ -21,13 +21,14 @@ from edge_export.spec.fields import Record
 OWN = ""
 """What stands in place of an item's name for device.json."""
 _PREFIX = "edge_export"
-_MANIFEST_BYTES = 16 << 20
-_HEADER_BYTES = 1 << 16
+MANIFEST = "manifest.json"
+MANIFEST_BYTES = 16 << 20
+HEADER_BYTES = 1 << 16
 _EXPORT_S = _COPY_S = 600.0
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,200}")
 
 
-class _Header(Record):
+class Header(Record):
     """The first line of an attachment. The contents of the files follow, in this order.
 
     Attributes:
@@ -78,23 +79,21 @@ def attached(mac: Mac, bundle: str, scratch: str, limits: Mapping[str, Mapping[s
         LinkLost: The Mac is not reached.
     """
     brought = Brought()
-    agreed = {**limits, OWN: {DEVICE: DEVICE_BYTES}}
+    agreed = agreed_pieces(limits)
     export = ["xcrun", "xcresulttool", "export", "attachments", "--path", bundle, "--output-path", scratch]
     answer = mac.run(export, silence_s=_EXPORT_S)
     if answer.status:
         brought.complaints.append(f"xcresulttool failed: {answer.complaint}")
         return brought
     try:
-        manifest = _Manifest.model_validate_json(mac.read(f"{scratch}/manifest.json", _MANIFEST_BYTES) or b"[]")
-    except (ValidationError, TooMuch):
+        names = pieces_in(mac.read(f"{scratch}/{MANIFEST}", MANIFEST_BYTES) or b"[]")
+    except (ValueError, TooMuch):
         brought.complaints.append("xcresulttool's manifest.json is not valid")
         return brought
-    most = max(sum(sizes.values()) for sizes in agreed.values()) + _HEADER_BYTES
-    for attachment in (each for test in manifest.root for each in test.attachments):
-        if not attachment.name.startswith(_PREFIX) or _FILE.fullmatch(attachment.file) is None:
-            continue
+    most = largest_piece(agreed)
+    for name in names:
         try:
-            item, files = _unpacked(mac.read(f"{scratch}/{attachment.file}", most) or b"", agreed)
+            item, files = unpacked(mac.read(f"{scratch}/{name}", most) or b"", agreed)
         except (ValueError, TooMuch) as error:
             brought.refused.append(f"an attachment can't be used: {one_line(error, 200)}")
             continue
@@ -145,15 +144,37 @@ def copied(
     return brought
 
 
-def _unpacked(content: bytes, agreed: Mapping[str, Mapping[str, int]]) -> tuple[str, dict[str, bytes]]:
-    """Returns the item of an attachment, and its files. Raises ValueError if they are not what was agreed."""
-    line, _, rest = content.partition(b"\n")
-    if len(line) > _HEADER_BYTES:
+def agreed_pieces(limits: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
+    """Returns the largest size of each file that a piece may hold: those of items, and of the runner itself."""
+    return {**limits, OWN: {DEVICE: DEVICE_BYTES}}
+
+
+def largest_piece(agreed: Mapping[str, Mapping[str, int]]) -> int:
+    """Returns the most bytes that an attachment may have."""
+    return max(sum(sizes.values()) for sizes in agreed.values()) + HEADER_BYTES
+
+
+def pieces_in(manifest: bytes) -> list[str]:
+    """Returns the files of our attachments that the manifest.json of xcresulttool names. Raises ValueError."""
+    tests = _Manifest.model_validate_json(manifest).root
+    attachments = (each for test in tests for each in test.attachments)
+    return [each.file for each in attachments if each.name.startswith(_PREFIX) and _FILE.fullmatch(each.file)]
+
+
+def header_of(content: bytes) -> Header:
+    """Returns the header that an attachment begins with. Raises ValueError if there is none."""
+    line, _, _ = content.partition(b"\n")
+    if len(line) > HEADER_BYTES:
         raise ValueError("it has no header")
     try:
-        header = _Header.model_validate_json(line)
+        return Header.model_validate_json(line)
     except ValidationError:
         raise ValueError("it has no header") from None
+
+
+def unpacked(content: bytes, agreed: Mapping[str, Mapping[str, int]]) -> tuple[str, dict[str, bytes]]:
+    """Returns the item of an attachment, and its files. Raises ValueError if they are not what was agreed."""
+    header, rest = header_of(content), content.partition(b"\n")[2]
     limits = agreed.get(header.item, {})
     if any(not 0 <= size <= limits.get(name, -1) for name, size in header.sizes.items()):
         raise ValueError(f"its files of {one_line(header.item, 120)} were not agreed")

@@ -12,6 +12,7 @@ _REWRITE = "write it with plain operators, or leave the format out of the target
 REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"Missing operator: \[\d+\] ([\w:.]+)"), "ExecuTorch has no kernel for {}"),
     (re.compile(r"KernelCall failed at instruction \S+ in operator ([\w:.]*\w)"), "ExecuTorch's {} refuses its inputs"),
+    (re.compile(r"\[(XNN)Executor\.cpp:\d+\] "), "ExecuTorch's {}PACK refuses its inputs"),
     (re.compile(r"Operator torch\._ops\.([\w.]+) is not in Core ATen"), "ExecuTorch does not take {}"),
     (re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'"), "torch's ONNX exporter does not take {}"),
     (re.compile(r"Unsupported fx node \w+, kind ([\w.]+)"), "coremltools does not take {}"),

@@ -94,15 +94,18 @@ def at_border(mother: Mother, recordings: Recordings) -> tuple[Mother, Recording
         RequestError: It returns other outputs than its io names, or others each time.
     """
     own = mother.io
-    if any(spec.dtype in HALF for spec in own.inputs + own.outputs):
-        cast("nn.Module", mother).float()
+    network = cast("nn.Module", mother)
+    if any(spec.dtype in HALF for spec in own.inputs + own.outputs) or any(
+        str(weight.dtype).removeprefix("torch.") in HALF for weight in network.parameters()
+    ):
+        network.float()
     samples = columns(own, recordings.goldens)
     inputs = tuple(Crossing(axis=spec.batch_axis, dtype=_other(spec.dtype)) for spec in own.inputs)
     one = tuple(inward(t[:1], each.axis, each.dtype) for t, each in zip(samples, inputs, strict=True))
     config = mother.space.largest
     try:
         with torch.no_grad():
-            returned, again = (cast("nn.Module", mother)(*one, config=config) for _ in range(2))
+            returned, again = (network(*one, config=config) for _ in range(2))
     except Exception:  # running it on all recordings tells what is wrong
         return mother, recordings
     outputs = _crossings(own, returned, one)
@@ -232,10 +235,12 @@ def _leaves(returned: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def _crossings(io: IOSpec, returned: Any, given: tuple[Tensor, ...]) -> tuple[Crossing, ...]:
     """Returns how each output of `io` crosses the border, from what the network returned for `given`.
 
-    Outputs are found by their names if these are the paths of all, and otherwise by their order.
+    Outputs are found by their names if these are the paths of all, and otherwise by their order. One of another type
+    than its spec states becomes that type.
 
     Raises:
-        RequestError: There are other outputs than `io` names.
+        RequestError: There are other outputs than `io` names, or one of a type that the stated one can't hold, such as
+            numbers with a fraction where `io` says integers.
     """
     leaves = dict(_leaves(returned))
     wrong = [path for path, leaf in leaves.items() if not isinstance(leaf, Tensor)]
@@ -252,7 +257,12 @@ def _crossings(io: IOSpec, returned: Any, given: tuple[Tensor, ...]) -> tuple[Cr
     for spec, path in zip(io.outputs, paths, strict=True):
         memory = leaves[path].untyped_storage().data_ptr()
         copied = ("bools" if spec.dtype == "bool" else "numbers") if memory in taken else ""
-        crossings.append(Crossing(path, spec.batch_axis, NEAREST.get(spec.dtype, ""), copied))
+        stated = NEAREST.get(spec.dtype, spec.dtype)
+        returns = str(leaves[path].dtype).removeprefix("torch.")
+        if not torch.can_cast(leaves[path].dtype, getattr(torch, stated)):
+            raise RequestError(f"the mother returns {returns} as {spec.name}, its io says {spec.dtype}: correct its io")
+        other = stated if spec.dtype in NEAREST or returns != stated else ""
+        crossings.append(Crossing(path, spec.batch_axis, other, copied))
         taken.append(memory)
     return tuple(crossings)
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from edge_export.errors import RequestError, raised
+from edge_export.mothers.computed import detach_computed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +32,7 @@ def extract(mother: Mother, config: Config) -> nn.Module:
     for tensor_name, tensor in _tensors(member).items():
         if tensor.numel() and (shared := owned.get(tensor.untyped_storage().data_ptr())):
             raise RequestError(f"extract({name}) shares {tensor_name} with the mother's {shared}: clone it")
+    detach_computed(member)
     return member.eval()
 
 

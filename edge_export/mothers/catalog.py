@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_export.errors import RequestError, one_line, raised
+from edge_export.mothers.computed import detach_computed
+from edge_export.spec.tensors import IOSpec
 
 if TYPE_CHECKING:
     from edge_export.mothers.protocol import Mother
@@ -49,7 +51,8 @@ CATALOG: dict[str, CatalogEntry] = {
     ),
     "slimmable_digits": CatalogEntry(
         "edge_export.mothers.us_mobilenet.mother:slimmable_digits",
-        "the same network with a BatchNorm for each of the widths 0.25, 0.5, 0.75 and 1 (train it)",
+        "the same network with a BatchNorm for each of the widths 0.25, 0.5, 0.75 and 1 (trained)",
+        checkpoint="slimmable_digits.safetensors",
         recordings="edge_export.data.digits:recordings",
     ),
     "us_mobilenet_v1": CatalogEntry(
@@ -127,6 +130,7 @@ def _build(spec: str, seed: int = 0) -> Any:
         except Exception as error:
             raise RequestError(f"mother {spec}: the factory failed with {raised(error)}") from error
     _check_mother(spec, mother)
+    detach_computed(mother)
     return mother
 
 
@@ -192,3 +196,8 @@ def _check_mother(spec: str, mother: Any) -> None:
         raise RequestError(
             f"mother {spec}: {type(mother).__name__} lacks {', '.join(missing)}; see edge_export/mothers/protocol.py"
         )
+    if not isinstance(mother.io, IOSpec):
+        raise RequestError(f"mother {spec}: its io is a {type(mother.io).__name__}: make it an IOSpec")
+    elsewhere = {str(tensor.device) for tensor in (*mother.parameters(), *mother.buffers())} - {"cpu"}
+    if elsewhere:
+        raise RequestError(f"mother {spec}: its weights are on {', '.join(sorted(elsewhere))}: move them to cpu")

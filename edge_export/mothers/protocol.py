@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-__all__ = ["Config", "IOSpec", "Metric", "Mother", "Recordings", "Space", "Stream", "TensorSpec"]
+__all__ = ["Config", "IOSpec", "Metric", "Mother", "Recordings", "Space", "SpaceOfParts", "Stream", "TensorSpec"]
 
 Config = Any
 """A configuration: hashable, compared by value, such as `Width(0.5)` or `DepthWidth(3, 2)`."""
@@ -64,6 +64,27 @@ class Space(Protocol):
 
     def name(self, config: Config) -> str:
         """Returns a file name for `config`, such as "w0.5": letters, digits, dots, dashes and underscores."""
+        ...
+
+
+@runtime_checkable
+class SpaceOfParts(Space, Protocol):
+    """A space whose configurations are free choices, one for each part, such as the width of a layer or a depth.
+
+    `search --greedy` and `search --evolve` change one part at a time. A space without these two methods has one part:
+    its configurations in the order of `all`.
+    """
+
+    def parts(self) -> Mapping[str, int]:
+        """Returns the number of choices of each part, by the part's name."""
+        ...
+
+    def assemble(self, choices: Sequence[int]) -> Config:
+        """Returns the configuration with a choice for each part, from 0, the smallest, on.
+
+        Raises `RequestError` if these choices do not go together. Choices that make no difference, such as the width of
+        a layer that is left out, give the same configuration.
+        """
         ...
 
 

@@ -7,7 +7,10 @@ cache, and the other way round. A search that was interrupted goes on where it w
 from __future__ import annotations
 
 import dataclasses
+import shutil
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from edge_export.bundle.manifest import FailedMember
@@ -15,10 +18,9 @@ from edge_export.errors import RequestError, one_line
 from edge_export.files.owned import scratch_folder
 from edge_export.pipeline.build import workers_for
 from edge_export.pipeline.context import BuildContext, BuildRequest, Progress
-from edge_export.pipeline.members import Prepared, bundle_recorded, open_mother, prepare
-from edge_export.pipeline.open_mother import ALL
+from edge_export.pipeline.members import GOLDENS, Family, Prepared, bundle_recorded, open_mother, prepare
+from edge_export.pipeline.open_mother import ALL, OpenAnswer
 from edge_export.search import Candidate, spread
-from edge_export.workers import Workers
 from edge_export.workers.cluster.pool import ClusterLost
 
 AUTO = "auto:"
@@ -27,13 +29,14 @@ MOST = 64
 
 @dataclass(frozen=True)
 class Evaluated:
-    """All configurations of a request.
+    """Configurations that were evaluated.
 
     Attributes:
         metric, unit: The task metric.
-        candidates: In the order of the request.
+        candidates: Those that were asked for, then those that a search has found, each in their order.
         errors: The configurations that could not be made or are not proven.
         seconds: How long each member took, by its name. None: it came from the cache.
+        listed: How many of the candidates were asked for.
     """
 
     metric: str
@@ -41,6 +44,7 @@ class Evaluated:
     candidates: tuple[Candidate, ...]
     errors: tuple[FailedMember, ...]
     seconds: dict[str, float | None]
+    listed: int
 
 
 def evaluate(request: BuildRequest, progress: Progress) -> Evaluated:
@@ -50,11 +54,8 @@ def evaluate(request: BuildRequest, progress: Progress) -> Evaluated:
         RequestError: The mother can't be opened, it has no held-out set, or no configuration can be made.
     """
     request = dataclasses.replace(request, members=request.members or ALL)
-    with workers_for(request) as workers:
-        try:
-            return _evaluate_with(workers, request, progress)
-        except ClusterLost as error:
-            raise RequestError(str(error)) from error
+    with evaluator(request, progress) as evaluating:
+        return evaluating.evaluated()
 
 
 def is_auto(request: BuildRequest) -> bool:
@@ -77,38 +78,84 @@ def choose_members(request: BuildRequest, progress: Progress) -> BuildRequest:
     return dataclasses.replace(request, members=",".join(candidate.config for candidate in chosen))
 
 
-def _evaluate_with(workers: Workers, request: BuildRequest, progress: Progress) -> Evaluated:
-    candidates, errors = [], []
-    with scratch_folder() as scratch:
-        context = BuildContext(request, scratch, workers, progress, {})
-        opened = open_mother(context)
-        if not opened.held_out:
-            raise RequestError(f"mother {request.mother.spec} has no held-out set, so that no member is better")
-        staged = scratch / "recorded"
-        staged.mkdir()
-        family = bundle_recorded(context, opened, staged)
-        for name in opened.members.values():
-            progress(name, "member", "waiting")
-        with ThreadPoolExecutor(max_workers=workers.jobs) as preparers:
+class Evaluator:
+    """Evaluates configurations of one mother, each once. Made by `evaluator`."""
+
+    def __init__(self, context: BuildContext, opened: OpenAnswer, family: Family) -> None:
+        self.context = context
+        self._opened, self._family = opened, family
+        self._found: dict[str, Candidate | FailedMember] = {}
+
+    def __call__(self, members: Mapping[str, str]) -> list[Candidate | None]:
+        """Evaluates configurations, given as the names of members by text. None: it can't be made.
+
+        Raises:
+            RequestError: None of all that were evaluated can be made.
+        """
+        new = {text: name for text, name in members.items() if name not in self._found}
+        for name in new.values():
+            self.context.progress(name, "member", "waiting")
+        with ThreadPoolExecutor(max_workers=self.context.workers.jobs) as preparers:
             try:
-                jobs = {
-                    text: preparers.submit(prepare, context, family, text, name)
-                    for text, name in opened.members.items()
-                }
-                for text, name in opened.members.items():
-                    try:
-                        candidates.append(_candidate(jobs[text].result()))
-                    except RequestError as error:
-                        progress(name, "member", f"error: {error}")
-                        errors.append(FailedMember(name=name, config=text, reason=one_line(error, 1000)))
+                jobs = {name: preparers.submit(self._evaluate, text, name) for text, name in new.items()}
+                self._found |= {name: job.result() for name, job in jobs.items()}
             except BaseException:
                 preparers.shutdown(wait=False, cancel_futures=True)
-                workers.close()  # the results that the threads still wait for are not needed any more
+                self.context.workers.close()  # the results that the threads still wait for are not needed any more
                 raise
-    if not candidates:
-        raise RequestError(errors[0].reason)
-    seconds = {member: taken for (member, _), taken in context.seconds.items() if member}
-    return Evaluated(opened.metric, opened.unit, tuple(candidates), tuple(errors), seconds)
+        failed = [each for each in self._found.values() if isinstance(each, FailedMember)]
+        if failed and len(failed) == len(self._found):
+            raise RequestError(failed[0].reason)
+        found = (self._found[name] for name in members.values())
+        return [each if isinstance(each, Candidate) else None for each in found]
+
+    def evaluated(self) -> Evaluated:
+        """Returns all that was evaluated."""
+        listed = set(self._opened.members.values())
+        found = [each for each in self._found.values() if isinstance(each, Candidate)]
+        return Evaluated(
+            metric=self._opened.metric,
+            unit=self._opened.unit,
+            candidates=tuple(found),
+            errors=tuple(each for each in self._found.values() if isinstance(each, FailedMember)),
+            seconds={member: taken for (member, _), taken in self.context.seconds.items() if member},
+            listed=sum(each.name in listed for each in found),
+        )
+
+    def _evaluate(self, text: str, name: str) -> Candidate | FailedMember:
+        scratch = self.context.scratch
+        staged = scratch / "evaluated" / name
+        (staged / GOLDENS).mkdir(parents=True)
+        try:
+            return _candidate(prepare(self.context, dataclasses.replace(self._family, staged=staged), text, name))
+        except RequestError as error:
+            self.context.progress(name, "member", f"error: {error}")
+            return FailedMember(name=name, config=text, reason=one_line(error, 1000))
+        finally:
+            for folder in (staged, scratch / name / "member"):  # hundreds of members are too much for a disk
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def evaluator(request: BuildRequest, progress: Progress) -> Iterator[Evaluator]:
+    """Gives an evaluator that has evaluated the members of the request.
+
+    Raises:
+        RequestError: The mother can't be opened, it has no held-out set, or no configuration can be made.
+    """
+    with workers_for(request) as workers, scratch_folder() as scratch:
+        context = BuildContext(request, scratch, workers, progress, {})
+        try:
+            opened = open_mother(context)
+            if not opened.held_out:
+                raise RequestError(f"mother {request.mother.spec} has no held-out set, so that no member is better")
+            staged = scratch / "recorded"
+            staged.mkdir()
+            evaluating = Evaluator(context, opened, bundle_recorded(context, opened, staged))
+            evaluating(opened.members)
+            yield evaluating
+        except ClusterLost as error:
+            raise RequestError(str(error)) from error
 
 
 def _candidate(prepared: Prepared) -> Candidate:

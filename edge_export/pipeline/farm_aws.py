@@ -15,11 +15,11 @@ from edge_export.devices.farms.aws_pool import choose_devices
 from edge_export.devices.farms.aws_records import Run
 from edge_export.devices.farms.aws_run import Phone, fetch_results, phones_of, schedule
 from edge_export.devices.farms.aws_uploads import Say, upload
-from edge_export.devices.farms.extra_data import write_extra_data
-from edge_export.devices.farms.platforms import Platform
+from edge_export.devices.farms.platforms import Platform, platform_called
 from edge_export.devices.farms.result_zip import opened_zip
 from edge_export.devices.farms.results import take_results
 from edge_export.devices.request import Request
+from edge_export.devices.results import agreed_limits
 from edge_export.errors import RequestError
 from edge_export.files.owned import scratch_folder
 from edge_export.pipeline.farm_merge import Arrival, Outcome, merge_phones
@@ -58,20 +58,23 @@ def start_run(bundle: Bundle, farm: Farm, order: Order, every_s: float, say: Say
     Raises:
         RequestError: A file is missing, AWS refuses, or no device fits. Nothing was scheduled then.
     """
-    for path in dict.fromkeys((order.app, order.tests)):
-        resolve(order.platform.check)(path)
+    resolve(order.platform.check)(order.app, order.tests, bundle)
     devices = choose_devices(farm, order.pool, order.platform, order.project, order.most)
     asked = ask_farm(bundle, order.platform.formats, order.settings)
     try:
         with scratch_folder() as work:
-            data, spec = work / f"{asked.request.run_id}.zip", work / f"{asked.request.run_id}.yml"
-            write_extra_data(asked.folder, asked.request, data)
-            spec.write_text(resolve(order.platform.write_spec)(asked.request, order.minutes), "utf-8")
-            kinds = {"app": order.platform.app, "tests": order.platform.tests, "spec": order.platform.spec}
-            files = {"app": order.app, "tests": order.tests, "spec": spec, "data": data}
+            pack = resolve(order.platform.pack)
+            goods = pack(order.app, order.tests, asked.request, asked.folder, order.minutes, work)
+            files = {
+                "app": (goods.app, order.platform.app),
+                "tests": (goods.tests, order.platform.tests),
+                "spec": (goods.spec, order.platform.spec),
+                "data": (goods.data, "EXTERNAL_DATA"),
+            }
             uploads = {
-                what: upload(farm, order.project, path, kinds.get(what, "EXTERNAL_DATA"), every_s, say)
-                for what, path in files.items()
+                what: upload(farm, order.project, path, kind, every_s, say)
+                for what, (path, kind) in files.items()
+                if path is not None
             }
         name = f"{order.name[:200]} {asked.request.run_id}"
         return schedule(farm, order.project, order.platform, name, uploads, devices, order.minutes)
@@ -116,6 +119,9 @@ def _take(farm: Farm, phone: Phone, request: Request, say: Say, folder: Path) ->
     say(phone.name, "fetching results")
     archive = folder / "results.zip"
     fetch_results(farm, phone, archive)
+    platform = platform_called(phone.platform)
+    if platform is None:
+        raise RequestError(f"nothing is known of its platform {phone.platform!r}")
     with opened_zip(archive) as read:
-        take_results(read, request, folder)
+        take_results(resolve(platform.reader)(read, agreed_limits(folder, request)), request, folder)
     archive.unlink()

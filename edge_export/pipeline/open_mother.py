@@ -20,6 +20,8 @@ INPUTS, HELD_OUT, EXTREMES = "inputs.safetensors", "held_out.safetensors", "extr
 """The files that the worker task writes to its workdir. The held-out set is written only if there is one."""
 ALL, MOST = "all", 256
 """The members that are the whole space, and how many it may have then."""
+GRID = "grid"
+"""The members that are the whole space, or both ends of one that has too many."""
 
 
 class OpenRequest(Message):
@@ -27,7 +29,7 @@ class OpenRequest(Message):
 
     Attributes:
         source: The mother.
-        members: Configurations such as "0.25,1.0", or "all" of the space. None: the smallest and the largest.
+        members: Configurations such as "0.25,1.0", or "all" or "grid". None: the smallest and the largest.
         workdir: An existing folder.
     """
 
@@ -73,8 +75,11 @@ def open_family(request: OpenRequest) -> OpenAnswer:
     mother, recordings, notes = opened(request.source)
     workdir, io, space = request.workdir, mother.io, mother.space
     task, metric = task_of(request.source.spec, mother), metric_of(recordings)
-    ends = dict.fromkeys(space.name(config) for config in (space.smallest, space.largest))
-    members = parse_members(mother, ",".join(ends) if request.members is None else request.members)
+    ends = ",".join(dict.fromkeys(space.name(config) for config in (space.smallest, space.largest)))
+    text = ends if request.members is None else request.members
+    if text == GRID:
+        text = ALL if len(list(itertools.islice(space.all(), MOST + 1))) <= MOST else ends
+    members = parse_members(mother, text)
     whole = io.stream is not None
     goldens = named(io.inputs, recordings.goldens, whole_recordings=whole)
     save_arrays(workdir / INPUTS, goldens)
@@ -135,7 +140,9 @@ def _all_names(mother: Mother) -> list[str]:
     """Returns the names of all configurations. Raises RequestError if they are too many."""
     names = [mother.space.name(config) for config in itertools.islice(mother.space.all(), MOST + 1)]
     if len(names) > MOST:
-        raise RequestError(f"the mother has more than {MOST} configurations: give some of them as --members")
+        raise RequestError(
+            f"the mother has more than {MOST} configurations: give some of them as --members, or search --evolve"
+        )
     return names
 
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from edge_export.errors import RequestError
 from edge_export.files.arrays import load_arrays
 from edge_export.pipeline.mother_source import MotherSource
 from edge_export.spec.recorded import TARGETS
+from edge_export.spec.tensors import check_io
 
 if TYPE_CHECKING:
     from edge_export.mothers.protocol import Mother, Recordings
@@ -37,7 +39,7 @@ def opened(source: MotherSource) -> Opened:
     Raises:
         RequestError: The mother, its checkpoint or its recordings are not valid.
     """
-    from edge_export.members.border import at_border
+    from edge_export.members.border import at_border, io_at_border
     from edge_export.mothers.catalog import open_noted
     from edge_export.pipeline.recordings import recordings_of
 
@@ -45,6 +47,11 @@ def opened(source: MotherSource) -> Opened:
     if folder not in sys.path:
         sys.path.append(folder)
     mother, notes = open_noted(source.spec, source.checkpoint)
+    if mother.io.stream is None:
+        try:
+            check_io(io_at_border(mother.io))
+        except ValueError as error:
+            raise RequestError(f"mother {source.spec}: its {error}") from error
     recordings = recordings_of(source.spec, mother, source.goldens)
     if mother.io.stream is None:
         mother, recordings = at_border(mother, recordings)

@@ -44,7 +44,10 @@ def recordings_of(spec: str, mother: Mother, goldens: Path | None) -> Recordings
         source = resolve(shipped)
     if source is None:
         raise RequestError(f"mother {spec} has no recorded inputs: give a folder of them as --goldens")
-    recordings = _as_tensors(spec, mother.io, source())
+    made = source()
+    if not isinstance(made, Recordings):
+        raise RequestError(f"mother {spec}: its recordings() returned a {type(made).__name__}: return Recordings")
+    recordings = _as_tensors(spec, mother.io, made)
     _check(spec, mother.io, recordings)
     return recordings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TASKS: dict[str, str] = {
     "open": "edge_export.pipeline.open_mother:OPEN",
+    "assemble": "edge_export.pipeline.assemble:ASSEMBLE",
     "prepare": "edge_export.pipeline.prepare_member:PREPARE",
     "score": "edge_export.pipeline.score:SCORE",
     "compile": "edge_export.formats.compile_task:COMPILE",

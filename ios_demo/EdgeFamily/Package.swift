@@ -41,9 +41,9 @@ let package = Package(
             linkerSettings: loadAll),
         .target(name: "HostEngine", dependencies: ["EdgeFamily"], path: "Tests/HostEngine", swiftSettings: strict),
         .executableTarget(
-            name: "CrashingRunner", dependencies: ["HostEngine"], path: "Tests/CrashingRunner", swiftSettings: strict),
+            name: "HostRunner", dependencies: ["HostEngine"], path: "Tests/HostRunner", swiftSettings: strict),
         .testTarget(
-            name: "EdgeFamilyTests", dependencies: ["EdgeFamily", "HostEngine", "CrashingRunner"], swiftSettings: strict
+            name: "EdgeFamilyTests", dependencies: ["EdgeFamily", "HostEngine", "HostRunner"], swiftSettings: strict
         ),
         .testTarget(
             name: "EnginesTests", dependencies: ["EdgeFamilyCoreML", "EdgeFamilyCoreAI", "EdgeFamilyExecuTorch"],

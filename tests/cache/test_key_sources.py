@@ -26,7 +26,7 @@ FIELDS: dict[str, frozenset[str]] = {
     "measure": frozenset({"runtimes", "constants"}),
 }
 """The fields of a format's descriptor that each step uses."""
-NOT_KEPT = {"score", "reference", "inspect", "bisect_stages", "bisect_file", "bisect_cut", "bisect_weights"}
+NOT_KEPT = {"assemble", "score", "reference", "inspect", "bisect_stages", "bisect_file", "bisect_cut", "bisect_weights"}
 """Worker tasks whose results are not cached."""
 HERE: dict[str, tuple[str, ...]] = {
     "compile": ("edge_export.formats.compile",),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +90,18 @@ def test_a_stranger_s_mother_builds_like_ours(edge_export):
     assert "--mother examples.elastic_mlp:trained" in json.loads(done.stdout)["stages"]
     done = edge_export("verify", "b", *arguments, "--json")
     assert json.loads(done.stdout)["members"][1]["stages"][0]["name"] == "recorded"
+
+
+def test_the_documented_build_from_python_is_that_of_the_command_line(edge_export, small_bundle):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "EDGE_EXPORT_CACHE": str(small_bundle.parent / "cache")}
+    command = [sys.executable, str(ROOT / "examples" / "from_python.py")]
+    done = subprocess.run(
+        command, cwd=edge_export.folder, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "w0.25 tflite-builtin-fp32 passed within tolerance of the mother" in done.stdout.splitlines()
+    built = edge_export.folder / "dist" / "digits"
+    assert (built / "manifest.json").read_bytes() == (small_bundle / "manifest.json").read_bytes()
 
 
 def test_a_bundle_copied_elsewhere_is_verified_whole(edge_export, small_bundle):

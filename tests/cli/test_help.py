@@ -15,13 +15,18 @@ from edge_export.__main__ import parser
 from edge_export.cli import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "edge_export/runtimes/mil/README.md", "benchmarks/README.md")
+PAGES = (
+    *("README.md", "CONTRIBUTING.md", "edge_export/runtimes/mil/README.md", "benchmarks/README.md"),
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")),
+)
+VERB_PAGE = "docs/verbs.md"
 
 
 def examples(text: str, program: str) -> list[list[str]]:
-    """The arguments of each indented line of `text` that runs `program`."""
+    """The arguments of each line of `text` that runs `program`, indented or behind a prompt."""
     whole = text.replace("\\\n", " ")
-    return [shlex.split(line, comments=True) for line in re.findall(rf"^ +{program} (.*)$", whole, re.MULTILINE)]
+    found = re.findall(rf"^(?: +|\$ ){program} (.*)$", whole, re.MULTILINE)
+    return [shlex.split(line.partition(" > ")[0], comments=True) for line in found]
 
 
 def test_help_names_every_verb(edge_export):
@@ -53,16 +58,22 @@ def test_each_verb_shows_examples_of_itself(verb):
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_in_the_documentation_parse(page):
     text = (ROOT / page).read_text()
-    for arguments in examples(text, r"(?:\.venv/bin/)?python -m edge_export"):
+    for arguments in examples(text, r"(?:(?:\.venv/bin/)?python -m )?edge_export"):
         parser().parse_args(arguments)
     for verb in re.findall(r"^\| `(\w+) ", text, re.MULTILINE):
-        assert verb in VERBS or page != "README.md"
+        assert verb in VERBS or page != VERB_PAGE
     assert "verify --bisect" not in text
     assert "verify FILE" not in text
 
 
-def test_the_readme_has_a_row_for_each_verb():
-    text = (ROOT / "README.md").read_text()
+def test_commands_are_found_in_the_documentation():
+    """A page whose commands are written in another way would be checked for nothing."""
+    found = {verb for page in PAGES for verb, *_ in examples((ROOT / page).read_text(), r"(?:python -m )?edge_export")}
+    assert {"build", "verify", "bench", "pick", "app", "farm", "devices", "search", "run", "bisect"} <= found
+
+
+def test_the_documentation_has_a_row_for_each_verb():
+    text = (ROOT / VERB_PAGE).read_text()
     for verb in VERBS:
         assert re.search(rf"^\| `{verb}[ `]", text, re.MULTILINE), verb
 

@@ -22,6 +22,7 @@ REQUESTS = {
     "bisect": ["b"],
     "run": ["b", "--member", "m", "x.wav"],
     "inspect": ["b"],
+    "report": ["b"],
     "list": [],
     "train": ["--mother", "digits", "--out", "x.safetensors"],
     "doctor": [],

@@ -13,6 +13,7 @@ import pytest
 import soundfile as sf
 
 from edge_export.data.excerpts import SAMPLE_RATE, open_excerpts
+from edge_export.report.page import MAX_BYTES, write_report
 from edge_export.tasks.separation import si_sdr
 
 TARGET = """
@@ -44,6 +45,15 @@ def separator_bundle(tmp_path_factory):
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return folder / "bundle", json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_the_report_of_a_separator_plays_all_of_its_default_goldens(separator_bundle, tmp_path):
+    bundle, _ = separator_bundle
+    assert write_report(bundle, tmp_path / "report.html") < MAX_BYTES
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data-flac=") == 2 * (1 + 2 * 2), "of two goldens: the mixture, and two stems of two sources"
+    assert "Golden 2, 10.0 s from 0.0 s on" in page, "there is room for all of one member's"
 
 
 @pytest.mark.slow

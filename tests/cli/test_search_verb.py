@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree
 
 import pytest
+from changed_bundles import changed, measure
+from made_perf import around
 from tflite_target import TFLITE_ONLY
 
 from edge_export.__main__ import main
@@ -46,9 +49,81 @@ def test_a_family_of_members_that_search_chooses(edge_export):
     assert [member["name"] for member in json.loads(done.stdout)["members"]] == ["c2", "c4"]
 
 
+def test_greedy_slimming_of_a_space_with_too_many_configurations(edge_export):
+    picture = edge_export.folder / "front.svg"
+    arguments = ("search", "--target", "linux", "--mother", "tests.strangers:Parted")
+    done = edge_export(*arguments, "--greedy", "--max-macs", "390", "--picture", picture.name, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    by_name = {each["name"]: each for each in found["candidates"]}
+    assert [each["name"] for each in found["candidates"] if each["listed"]] == ["f1s0", "f16s16"], "both ends"
+    first_step = {"f15s16", "f16s0", "f16s15"}
+    assert first_step <= by_name.keys(), "each part is made smaller alone"
+    assert any(each["fits"] and not each["listed"] for each in found["candidates"])
+    assert by_name["f16s16"]["macs"] == 6 * 16 + 16 * 16 + 16 * 3
+    assert found["times"] is None
+    drawn = ElementTree.parse(picture).getroot()
+    texts = "".join(drawn.itertext())
+    assert "MACs of a call" in texts
+    assert "top1" in texts
+    assert all(name in texts for name in by_name), "each candidate has a mark with its name"
+
+
+def test_a_limit_of_time_counts_what_was_measured(small_bundle, edge_export):
+    bundle = changed(small_bundle, edge_export.folder / "bundle")
+    cache = ("--cache", small_bundle.parent / "cache" / "steps")
+    arguments = ("search", "--target", "linux", "--mother", "digits", "--members", "0.25", *cache, "--bundle", bundle)
+    refused = edge_export(*arguments)
+    assert refused.returncode == 2
+    assert "was not timed on any device: run bench" in refused.stderr
+
+    measure(bundle, {"tflite": around(2.0, seed=1), "executorch": around(4.0, seed=2)}, "run")
+    done = edge_export(*arguments, "--max-latency-ms", "3")
+    assert done.returncode == 0, done.stderr
+    assert "Pareto front of time and quality" in done.stdout
+    assert "1 thread on board, 1 of 1 measured" in done.stdout
+    done = edge_export(*arguments, "--max-latency-ms", "3", "--artifact", "executorch-xnnpack-fp32", "--json")
+    found = json.loads(done.stdout)
+    (candidate,) = found["candidates"]
+    assert (done.returncode, found["best"], candidate["fits"], candidate["timed"]) == (1, None, False, True)
+    assert candidate["call_ms"] == pytest.approx(4.0, rel=0.2)
+    for wrong, words in (
+        (("--device", "phone"), "was not timed on phone, only on board"),
+        (
+            ("--artifact", "tflite-builtin-int4"),
+            "no tflite-builtin-int4 that passed was timed on board: give --artifact, one of",
+        ),
+        (("--mother", "separator"), "was built from another mother, digits"),
+    ):
+        refused = edge_export(*arguments, *wrong)
+        assert refused.returncode == 2
+        assert words in refused.stderr
+
+
+def test_an_evolution_finds_again_what_it_has_evaluated(small_bundle, edge_export):
+    cache = ("--cache", small_bundle.parent / "cache" / "steps")
+    arguments = ("search", "--target", "linux", "--mother", "digits", "--members", "0.25", "--evolve", "3", *cache)
+    first, again = edge_export(*arguments), edge_export(*arguments, "--json")
+    assert first.returncode == 0, first.stderr
+    found = json.loads(again.stdout)
+    assert set(found["seconds"].values()) == {None}, "nothing was evaluated twice, so the same were found"
+    small, large, drawn = sorted(found["candidates"], key=lambda each: (each["name"].startswith("c"), each["macs"]))
+    assert (small["name"], large["name"]) == ("w0.25", "w1.0"), "both ends come first"
+    assert small["macs"] < drawn["macs"] < large["macs"]
+    assert "best of 1 listed" in first.stdout
+    assert "what was found is better at" in first.stdout
+    assert f"build --members w0.25,{drawn['name']},w1.0" in first.stdout or "build --members w0.25,w1.0" in first.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("search", "--target", "linux", "--seed", "1"), "--seed would have no effect"),
+        (("search", "--target", "linux", "--greedy", "--evolve", "9"), "not allowed with"),
+        (("search", "--target", "linux", "--evolve", "1"), "not a whole number from 2"),
+        (("search", "--target", "linux", "--picture", "front.png"), "give a name that ends in .svg"),
+        (("search", "--target", "linux", "--max-latency-ms", "0"), "not a number above 0"),
+        (("search", "--target", "linux", "--max-latency-ms", "5"), "dist/linux does not exist"),
         (("search", "--target", "linux", "--max-macs", "many"), '"many" is no count'),
         (("search", "--target", "linux", "--max-macs", "9" * 400), "is no count"),
         (("search", "--target", "linux", "--min-quality", "inf"), '"inf" is not a number'),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,22 @@ def test_piped_families_have_every_column(capsys, large):
     stages = piped(capsys, lambda console: print_stages(console, manifest, numerics))
     assert stages.count("exported") == 1
     assert_whole(stages, [member.name for member in manifest.members])
+
+
+def test_a_metric_of_a_part_of_the_recordings_is_marked(small):
+    manifest, numerics = small
+    whole = shown(140, lambda console: print_artifacts(console, manifest, numerics))
+    assert "*" not in whole
+    numbers = numerics.members[0]
+    slow, *rest = numbers.runs
+    metric = replace(slow.metric, mother=19.09, artifact=19.06)
+    runs = (slow.model_copy(update={"metric": metric}), *rest)
+    part = numerics.model_copy(update={"members": (numbers.model_copy(update={"runs": runs}), *numerics.members[1:])})
+    text = shown(140, lambda console: print_artifacts(console, manifest, part))
+    assert text.count("*") == 2
+    (line,) = (line for line in text.splitlines() if "*19.06" in line)
+    assert line.split()[-1] == "0.03"
+    assert "* measured on a part of the recordings, and so is what it lost" in text
 
 
 CONTENTS = Contents(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import secrets
 import threading
 import zipfile
@@ -14,16 +15,18 @@ import yaml
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
-from emulated_phone.phone import EmulatedPhone
 
 from emulated_farm.filters import fits
-from emulated_farm.job import Uploaded, run_job
+from emulated_farm.hosts import Host, Uploaded
+from emulated_farm.job import run_job
 from emulated_farm.spoil_archive import spoiled
 
 ACCOUNT = "arn:aws:devicefarm:us-west-2:123456789012"
 PROJECT = f"{ACCOUNT}:project:5e01a8c7-c861-4c0a-b1d5-5ec6e6c6dd23"
 POOL = f"{ACCOUNT}:devicepool:5e01a8c7-c861-4c0a-b1d5-5ec6e6c6dd23/0a1b"
 _PAGE = 1
+_TESTS = (("ANDROID_APP", "INSTRUMENTATION"), ("IOS_APP", "APPIUM_NODE"))
+"""The types of app and of test that fit each other."""
 
 
 class Refused(Exception):
@@ -61,14 +64,14 @@ class Operations:
     """The state of the service.
 
     Attributes:
-        devices: AWS's record of each phone, beside the emulated phone.
+        devices: AWS's record of each phone, beside the host that it is attached to.
         folder: What jobs leave.
         calls: The operations that were asked, with their arguments, in order.
         artifacts: The files that can be fetched, by path.
     """
 
-    def __init__(self, folder: Path, devices: list[tuple[dict, EmulatedPhone]], environment: dict[str, str]) -> None:
-        self.devices, self.folder, self._environment = devices, folder, environment
+    def __init__(self, folder: Path, devices: list[tuple[dict, Host]]) -> None:
+        self.devices, self.folder = devices, folder
         self.faults = Faults()
         self.url = ""
         self.calls: list[tuple[str, dict]] = []
@@ -152,15 +155,19 @@ class Operations:
             upload["message"] = problem
         return shown
 
-    def fitting(self, filters: list[dict]) -> list[tuple[dict, EmulatedPhone]]:
+    def fitting(self, filters: list[dict]) -> list[tuple[dict, Host]]:
         return [each for each in self.devices if all(fits(each[0], rule) for rule in filters)]
 
     def _schedule_run(self, asked: dict) -> dict:
         test, arns = asked["test"], {each["arn"] for each in self._uploads if each["status"] == "SUCCEEDED"}
         used = [asked["appArn"], test["testPackageArn"], test["testSpecArn"]]
-        data = asked["configuration"]["extraDataPackageArn"]
-        if not {*used, data} <= arns or test["type"] != "INSTRUMENTATION":
+        if data := asked["configuration"].get("extraDataPackageArn"):
+            used.append(data)
+        kinds = [each["type"] for arn in used for each in self._uploads if each["arn"] == arn]
+        if not set(used) <= arns or (kinds[0], test["type"]) not in _TESTS:
             raise Refused("ArgumentException", "Missing or unprocessed resources.")
+        if kinds[1:3] != [f"{test['type']}_TEST_PACKAGE", f"{test['type']}_TEST_SPEC"]:
+            raise Refused("ArgumentException", "The test package does not match the test type.")
         chosen = self.devices
         if "deviceSelectionConfiguration" in asked:
             selection = asked["deviceSelectionConfiguration"]
@@ -168,33 +175,33 @@ class Operations:
         arn = f"{ACCOUNT}:run:{PROJECT.rpartition(':')[2]}/{secrets.token_hex(8)}"
         self._runs[arn] = {"arn": arn, "name": asked["name"], "status": "SCHEDULING", "result": "PENDING"}
         self._jobs[arn] = [_new_job(arn, number, device) for number, (device, _) in enumerate(chosen)]
-        uploaded = Uploaded(*(self._contents[each] for each in (used[0], used[2], data)))
-        phones = [phone for _, phone in chosen]
-        thread = threading.Thread(target=self._execute, args=(arn, phones, uploaded))
+        uploaded = Uploaded(*(self._contents[each] for each in used))
+        hosts = [host for _, host in chosen]
+        thread = threading.Thread(target=self._execute, args=(arn, hosts, uploaded))
         self._threads.append(thread)
         thread.start()
         return {"run": dict(self._runs[arn])}
 
-    def _execute(self, arn: str, phones: list[EmulatedPhone], uploaded: Uploaded) -> None:
+    def _execute(self, arn: str, hosts: list[Host], uploaded: Uploaded) -> None:
         if self.faults.hold is not None:
             self.faults.hold.wait()
         run, jobs = self._runs[arn], self._jobs[arn]
-        for job, phone in zip(jobs, phones, strict=True):
+        for job, host in zip(jobs, hosts, strict=True):
             if run["status"] == "STOPPING":
                 job.update(status="COMPLETED", result="STOPPED")
                 continue
             run["status"] = job["status"] = "RUNNING"
-            self._run_job(job, phone, uploaded)
+            self._run_job(job, host, uploaded)
         worst = next((r for r in ("ERRORED", "STOPPED", "FAILED") if any(j["result"] == r for j in jobs)), "PASSED")
         run.update(status="COMPLETED", result=worst)
 
-    def _run_job(self, job: dict, phone: EmulatedPhone, uploaded: Uploaded) -> None:
+    def _run_job(self, job: dict, host: Host, uploaded: Uploaded) -> None:
         model = job["device"]["model"]
         if model == self.faults.lose:
             job.update(status="COMPLETED", result="ERRORED", message="Device was disconnected from the host")
             return
         folder = self.folder / job["arn"].rpartition("/")[2]
-        passed, archive = run_job(phone, uploaded, folder, self._environment)
+        passed, archive = run_job(host, uploaded, folder)
         self.artifacts[f"/{folder.name}.zip"] = spoiled(self.faults.spoil.get(model, ""), archive)
         job.update(status="COMPLETED", result="PASSED" if passed else "FAILED")
 
@@ -231,12 +238,16 @@ class Operations:
 
 def _problem(kind: str, content: bytes) -> str:
     """What AWS finds wrong with an upload."""
-    if kind == "INSTRUMENTATION_TEST_SPEC":
+    if kind.endswith("_TEST_SPEC"):
         return "" if {"version", "phases"} <= set(yaml.safe_load(content)) else "TEST_SPEC_INVALID"
     if not zipfile.is_zipfile(io.BytesIO(content)):
         return "The file is no archive"
     names = zipfile.ZipFile(io.BytesIO(content)).namelist()
-    return "" if kind == "EXTERNAL_DATA" or "AndroidManifest.xml" in names else "The file has no manifest"
+    if kind == "IOS_APP":
+        return "" if any(re.fullmatch(r"Payload/[^/]+\.app/Info\.plist", name) for name in names) else "no Info.plist"
+    if kind in ("EXTERNAL_DATA", "APPIUM_NODE_TEST_PACKAGE"):
+        return ""
+    return "" if "AndroidManifest.xml" in names else "The file has no manifest"
 
 
 def _new_job(run: str, number: int, device: dict) -> dict:

@@ -33,7 +33,9 @@ class State:
     Attributes:
         locked: Whether the phone says that it is locked.
         build_says, test_says: What xcodebuild prints instead of building or testing; empty: it does its work.
-        crash_in: The item in which the test crashes, always; empty: none.
+        crash_in: The item in which the test crashes; empty: none.
+        crashes: How often it still crashes there; below zero: always.
+        runner: The command of the Swift runner, in words; empty: the Python runner takes its place.
         attaches, keeps: Whether the tests' attachments, and the app's folder, hold what they should.
     """
 
@@ -42,6 +44,8 @@ class State:
     build_says: str = ""
     test_says: str = ""
     crash_in: str = ""
+    crashes: int = -1
+    runner: list[str] = field(default_factory=list)
     attaches: bool = True
     keeps: bool = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -223,16 +224,44 @@ def test_parse_and_name_round_trip() -> None:
     assert space.name(Width(1)) == space.name(space.parse("1")) == "w1.0"
     layered = space.parse(":".join(["0.25"] + ["0.5"] * (len(space.layers) - 1)))
     assert layered == LayerWidths((0.25,) + (0.5,) * (len(space.layers) - 1))
-    assert space.name(layered) == f"w0.25-0.5x{len(space.layers) - 1}"
-    assert space.parse(space.name(layered)) == layered
+    assert space.name(layered) == "c1112222444"
+    again = space.parse(space.name(layered))
+    assert space.active_channels(again) == space.active_channels(layered)
+    assert space.name(again) == space.name(layered) == space.name(space.parse(f"w0.25-0.5x{len(space.layers) - 1}"))
 
 
-def test_names_of_many_layers_stay_short_and_apart() -> None:
-    space = us_mobilenet_v2().space
-    widths = [1 - i / 1000 for i in range(len(space.layers))]
-    names = {space.name(LayerWidths(tuple(each))) for each in (widths, widths[::-1])}
-    assert len(names) == 2
-    assert all(len(name) <= 100 and name.startswith("w0.967to1.0-") for name in names)
+@pytest.mark.parametrize(
+    "space", [digits().space, us_mobilenet_v1().space, us_mobilenet_v2().space], ids=("digits", "v1", "v2")
+)
+def test_every_choice_of_parts_has_a_name_that_parses_back(space) -> None:
+    rng = random.Random(0)
+    counts = space.parts().values()
+    assert space.assemble([0] * len(counts)) == space.smallest
+    assert space.assemble([count - 1 for count in counts]) == space.largest
+    names = set()
+    for _ in range(200):
+        config = space.assemble([rng.randrange(count) for count in counts])
+        name = space.name(config)
+        names.add(name)
+        assert len(name) <= 40
+        assert space.active_channels(space.parse(name)) == space.active_channels(config)
+        assert space.name(space.parse(name)) == name
+    assert len(names) > 150
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("c11", "all 10 layers, 10 digits of base 36"),
+        ("c111222422-", "10 digits"),
+        ("c9112224222", "features.0.0 can't have 72; the nearest number is 32"),
+        ("c0112224222", "features.0.0 can't have 0; the nearest number is 8"),
+        ("c1112232444", "a residual sum needs equal widths"),
+    ],
+)
+def test_channels_that_no_layer_can_have_are_refused(text, words) -> None:
+    with pytest.raises(RequestError, match=re.escape(words)):
+        digits().space.parse(text)
 
 
 def test_space_lists_and_samples_legal_widths() -> None:

@@ -7,12 +7,15 @@ phone's external storage, which apps may not read: the spec copies it to where t
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
+from edge_export.bundle.folder import Bundle
 from edge_export.devices.android_files import FOLDER
 from edge_export.devices.android_runner import FACTS, PACKAGE, RESULTS, RUN
-from edge_export.devices.farms.extra_data import EXTRA_DATA
-from edge_export.devices.farms.results import RESULT_FOLDER
+from edge_export.devices.farms.extra_data import EXTRA_DATA, write_extra_data
+from edge_export.devices.farms.platforms import Goods
+from edge_export.devices.farms.results import RESULT_FOLDER, Read
 from edge_export.devices.request import DEVICE, Request
 from edge_export.devices.results import RESULTS as ITEMS
 from edge_export.errors import RequestError
@@ -21,8 +24,36 @@ _SPARE_MINUTES = 10
 """Of a job's time: for the farm's own preparation, and for bringing back what is finished."""
 
 
-def check_apk(path: Path) -> None:
-    """Raises RequestError if there is no APK at `path`."""
+def check_apks(app: Path, tests: Path, bundle: Bundle) -> None:
+    """Raises RequestError if one of them is no APK."""
+    for path in dict.fromkeys((app, tests)):
+        _check_apk(path)
+
+
+def tests_in(app: Path) -> Path:
+    """Returns the test package of the runner app: that is the app, which instruments itself."""
+    return app
+
+
+def pack(app: Path, tests: Path, request: Request, folder: Path, minutes: int, work: Path) -> Goods:
+    """Returns the files that go to the farm; new ones stand in `work`. Raises RequestError if they can't be written.
+
+    Args:
+        folder: The request folder.
+        minutes: How long the farm lets one phone take.
+    """
+    data, spec = work / f"{request.run_id}.zip", work / f"{request.run_id}.yml"
+    write_extra_data(folder, request, data)
+    spec.write_text(_spec(request, minutes), "utf-8")
+    return Goods(app=app, tests=tests, spec=spec, data=data)
+
+
+def reader(read: Read, limits: Mapping[str, Mapping[str, int]]) -> Read:
+    """Returns `read`: the results stand where the request folder has them."""
+    return read
+
+
+def _check_apk(path: Path) -> None:
     how = "make one by `make -C android_demo runner`, or give yours"
     if not path.is_file():
         raise RequestError(f"{path}: there is no such file: {how}")
@@ -33,14 +64,11 @@ def check_apk(path: Path) -> None:
         raise RequestError(f"{path} is no APK: {how}") from error
 
 
-def write_spec(request: Request, minutes: int) -> str:
+def _spec(request: Request, minutes: int) -> str:
     """Returns the test spec, YAML, that runs `request` on one phone.
 
     If the app ends before its last item, the item that was running has failed, and the app is started again, as `adb`
     does it here. What is finished comes back whatever happens.
-
-    Args:
-        minutes: How long the farm lets one phone take.
     """
     script = _SCRIPT.format(
         extra=EXTRA_DATA,

@@ -15,7 +15,7 @@ from typing import Any
 from edge_export.devices.farms.aws_client import Farm
 from edge_export.devices.farms.aws_records import Artifact, Job, Run, Suite
 from edge_export.devices.farms.aws_uploads import Say
-from edge_export.devices.farms.platforms import Platform
+from edge_export.devices.farms.platforms import Platform, platform_called
 from edge_export.devices.farms.result_zip import MAX_BYTES
 from edge_export.errors import RequestError, one_line
 
@@ -33,6 +33,7 @@ class Phone:
     Attributes:
         job: The ARN of the job.
         name: The name that its results have: unique in the run.
+        platform: What AWS calls it, such as "ANDROID".
         model, system: Such as "Google Pixel 8" and "Android 15".
         result: PASSED, WARNED, FAILED, SKIPPED, ERRORED or STOPPED.
         message: What the farm says of it.
@@ -40,6 +41,7 @@ class Phone:
 
     job: str
     name: str
+    platform: str
     model: str
     system: str
     result: str
@@ -58,7 +60,7 @@ def schedule(
     """Schedules a run and returns its ARN.
 
     Args:
-        uploads: The ARNs of "app", "tests", "spec" and "data".
+        uploads: The ARNs of "app", "tests", "spec" and, if there is extra data, "data".
         devices: See `choose_devices`.
         minutes: How long one phone may take.
 
@@ -74,7 +76,7 @@ def schedule(
         appArn=uploads["app"],
         name=name,
         test=test,
-        configuration={"extraDataPackageArn": uploads["data"]},
+        configuration={"extraDataPackageArn": uploads["data"]} if "data" in uploads else {},
         executionConfiguration={"jobTimeoutMinutes": minutes, "videoCapture": False},
         **devices,
     )
@@ -129,15 +131,16 @@ def _named_jobs(farm: Farm, run: str) -> list[tuple[Phone, Job]]:
     found: list[tuple[Phone, Job]] = []
     names: list[str] = []
     for job in sorted(farm.list_all("list_jobs", "jobs", Job, arn=run), key=lambda job: job.arn):
-        device = job.device
+        device, platform = job.device, platform_called(job.device.platform)
         name = ":".join(_slug(part) for part in (device.name, device.os) if part)
         names.append(name)
         count = names.count(name)
         phone = Phone(
             job=job.arn,
             name=f"farm:aws:{name}" if count == 1 else f"farm:aws:{name}:{count}",
+            platform=device.platform,
             model=device.name,
-            system=f"{device.platform.capitalize()} {device.os}".strip(),
+            system=f"{platform.title if platform else device.platform} {device.os}".strip(),
             result=job.result,
             message=job.message,
         )

@@ -22,15 +22,20 @@ def write_extra_data(folder: Path, request: Request, target: Path) -> None:
     """
     try:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in (REQUEST, *sorted(parts_of(request))):
-                path = folder / name
-                files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-                for file in files:
-                    info = zipfile.ZipInfo(f"{EXTRA_DATA}/{file.relative_to(folder).as_posix()}", _DATE)
-                    info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-                    with file.open("rb") as source, archive.open(info, "w", force_zip64=True) as stored:
-                        while chunk := source.read(1 << 20):
-                            stored.write(chunk)
+            add_request(archive, folder, request, EXTRA_DATA)
     except OSError as error:
         reason = one_line(error.strerror)
         raise RequestError(f"{target} can't be written ({reason}): make room, or set EDGE_EXPORT_CACHE") from error
+
+
+def add_request(archive: zipfile.ZipFile, folder: Path, request: Request, place: str) -> None:
+    """Adds the request folder `folder` to an archive, at the path `place` in it. Raises OSError."""
+    for name in (REQUEST, *sorted(parts_of(request))):
+        path = folder / name
+        files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+        for file in files:
+            info = zipfile.ZipInfo(f"{place}/{file.relative_to(folder).as_posix()}", _DATE)
+            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            with file.open("rb") as source, archive.open(info, "w", force_zip64=True) as stored:
+                while chunk := source.read(1 << 20):
+                    stored.write(chunk)

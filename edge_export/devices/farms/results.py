@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_export.devices.request import DEVICE, STATUS, Request
-from edge_export.devices.results import DEVICE_BYTES, RESULTS, agreed_files, keep_failure, keep_result, load_inputs
+from edge_export.devices.results import DEVICE_BYTES, RESULTS, agreed_limits, keep_failure, keep_result
 from edge_export.errors import RequestError
 from edge_export.files.atomic import write_atomically
 
@@ -30,9 +30,9 @@ def take_results(read: Read, request: Request, folder: Path) -> None:
     if len(facts) > DEVICE_BYTES:
         raise RequestError(f"its {DEVICE} has more than the {DEVICE_BYTES} bytes that were agreed")
     write_atomically(folder / DEVICE, facts)
-    inputs = load_inputs(folder, request)
+    agreed = agreed_limits(folder, request)
     for item in request.items:
-        limits = agreed_files(item, inputs[item.inputs.path])
+        limits = agreed[item.id]
         found = {name: read(f"{RESULTS}/{item.id}/{name}", limit + 1) for name, limit in limits.items()}
         contents = {name: content for name, content in found.items() if content is not None}
         large = [name for name, content in contents.items() if len(content) > limits[name]]

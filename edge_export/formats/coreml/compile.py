@@ -22,7 +22,6 @@ from edge_export.spec.tensors import IOSpec, TensorSpec
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
-    from torch.fx import Node
 
 # Reserved words of Core ML's program language: no input or output may have such a name (coremltools' NameSanitizer).
 _RESERVED = frozenset(
@@ -119,16 +118,13 @@ def _own_boundary(exported: ExportedProgram, input_names: list[str]) -> Exported
     nodes = {node.name: node for node in graph.nodes}
     inputs = [nodes[str(name)] for name in signature.user_inputs]
 
-    def rename(node: Node, name: str) -> None:
-        old = node.name
-        node._rename(name)
-        signature.replace_all_uses(old, node.name)
-
     for node in [nodes[name] for name in input_names if name in nodes]:
-        rename(node, f"{node.name}_inner")
+        old = node.name
+        node._rename(f"{old}_inner")
+        signature.replace_all_uses(old, node.name)
     for node, name in zip(inputs, input_names, strict=True):
-        rename(node, name)
-        node.target = name
+        signature.replace_all_uses(node.name, name)
+        node.name = node.target = name  # `_rename` gives no name again that another node had
     own_outputs(exported)
     return exported
 

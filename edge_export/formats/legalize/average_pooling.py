@@ -5,7 +5,7 @@
 For a window that extends past the border, Core ML divides by the whole kernel, and PyTorch by the elements inside.
 coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`; onnx2tf gets both wrong.
 Core AI's converter fails on both, and counts padding that PyTorch doesn't. The rewritten form gives the same values
-everywhere. The factors are constants, one for each window along an axis.
+everywhere. The factors are one constant for all windows: onnx2tf loses one of two products in a row.
 """
 
 from __future__ import annotations
@@ -44,20 +44,15 @@ def _decomposition(operator: Any, axes: int, counts_padding: bool = True) -> Rew
         y = operator(pad(x, margins) if any(margins) else x, kernel, strides)
         if divisor_override is not None:
             return y * (math.prod(kernel) / divisor_override)
-        for place, axis in enumerate(along):
-            factors = [axis.kernel / axis.counted(window, count_include_pad) for window in range(axis.windows)]
-            if any(factor != 1 for factor in factors):
-                y = y * _constant(factors, y.dim() - axes + place, y)
-        return y
+        shares = [[axis.kernel / axis.counted(at, count_include_pad) for at in range(axis.windows)] for axis in along]
+        if all(share == 1 for own in shares for share in own):
+            return y
+        factors = torch.ones([1] * y.dim(), dtype=y.dtype)
+        for place, own in enumerate(shares, 1 - axes):
+            factors = factors * torch.tensor(own, dtype=y.dtype).reshape([-1] + [1] * -place)
+        return y * factors
 
     return pool
-
-
-def _constant(values: list[float], axis: int, like: Tensor) -> Tensor:
-    """Returns `values` along an axis, and 1 along the other axes."""
-    shape = [1] * like.dim()
-    shape[axis] = len(values)
-    return torch.tensor(values, dtype=like.dtype).reshape(shape)
 
 
 _aten = torch.ops.aten

@@ -13,6 +13,7 @@ from edge_export.formats.legalize import (
     recurrent,
     resize,
     shapes,
+    single_values,
     volumes,
 )
 from edge_export.formats.legalize.rule import Rule
@@ -47,6 +48,7 @@ RULES: tuple[Rule, ...] = (
     arithmetic.LOGARITHMS,
     arithmetic.SMALL_BOUNDS,
     arithmetic.FLOAT_BOUNDS,
+    single_values.RULE,
     shapes.RULE,
     shapes.WINDOWS,
     shapes.FOLD,

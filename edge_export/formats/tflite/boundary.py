@@ -10,17 +10,35 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
+UNNAMED = "unnamed/"
+"""Begins the names of inputs and outputs until `name_boundary`. The names of inner values have no slash."""
+
+
+def name_boundary(model: ModelProto, io: IOSpec) -> None:
+    """Gives inputs and outputs the names of `io`. An inner value that has one of them gets another."""
+    graph = model.graph
+    names = {UNNAMED + spec.name: spec.name for spec in io.inputs + io.outputs}
+    names |= {spec.name: f"inner/{spec.name}" for spec in io.inputs + io.outputs}
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        value.name = names.get(value.name, value.name)
+
+
 def set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
     """Changes the inputs and outputs of `model` from `io` to `own_io`, by operators at its boundary.
 
     By default onnx2tf transposes inputs and outputs itself and guesses from their rank. So it is configured to keep all
     inputs, and the transposes are operators, which it merges into its own layouts. It still drops the last transpose
-    before an output of rank 4, unless an operator without a layout follows: a squeeze and its inverse.
+    before an output, and one that it adds itself before an output of rank 4, unless an operator without a layout
+    follows: a squeeze and its inverse.
     """
     import numpy as np
     from onnx import helper, numpy_helper
 
     graph = model.graph
+    transposed = {name for node in graph.node if node.op_type == "Transpose" for name in node.output}
     for value, spec, own in zip(graph.input, io.inputs, own_io.inputs, strict=True):
         if spec.layout != own.layout:
             inner = _rename(graph, spec.name)
@@ -31,7 +49,7 @@ def set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
             inner = _rename(graph, spec.name)
             graph.node.append(helper.make_node("Transpose", [inner], [spec.name], perm=permutation(spec, own)))
             _set_shape(value, own.shape)
-        if len(spec.shape) == 4:
+        if len(spec.shape) == 4 or spec.name in transposed:
             inner = _rename(graph, spec.name)
             axis = f"{inner}_axis"
             graph.initializer.append(numpy_helper.from_array(np.array([0]), axis))

@@ -22,7 +22,7 @@ from edge_export.formats.compiled import Compiled, reject_options, require_io, v
 from edge_export.formats.garbage import set_aside
 from edge_export.formats.program import load_program
 from edge_export.formats.tflite import BY_TENSORFLOW, GROUPED, PRODUCTS, ROUTES
-from edge_export.formats.tflite.boundary import moved, permutation, set_boundary
+from edge_export.formats.tflite.boundary import UNNAMED, moved, name_boundary, permutation, set_boundary
 from edge_export.formats.tflite.floats import stayed_float
 from edge_export.formats.tflite.half import halve
 from edge_export.formats.tflite.int8 import quantize
@@ -103,16 +103,18 @@ def to_onnx(exported: ExportedProgram, io: IOSpec) -> ModelProto:
     """Exports the program as an ONNX model with the names of `io`."""
     import torch
 
+    # The exporter calls inner values as the operators that make them, and io may have such names, too.
     onnx_program = torch.onnx.export(
         exported,
         dynamo=True,  # uses the exported program as it is; the older exporter would trace it again
         opset_version=OPSET,
-        input_names=[spec.name for spec in io.inputs],
-        output_names=[spec.name for spec in io.outputs],
+        input_names=[UNNAMED + spec.name for spec in io.inputs],
+        output_names=[UNNAMED + spec.name for spec in io.outputs],
         verbose=False,
     )
     assert onnx_program is not None
     model: ModelProto = onnx_program.model_proto
+    name_boundary(model, io)
     return model
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +50,15 @@ class DepthWidthSpace:
     def all(self) -> list[DepthWidth]:
         """Returns every configuration, ordered by depth, then by width."""
         return [DepthWidth(d, w) for d in range(1, self.max_depth + 1) for w in range(1, self.max_width + 1)]
+
+    def parts(self) -> dict[str, int]:
+        """Returns how many depths and widths there are."""
+        return {"depth": self.max_depth, "width": self.max_width}
+
+    def assemble(self, choices: Sequence[int]) -> DepthWidth:
+        """Returns the configuration with the depth and width that `choices` says, counted from 0."""
+        depth, width = choices
+        return DepthWidth(depth + 1, width + 1)
 
     def parse(self, text: str) -> DepthWidth:
         """Returns the configuration called `text`. Raises `RequestError` if it is malformed or outside of the space."""

@@ -15,6 +15,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from emulated_farm.hosts import LinuxHost
 from emulated_farm.operations import POOL, PROJECT, Operations
 from emulated_farm.service import Service
 from emulated_phone.state import PIXEL
@@ -46,26 +47,14 @@ ONE = "MODEL~Pixel"
 """Rules that one of them fits."""
 FAST = ("--every", 0.2, "--seconds", 0.05, "--rounds", 1)
 VERIFY = ("--every", 0.2, "--rounds", 0)
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
-
-
-@pytest.fixture
-def environment(monkeypatch, tmp_path):
-    """Credentials, and nothing of this machine's own configuration of AWS."""
-    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
 def farm(environment, attach, adb_server, tmp_path, monkeypatch):
     """The service with two phones."""
     phones = [attach(), attach(props=PIXEL | {"ro.product.model": "SM-S921B"})]
-    service = Service(Operations(tmp_path / "farm", list(zip([PIXEL_8, GALAXY], phones, strict=True)), adb_server))
+    hosts = [LinuxHost(phone, adb_server) for phone in phones]
+    service = Service(Operations(tmp_path / "farm", list(zip([PIXEL_8, GALAXY], hosts, strict=True))))
     monkeypatch.setenv("AWS_ENDPOINT_URL_DEVICE_FARM", service.url)
     yield service.operations
     service.close()
@@ -171,13 +160,13 @@ def test_a_lost_phone_and_a_hostile_archive_fail_and_the_run_can_be_taken_up_aga
 
 
 def test_a_crash_of_the_app_costs_one_item_and_the_app_is_started_again(farm, edge_export, bundle):
-    farm.devices[0][1].set(crash_after=0)
+    farm.devices[0][1].phone.set(crash_after=0)
     done = edge_export(*VERIFY, "--json", pool=ONE)
     assert done.returncode == 1
     ((crashed,),) = (each["runs"] for each in json.loads(done.stdout)["devices"])
     assert crashed["verdict"] == "failed"
     assert crashed["reason"] == "did not run: the runner ended: Process crashed."
-    starts = [line for line in farm.devices[0][1].state.read().log if "-e request" in line]
+    starts = [line for line in farm.devices[0][1].phone.state.read().log if "-e request" in line]
     assert len(starts) == 2
 
 
@@ -268,7 +257,7 @@ def test_an_answer_without_what_it_must_hold_is_one_line(farm):
 
 
 def test_missing_credentials_and_profiles_are_one_line(environment, monkeypatch):
-    for name in CREDENTIALS:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(RequestError, match=r"there are no AWS credentials .*: run `aws configure`"):
         Farm().call("get_run", arn=f"{PROJECT}/unknown")

@@ -21,6 +21,9 @@ public struct Runner: Sendable {
         public let item: String
         public let step: Step
         public let reason: String
+
+        /// The line by which the Mac that runs the app's tests hears of it.
+        public var line: String { "edge_export: {\"item\": \"\(item)\", \"outcome\": \"\(step.rawValue)\"}" }
     }
 
     /// - Parameters:

@@ -125,12 +125,14 @@ final class RunnerTests: XCTestCase {
     }
 
     private func runCrashing(_ folder: URL, _ name: String) throws -> Int32 {
+        let attachments = folder.appendingPathComponent("attachments")
+        try FileManager.default.createDirectory(at: attachments, withIntermediateDirectories: true)
         let process = Process()
         // Beside the tests' bundle on macOS, in it on Linux.
         let bundle = Bundle(for: Self.self).bundleURL
-        let places = [bundle, bundle.deletingLastPathComponent()].map { $0.appendingPathComponent("CrashingRunner") }
+        let places = [bundle, bundle.deletingLastPathComponent()].map { $0.appendingPathComponent("HostRunner") }
         process.executableURL = places.first { FileManager.default.isExecutableFile(atPath: $0.path) }
-        process.arguments = [folder.path, name]
+        process.arguments = ["executorch,coreml", folder.path, attachments.path, folder.path, name]
         try process.run()
         process.waitUntilExit()
         return process.terminationStatus

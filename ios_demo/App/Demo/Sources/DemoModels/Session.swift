@@ -3,17 +3,17 @@ import Foundation
 import Observation
 
 /// The app's three screens.
-public enum Screen: Sendable {
+public enum Screen: String, Codable, Sendable {
     case song, digit, members
 }
 
 /// What the app does and knows: the budget, the engine, the picks, and a model for each screen.
 ///
+/// The screen, the budget and the engine are kept when the app ends; the pick follows from them.
 /// Long work runs one after another: a process has one member loaded at a time.
 @MainActor @Observable
 public final class Session {
-    public var screen = Screen.song
-    private var place = Budgets.first
+    private var choices: Choices
     /// The engines that work on this phone and for which the families have files.
     public private(set) var engines: [DemoEngine] = []
     private(set) var engine: DemoEngine?
@@ -36,6 +36,7 @@ public final class Session {
 
     public init(_ given: Surroundings) {
         self.given = given
+        choices = Choices(reading: Session.choicesFile(given))
         run { [given] in
             let families = try Session.opened(given)
             let formats = families.reduce(into: Set<String>()) { $0.formUnion($1.formats) }
@@ -43,6 +44,11 @@ public final class Session {
             let facts = await ThisDevice.facts(engines.map { $0.loader(nil) })
             await self.open(families, engines, facts)
         }
+    }
+
+    public var screen: Screen {
+        get { choices.screen }
+        set { choose { $0.screen = newValue } }
     }
 
     /// The pick of the family that the screen is about, in words.
@@ -53,10 +59,10 @@ public final class Session {
 
     /// The place of the budget's slider. A change picks again; a song goes on with the other member.
     public var step: Int {
-        get { place }
+        get { choices.step }
         set {
-            if newValue == place { return }
-            place = min(max(newValue, 0), Budgets.steps)
+            if newValue == step { return }
+            choose { $0.step = min(max(newValue, 0), Budgets.steps) }
             pickAgain()
         }
     }
@@ -73,8 +79,14 @@ public final class Session {
         set {
             guard let chosen = engines.first(where: { $0.id == newValue }), newValue != engine?.id else { return }
             engine = chosen
+            choose { $0.engine = chosen.id }
             pickAgain()
         }
+    }
+
+    private func choose(_ change: (inout Choices) -> Void) {
+        change(&choices)
+        choices.write(to: Session.choicesFile(given))
     }
 
     /// The system is short of memory: what is loaded is given up, and what the user has stays.
@@ -95,7 +107,7 @@ public final class Session {
         self.families = families
         self.facts = facts
         self.engines = engines.filter { facts.runtimes[$0.loader(nil).format] != nil }
-        engine = self.engines.first
+        engine = self.engines.first { $0.id == choices.engine } ?? self.engines.first
         if engine == nil { tell(AppError(.runtime, "no engine for these families works here")) }
         pickAgain()
     }
@@ -111,6 +123,11 @@ public final class Session {
     /// Where the measurements of a family are. The file has the name that it is shared by.
     nonisolated static func perfFile(_ given: Surroundings, _ family: String) -> URL {
         given.documents.appendingPathComponent("\(family)/perf.json")
+    }
+
+    /// Where the choices are. The system's app for files does not show the name.
+    private nonisolated static func choicesFile(_ given: Surroundings) -> URL {
+        given.documents.appendingPathComponent(".choices.json")
     }
 
     /// Reads the measurements again, and picks by them.

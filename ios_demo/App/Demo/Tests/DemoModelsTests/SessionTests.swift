@@ -80,6 +80,45 @@ final class SessionTests: XCTestCase {
         }
     }
 
+    func testWhatWasChosenIsKeptWhenTheAppEnds() async throws {
+        try await withScratch { scratch in
+            let before = session(scratch)
+            await before.idle()
+            before.step = 20
+            before.engineId = coreML.id
+            before.screen = .digit
+            let after = session(scratch)
+            XCTAssertEqual(after.step, 20)
+            XCTAssertEqual(after.screen, .digit)
+            await after.idle()
+            XCTAssertEqual(after.engineId, coreML.id)
+            XCTAssertEqual(after.choice, before.choice)
+            XCTAssertEqual(after.songPick?.artifact, before.songPick?.artifact)
+        }
+    }
+
+    func testChoicesThatAreDamagedOrDoNotFitAreTheFirstOnes() async throws {
+        let first = (Screen.song, Budgets.first, executorch.id)
+        let cases: [(String, (Screen, Int, String))] = [
+            ("{", first), ("[]", first), ("{\"screen\": \"other\", \"step\": 1, \"engine\": \"\"}", first),
+            ("{\"screen\": \"members\", \"step\": 1000, \"engine\": \"gone\"}", (.members, 100, executorch.id)),
+            ("{\"screen\": \"members\", \"step\": -1, \"engine\": \"coreml-cpu\"}", (.members, 0, coreML.id)),
+        ]
+        for (content, wanted) in cases {
+            try await withScratch { scratch in
+                let documents = scratch.appendingPathComponent("documents")
+                try FileManager.default.createDirectory(at: documents, withIntermediateDirectories: true)
+                try Data(content.utf8).write(to: documents.appendingPathComponent(".choices.json"))
+                let session = session(scratch)
+                await session.idle()
+                XCTAssertEqual(session.screen, wanted.0, content)
+                XCTAssertEqual(session.step, wanted.1, content)
+                XCTAssertEqual(session.engineId, wanted.2, content)
+                XCTAssertEqual(session.trouble, "", content)
+            }
+        }
+    }
+
     nonisolated func testEveryTroubleHasItsWords() {
         let words = Trouble.allCases.map { Words.trouble(AppError($0)) }
         XCTAssertEqual(Set(words).count, words.count)

@@ -89,7 +89,8 @@ final class SongModelTests: XCTestCase {
 
     func testASmallerBudgetGoesOnWithASmallerMember() async throws {
         try await withScratch { scratch in
-            let session = session(scratch, families: try await twoMembers(scratch), engines: [executorch])
+            let brief = DemoEngine.made(Brief())
+            let session = session(scratch, families: try await twoMembers(scratch), engines: [brief])
             await session.idle()
             XCTAssert(session.choice.contains("Measure the members"), session.choice)
             session.members.measure()

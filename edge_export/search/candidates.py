@@ -1,9 +1,9 @@
-"""Chooses members of a mother by what they cost and how well they do."""
+"""Configurations that were evaluated, the front of them, and the best ones within a budget."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -16,6 +16,8 @@ class Candidate:
         metric: The mother's task metric at the configuration, on the held-out set. Higher is better.
         macs, params, weight_bytes, peak_activation_bytes: As `bundle.manifest.Member` has them.
         macs_per_second: MACs for one second of sound. None: it does not stream.
+        call_ms: The time of a call on the device that was asked for, in ms. None: no device was.
+        timed: Whether that time was measured. Otherwise it was predicted.
     """
 
     name: str
@@ -26,6 +28,8 @@ class Candidate:
     weight_bytes: int
     peak_activation_bytes: int
     macs_per_second: float | None = None
+    call_ms: float | None = None
+    timed: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,31 +38,42 @@ class Budget:
 
     Attributes:
         bytes: Of its weights and constants in float32.
+        call_ms: The time of a call in ms. A candidate without one does not fit.
     """
 
     macs: float | None = None
     params: float | None = None
     bytes: float | None = None
+    call_ms: float | None = None
     quality: float | None = None
 
     def allows(self, candidate: Candidate) -> bool:
         """Returns whether `candidate` is within all limits."""
+        return self.affords(candidate) and (self.quality is None or candidate.metric >= self.quality)
+
+    def affords(self, candidate: Candidate) -> bool:
+        """Returns whether `candidate` is within the limits of cost."""
+        time = math.inf if candidate.call_ms is None else candidate.call_ms
         costs = (
             (self.macs, candidate.macs),
             (self.params, candidate.params),
             (self.bytes, candidate.weight_bytes),
+            (self.call_ms, time),
         )
-        cheap = all(limit is None or cost <= limit for limit, cost in costs)
-        return cheap and (self.quality is None or candidate.metric >= self.quality)
+        return all(limit is None or cost <= limit for limit, cost in costs)
 
 
-def front(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Returns the Pareto front of MACs and quality, from the cheapest to the best.
+def macs_of(candidate: Candidate) -> float:
+    return candidate.macs
+
+
+def front(candidates: Sequence[Candidate], cost: Callable[[Candidate], float] = macs_of) -> list[Candidate]:
+    """Returns the Pareto front of a cost and quality, from the cheapest to the best.
 
     Of candidates that cost and reach the same, the one with fewer parameters is on it.
     """
     found: list[Candidate] = []
-    for candidate in sorted(candidates, key=lambda each: (each.macs, -each.metric, each.params)):
+    for candidate in sorted(candidates, key=lambda each: (cost(each), -each.metric, each.params)):
         if not found or candidate.metric > found[-1].metric:
             found.append(candidate)
     return found

@@ -1,0 +1,1 @@
+"""`report.html`: one page that tells all that a bundle holds, for people."""

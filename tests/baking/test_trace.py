@@ -1,0 +1,112 @@
+"""What acts on a layer besides the graph: it is folded with, or the rule sees it and refuses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
+
+from edge_export.baking.bake import bake
+from tests.reproductions import Net
+
+FOLDED = "fold_batchnorm_into_previous"
+
+
+class Positive(nn.Module):
+    def forward(self, weight):
+        return weight.abs() + 0.1
+
+
+def positive(layer: nn.Linear) -> nn.Linear:
+    nn.utils.parametrize.register_parametrization(layer, "weight", Positive())
+    return layer
+
+
+def pruned(layer: nn.Linear) -> nn.Linear:
+    return prune.l1_unstructured(layer, "weight", 0.3)
+
+
+@pytest.mark.filterwarnings("ignore:.*(weight_norm|spectral_norm)")
+@pytest.mark.parametrize(
+    "wrap", [parametrizations.weight_norm, parametrizations.spectral_norm, weight_norm, spectral_norm, positive, pruned]
+)
+def test_a_weight_that_is_computed_is_folded_into(wrap, baking, layer_types, randomized) -> None:
+    with torch.no_grad():
+        layer = wrap(nn.Linear(6, 4))
+    baked = baking(nn.Sequential(layer, randomized(nn.BatchNorm1d(4))).eval(), torch.randn(3, 6))
+    assert layer_types(baked) == ["Linear"]
+
+
+def test_what_cannot_be_traced_has_its_weights_computed() -> None:
+    member = Net(lambda s, x: s.a(x) if x.sum() > 0 else -s.a(x), a=parametrizations.weight_norm(nn.Linear(6, 4)))
+    x = torch.randn(1, 6)
+    baked = bake(member.eval(), (x,))
+    assert dict(baked.module.named_parameters()).keys() == {"a.weight", "a.bias"}
+    assert torch.allclose(baked.module(x), member(x))
+
+
+def test_hooks_are_part_of_the_graph(baking, layer_types, randomized) -> None:
+    member = nn.Sequential(nn.Linear(6, 4), randomized(nn.BatchNorm1d(4))).eval()
+    member[0].register_forward_pre_hook(lambda layer, given: (given[0] * 2,))
+    member[0].register_forward_hook(lambda layer, given, output: output.abs())
+    baked = baking(member, torch.randn(3, 6))
+    assert sorted(layer_types(baked)) == ["BatchNorm1d", "Linear"]
+    (refused,) = [each for each in baked.refused if each.rule == FOLDED]
+    assert refused.reason == "it follows a abs, not a convolution or linear layer"
+
+
+def test_hooks_of_the_whole_network_are_part_of_the_graph(baking, randomized) -> None:
+    member = nn.Sequential(nn.Linear(6, 4), randomized(nn.BatchNorm1d(4))).eval()
+    member.register_forward_hook(lambda network, given, output: output.abs())
+    assert [each.rule for each in baking(member, torch.randn(3, 6)).applied] == [FOLDED]
+
+
+def test_a_hook_that_keeps_an_output_does_not_keep_a_rule_from_folding_where_it_may(baking, randomized) -> None:
+    kept = {}
+    member = Net(lambda s, x: s.n(s.a(x)), a=nn.Linear(6, 4), n=randomized(nn.BatchNorm1d(4))).eval()
+    member.a.register_forward_hook(lambda layer, given, output: kept.update(a=output))
+    assert [each.rule for each in baking(member, torch.randn(3, 6)).applied] == [FOLDED]
+    member.function = lambda s, x: s.n(s.a(x)) + kept["a"]
+    assert baking(member, torch.randn(3, 6)).applied == ()
+
+
+def test_a_weight_that_is_read_directly_too_stays_what_it_was(baking, randomized) -> None:
+    def forward(s, x):
+        return F.linear(s.n(s.a(x)).relu(), s.a.weight.t())
+
+    baked = baking(Net(forward, a=nn.Linear(6, 4), n=randomized(nn.BatchNorm1d(4))).eval(), torch.randn(3, 6))
+    assert [each.rule for each in baked.applied] == [FOLDED]
+
+
+def test_a_weight_that_no_rule_changed_is_shared_as_before(baking) -> None:
+    baked = baking(
+        Net(lambda s, x: F.linear(s.a(x).relu(), s.a.weight.t()), a=nn.Linear(6, 4)).eval(), torch.ones(2, 6)
+    )
+    assert baked.module.state_dict().keys() == {"a.weight", "a.bias"}
+
+
+def test_casts_inside_do_not_end_baking_and_stay(randomized) -> None:
+    norm = randomized(nn.BatchNorm1d(4))
+    member = Net(
+        lambda s, x: s.n(s.a(x.float())).to(torch.float32).double().cumsum(1), a=nn.Linear(6, 4), n=norm
+    ).eval()
+    x = torch.randn(3, 6)
+    baked = bake(member, (x,))
+    assert [each.rule for each in baked.applied] == [FOLDED]
+    assert baked.module(x).dtype == torch.float64
+    assert torch.allclose(baked.module(x), member(x), atol=1e-5)
+    assert [node.target for node in baked.module.graph.nodes if node.op == "call_method"][:3] == [
+        "float",
+        "to",
+        "double",
+    ]
+
+
+def test_names_that_are_keywords(baking, layer_types, randomized) -> None:
+    layers = nn.ModuleDict({"class": nn.Linear(6, 4), "for": randomized(nn.BatchNorm1d(4))})
+    member = Net(lambda s, x: s.layers["for"](s.layers["class"](x)) * getattr(s, "lambda"), layers=layers)
+    member.register_parameter("lambda", nn.Parameter(torch.full((4,), 0.5)))
+    baked = baking(member.eval(), torch.randn(3, 6))
+    assert layer_types(baked) == ["Linear"]
