@@ -13,6 +13,7 @@ from benchmarks.claims.compared import compared
 from benchmarks.claims.hard_digits import TRAINING_IMAGES
 from benchmarks.claims.macs import macs
 from benchmarks.claims.trainings import LISTED, Training, build
+from edge_export.training.classification import BATCH
 
 WIDTHS_A_STEP = 4
 
@@ -39,10 +40,9 @@ def measure(request: Request) -> Measured:
 def _costs(epochs: int) -> str:
     """Returns the forward MACs of each training, for the four widths and for all 31 of the grid; the mean of a draw."""
     network = build((LISTED[0], LISTED[-1]))
-    grid = [config.width_mult for config in network.space.all()]
-    of = {width: macs(network, width) for width in grid}
-    images = epochs * TRAINING_IMAGES
-    between = sum(of.values()) / len(grid)
+    of = {config.width_mult: macs(network, config) for config in network.space.all()}
+    images = epochs * (TRAINING_IMAGES // BATCH) * BATCH
+    between = sum(of.values()) / len(of)
     one = of[LISTED[0]] + of[LISTED[-1]] + 2 * between
     rows = [("universally slimmable", one, one)]
     for name, times in (("alone, as many steps", 1), ("alone, as many passes", WIDTHS_A_STEP)):

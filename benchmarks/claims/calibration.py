@@ -66,7 +66,7 @@ def measure(request: Request) -> Measured:
         for name in AVERAGES
     )
     head = ("statistics, images", *(f"width {width:g}" for width in LISTED))
-    return Measured((table(head, rows),), lines, "images")
+    return Measured((table(head, rows),), lines, "images", logarithmic=True)
 
 
 if __name__ == "__main__":

@@ -39,11 +39,13 @@ class Measured:
         tables: In Markdown.
         lines: Those of the plot, over `across`.
         across: What the horizontal axis shows.
+        logarithmic: Whether that axis is.
     """
 
     tables: tuple[str, ...]
     lines: tuple[Line, ...]
     across: str = "width"
+    logarithmic: bool = False
 
 
 def main(doc: str | None, measure: Callable[[Request], Measured]) -> None:
@@ -58,7 +60,7 @@ def main(doc: str | None, measure: Callable[[Request], Measured]) -> None:
     measured = measure(Request(range(args.seeds), args.epochs, args.cache))
     print("\n\n".join(measured.tables))
     if args.picture:
-        args.picture.write_text(svg_of(measured.lines, measured.across, "error, %"))
+        args.picture.write_text(svg_of(measured.lines, measured.across, "error, %", measured.logarithmic))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -12,7 +12,7 @@ from torch import nn
 
 from edge_export.data.labeled_images import LabeledImages
 from edge_export.members.calibrate import calibrate, has_statistics
-from edge_export.mothers.us_mobilenet.width_space import Width
+from edge_export.mothers.us_mobilenet.width_space import Width, WidthConfig
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,13 @@ def error(member: nn.Module, data: LabeledImages) -> float:
 
 
 def errors(mother: Any, data: LabeledImages, widths: Sequence[float]) -> list[float]:
-    """Returns the error at each width, with trained statistics or those of all training images."""
-    found = []
-    for width in widths:
-        member = mother.extract(Width(width))
-        if not has_statistics(mother, Width(width)):
-            calibrate(member, data.recordings().batches)
-        found.append(error(member, data))
-    return found
+    """Returns the error at each width, as `error_at` does."""
+    return [error_at(mother, data, Width(width)) for width in widths]
+
+
+def error_at(mother: Any, data: LabeledImages, config: WidthConfig) -> float:
+    """Returns the error at `config`, with trained statistics or those of all training images."""
+    member = mother.extract(config)
+    if not has_statistics(mother, config):
+        calibrate(member, data.recordings().batches)
+    return error(member, data)

@@ -29,6 +29,7 @@ CLAIMS: dict[str, dict[str, tuple[float, ...]]] = {
     "distillation": {"SEVEN": (0.25, 1.0)},
     "alone": {"LISTED": (0.25, 1.0)},
     "switchable": {"LISTED": (0.25, 0.5, 1.0)},
+    "greedy": {"WIDTHS": (0.9, 0.95)},
     "calibration": {"COUNTS": (8, 64), "LISTED": (0.25, 1.0)},
 }
 """Every claim, and fewer widths or images than it measures."""
@@ -57,7 +58,7 @@ def test_each_claim_is_measured_and_drawn(name: str, folder: Path, monkeypatch: 
     assert len(cells) >= 6
     assert all(0 <= abs(float(mean)) <= 100 for mean, _ in cells)
     assert all(float(deviation) >= 0 if len(seeds) > 1 else deviation == "nan" for _, deviation in cells)
-    drawn = ElementTree.fromstring(svg_of(measured.lines, measured.across, "error, %"))
+    drawn = ElementTree.fromstring(svg_of(measured.lines, measured.across, "error, %", measured.logarithmic))
     assert len(drawn.findall("{*}polyline")) == len(measured.lines)
     assert len(drawn.findall("{*}circle")) == sum(len(line.points) for line in measured.lines)
 
@@ -85,7 +86,7 @@ def test_elastic_networks_begin_with_the_same_weights_and_one_alone_has_its_own_
         weights.append(build(widths).state_dict()["features.1.body.0.weight"])
     assert torch.equal(weights[0], weights[1])
     assert len(weights[2]) == len(weights[0]) / 2
-    assert [macs(build((0.25, 1.0)), width) for width in LISTED] == [macs(build((w,)), w) for w in LISTED]
+    assert [macs(build((0.25, 1.0)), Width(w)) for w in LISTED] == [macs(build((w,)), Width(w)) for w in LISTED]
 
 
 def test_the_rules_take_as_many_widths() -> None:
