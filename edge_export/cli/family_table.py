@@ -121,11 +121,13 @@ def print_stages(console: Console, manifest: Manifest, numerics: Numerics) -> No
         stages.append((tables.plain(name), *cells))
     unit = manifest.recorded.metric
     metrics = ("-" if member.metric is None else f"{member.metric:.2f}" for member in manifest.members)
-    counts = (
+    counts: tuple[tuple[str, ...], ...] = (
         ("folded layers", *(str(member.folded) for member in manifest.members)),
         ("not folded", *(str(len(member.refused)) for member in manifest.members)),
         (f"mother's {unit}", *metrics),
     )
+    if (statistics := _statistics(manifest, numerics)) is not None:
+        counts = (statistics, *counts)
     columns = (Column("stage"), *(Column(member.name, right=True) for member in manifest.members))
     title = "stages, SNR in dB against the mother at the configuration"
     print_in_parts(console, FittedTable(title, columns, (tuple(stages), counts)))
@@ -138,6 +140,18 @@ def print_stages(console: Console, manifest: Manifest, numerics: Numerics) -> No
             )
             costs = f"{member.name}: {variant.name} costs SNR {variant.agreement.snr_db:.1f} dB{lost}"
             console.print(tables.plain(costs))
+
+
+def _statistics(manifest: Manifest, numerics: Numerics) -> tuple[str, ...] | None:
+    """Returns the row that says where BatchNorm statistics are from. None: no checkpoint's statistics were kept."""
+    cells = []
+    for member, numbers in zip(manifest.members, numerics.members, strict=True):
+        rules = [stage.name for stage in numbers.stages] + [refusal.rule for refusal in member.refused]
+        if member.calibration_batches:
+            cells.append(f"{member.calibration_batches} batches")
+        else:
+            cells.append("trained" if any(rule.startswith("fold_batchnorm") for rule in rules) else "-")
+    return ("statistics", *cells) if "trained" in cells else None
 
 
 def as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:

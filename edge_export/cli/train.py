@@ -29,7 +29,7 @@ DATA = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--mother", required=True, metavar="M", help="digits, separator or bsrnn")
+    parser.add_argument("--mother", required=True, metavar="M", help="digits, slimmable_digits, separator or bsrnn")
     parser.add_argument("--data", default="builtin", metavar="DIR|builtin|recorded", help=DATA)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the checkpoint, .safetensors")
     parser.add_argument("--epochs", type=int, metavar="N", help="total number of epochs (default: the mother's own)")

@@ -19,7 +19,7 @@ from edge_export.errors import RequestError, raised
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from edge_export.mothers.protocol import Config
+    from edge_export.mothers.protocol import Config, Mother
 
 
 def batch_norms(module: nn.Module) -> dict[str, _BatchNorm]:
@@ -29,6 +29,15 @@ def batch_norms(module: nn.Module) -> dict[str, _BatchNorm]:
         for name, layer in module.named_modules()
         if isinstance(layer, _BatchNorm) and layer.track_running_stats and layer.running_mean is not None
     }
+
+
+def has_statistics(mother: Mother, config: Config) -> bool:
+    """Returns whether the mother's checkpoint holds BatchNorm statistics for exactly this configuration.
+
+    They are then kept: nothing is calibrated.
+    """
+    of_checkpoint = getattr(mother, "has_statistics", None)
+    return bool(of_checkpoint and of_checkpoint(config))
 
 
 def calibrate(

@@ -49,6 +49,12 @@ CATALOG: dict[str, CatalogEntry] = {
         checkpoint="digits.safetensors",
         recordings="edge_export.data.digits:recordings",
     ),
+    "slimmable_digits": CatalogEntry(
+        "edge_export.mothers.us_mobilenet.mother:slimmable_digits",
+        "the same network with a BatchNorm for each of the widths 0.25, 0.5, 0.75 and 1 (trained)",
+        checkpoint="slimmable_digits.safetensors",
+        recordings="edge_export.data.digits:recordings",
+    ),
     "us_mobilenet_v1": CatalogEntry(
         "edge_export.mothers.us_mobilenet.mother:us_mobilenet_v1",
         "US-MobileNet v1, 224 × 224 RGB, 1000 classes, widths 0.25 to 1 (bring a checkpoint)",

@@ -93,8 +93,10 @@ class Mother(Protocol):
     """An elastic `nn.Module`. Its BatchNorm layers are torch's own or subclasses that keep `running_mean`.
 
     A mother may also have a method `recordings() -> Recordings` that returns its real data. Without one, a build needs
-    `--goldens`. A mother may also have an attribute `task`, a name of `edge_export.tasks.TASKS`. Without one, the task
-    is separation if the mother streams, otherwise classification.
+    `--goldens`. Its method `has_statistics(config) -> bool` tells whether the checkpoint holds the BatchNorm statistics
+    of that configuration, as switchable BatchNorm does. They are then kept. Without the method, all are calibrated. A
+    mother may also have an attribute `task`, a name of `edge_export.tasks.TASKS`. Without one, the task is separation
+    if the mother streams, otherwise classification.
     """
 
     space: Space

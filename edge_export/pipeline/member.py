@@ -27,7 +27,7 @@ from edge_export.baking.export import export_program
 from edge_export.baking.rule import Baked
 from edge_export.errors import RequestError
 from edge_export.files.arrays import Array
-from edge_export.members.calibrate import batch_norms, calibrate
+from edge_export.members.calibrate import batch_norms, calibrate, has_statistics
 from edge_export.members.complexity import Complexity, complexity
 from edge_export.members.extract import extract, forward
 from edge_export.pipeline.recordings import metric_of, metric_value
@@ -118,7 +118,7 @@ def prepare_member(
 
     reference_mother = copy.deepcopy(cast("nn.Module", mother)).eval()
     averaged = 0
-    if not _has_statistics(mother, config):
+    if not has_statistics(mother, config):
         averaged = calibrate(reference_mother, recordings.batches, config, max_batches)
     member = extract(cast("Mother", reference_mother), config)
     baker, options = baker_of(member), options or {}
@@ -220,9 +220,3 @@ def _agreement(reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...], score
         for index, (expected, got) in enumerate(zip(reference, outputs, strict=True))
     ]
     return worst_of(each)
-
-
-def _has_statistics(mother: Mother, config: Config) -> bool:
-    """Returns whether the mother's checkpoint holds BatchNorm statistics for exactly this configuration."""
-    has_statistics = getattr(mother, "has_statistics", None)
-    return bool(has_statistics and has_statistics(config))

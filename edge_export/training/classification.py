@@ -1,11 +1,15 @@
-"""Training of an elastic image classifier: sandwich rule and in-place distillation (arXiv 1903.05134)."""
+"""Training of an elastic image classifier.
+
+A universally slimmable one by the sandwich rule and in-place distillation (arXiv 1903.05134); a slimmable one by the
+targets at every listed width (arXiv 1812.08928).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,11 +17,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from edge_export.data.labeled_images import LabeledImages
-from edge_export.members.calibrate import calibrate
-from edge_export.mothers.protocol import Config
+from edge_export.members.calibrate import calibrate, has_statistics
+from edge_export.mothers.protocol import Config, Space
 from edge_export.training.distillation import accumulate_gradients
 from edge_export.training.loop import Setup
-from edge_export.training.sandwich import sandwich
+from edge_export.training.sandwich import every, sandwich
 from edge_export.workers.threads import cpu_threads
 
 if TYPE_CHECKING:
@@ -31,8 +35,24 @@ THREADS = 1
 ROTATION, ZOOM, SHIFT = 0.15, 0.1, 0.1
 
 
-def set_up(mother: nn.Module, data: LabeledImages) -> Setup:
-    """Returns the setup that trains `mother` on the training part of `data`."""
+Rule = Callable[[Space, random.Random], list[Config]]
+"""Chooses the configurations of a step, the largest first."""
+
+
+def set_up_slimmable(mother: nn.Module, data: LabeledImages) -> Setup:
+    """Returns the setup that trains every configuration of `mother` in each step, all of them by the targets."""
+    return set_up(mother, data, every, distilled=False)
+
+
+def set_up(mother: nn.Module, data: LabeledImages, rule: Rule = sandwich, *, distilled: bool = True) -> Setup:
+    """Returns the setup that trains `mother` on the training part of `data`.
+
+    Args:
+        mother: The network.
+        data: The images.
+        rule: Chooses the configurations of each step.
+        distilled: Whether the first of them teaches the others. Otherwise all learn the targets.
+    """
     optimizer = torch.optim.SGD(_parameter_groups(mother), lr=LEARNING_RATE, momentum=0.9, nesterov=True)
     space: Any = mother.space
     batch_size = min(BATCH, len(data.train_images))
@@ -51,7 +71,7 @@ def set_up(mother: nn.Module, data: LabeledImages) -> Setup:
             logits: Tensor = mother(images, config=config)
             return logits
 
-        return accumulate_gradients(forward, sandwich(space, choices), targets)
+        return accumulate_gradients(forward, rule(space, choices), targets, distilled=distilled)
 
     return Setup(
         mother=mother,
@@ -64,6 +84,8 @@ def set_up(mother: nn.Module, data: LabeledImages) -> Setup:
             "batch": BATCH,
             "learning_rate": LEARNING_RATE,
             "weight_decay": WEIGHT_DECAY,
+            "rule": rule.__name__,
+            "distilled": distilled,
             "images": _digest(data.train_images, data.train_targets),
         },
         threads=THREADS,
@@ -71,25 +93,29 @@ def set_up(mother: nn.Module, data: LabeledImages) -> Setup:
 
 
 def validate(mother: nn.Module, data: LabeledImages) -> Iterator[dict[str, str | float]]:
-    """Measures the top-1 of widths on the held-out images, recalibrated on the training images.
+    """Measures the top-1 of widths on the held-out images.
 
-    Afterwards the mother has the statistics of its largest configuration. Those of training mix all widths.
+    Statistics that were not trained for each width are recalibrated on the training images. Afterwards the mother has
+    those of its largest configuration. Those of training mix all widths.
 
     Yields:
-        name: The name of the configuration: every fifth of the space's grid.
+        name: The name of the configuration: every listed width, or every fifth of the space's grid.
         % top-1: The share of held-out images with the right class, in percent.
     """
     elastic: Any = mother.eval()
     batches = data.recordings().batches
     # One thread here too, because the statistics are part of the checkpoint.
     with cpu_threads(THREADS):
-        for config in list(elastic.space.all())[::5]:
+        configs = list(elastic.space.all())
+        for config in configs[:: max(1, len(configs) // 6)]:
             member = elastic.extract(config)
-            calibrate(member, batches)
+            if not has_statistics(elastic, config):
+                calibrate(member, batches)
             with torch.no_grad():
                 right = member(data.held_out_images).argmax(1) == data.held_out_targets
             yield {"name": elastic.space.name(config), "% top-1": 100 * right.float().mean().item()}
-        calibrate(mother, batches, config=elastic.space.largest)
+        if not has_statistics(elastic, elastic.space.largest):
+            calibrate(mother, batches, config=elastic.space.largest)
 
 
 def cosine(epoch: float, epochs: int) -> float:

@@ -21,6 +21,8 @@ def accumulate_gradients(
     configs: Sequence[Config],
     targets: Tensor,
     label_smoothing: float = 0.0,
+    *,
+    distilled: bool = True,
 ) -> float:
     """Adds up the gradients of all `configs`. The first learns the targets, the others learn its soft prediction.
 
@@ -29,13 +31,20 @@ def accumulate_gradients(
         configs: The configurations of the step, the largest first.
         targets: Class indices `(batch,)`.
         label_smoothing: The share of the target's probability that is spread over all classes.
+        distilled: Whether the others learn from the first. Otherwise all learn the targets.
 
     Returns:
-        The loss of the largest configuration.
+        The loss of the first configuration.
     """
     logits = forward(configs[0])
     loss = functional.cross_entropy(logits, targets, label_smoothing=label_smoothing)
     loss.backward()  # type: ignore[no-untyped-call]
     for config in configs[1:]:
-        soft_cross_entropy(forward(config), logits).backward()  # type: ignore[no-untyped-call]
+        other = forward(config)
+        learned = (
+            soft_cross_entropy(other, logits)
+            if distilled
+            else functional.cross_entropy(other, targets, label_smoothing=label_smoothing)
+        )
+        learned.backward()  # type: ignore[no-untyped-call]
     return float(loss.detach())

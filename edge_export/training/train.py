@@ -45,6 +45,12 @@ RECIPES = {
         epochs=40,
         validation="edge_export.training.classification:validate",
     ),
+    "slimmable_digits": Recipe(
+        data="edge_export.data.digits:open_digits",
+        setup="edge_export.training.classification:set_up_slimmable",
+        epochs=40,
+        validation="edge_export.training.classification:validate",
+    ),
     "separator": Recipe(
         data="edge_export.data.music:open_music",
         setup="edge_export.training.separation:set_up",

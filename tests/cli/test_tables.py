@@ -101,6 +101,18 @@ def test_stages(width, small, large):
         assert "not shown" not in text
 
 
+def test_trained_statistics_are_said(small):
+    manifest, numerics = small
+    (member,) = manifest.members
+    assert "trained" not in shown(140, lambda console: print_stages(console, manifest, numerics))
+    kept = manifest.model_copy(update={"members": (member.model_copy(update={"calibration_batches": 0}),)})
+    text = shown(140, lambda console: print_stages(console, kept, numerics))
+    assert next(line for line in text.splitlines() if line.startswith("statistics")).split() == [
+        "statistics",
+        "trained",
+    ]
+
+
 def test_piped_families_have_every_column(capsys, large):
     manifest, numerics = large
     text = piped(capsys, lambda console: print_artifacts(console, manifest, numerics, {}))

@@ -31,7 +31,8 @@ from edge_export.members.calibrate import batch_norms, calibrate
 from edge_export.members.extract import extract
 from edge_export.mothers.band_split.tac import TACGate
 from edge_export.mothers.us_mobilenet.architecture import mobilenet_v2
-from edge_export.mothers.us_mobilenet.mother import UsMobileNet
+from edge_export.mothers.us_mobilenet.mother import UsMobileNet, slimmable_digits
+from edge_export.mothers.us_mobilenet.slimmable import SwitchableBatchNorm2d
 from edge_export.mothers.us_mobilenet.width_space import Width
 from edge_export.pipeline import member as verification
 
@@ -229,6 +230,20 @@ def statistics_by_width() -> UsMobileNet:
     for width in listed.listed_widths:
         calibrate(listed, recorded("digits").recordings.batches, Width(width), BATCHES)
     return listed
+
+
+def switchable_by_width() -> UsMobileNet:
+    """The digits with a whole BatchNorm for each listed width, whose statistics are those of that width."""
+    trained = mother("digits")
+    switchable = slimmable_digits().eval()
+    switchable.load_state_dict(trained.state_dict(), strict=False)
+    layers = [layer for layer in switchable.modules() if isinstance(layer, SwitchableBatchNorm2d)]
+    for index, width in enumerate(switchable.listed_widths):
+        member = trained.extract(Width(width))
+        calibrate(member, recorded("digits").recordings.batches, max_batches=BATCHES)
+        for layer, norm in zip(layers, batch_norms(member).values(), strict=True):
+            layer.bn[index].load_state_dict(norm.state_dict())
+    return switchable
 
 
 def _some(member: nn.Module, rng: np.random.Generator, fits: Callable[[str, torch.Tensor], bool]) -> torch.Tensor:

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from faults_bases import member_tolerance, mother, prepare
 from faults_excess import SPREAD_DB, excess_of_member
-from faults_in_stages import IN_ANY, IN_DIGITS, IN_SEPARATORS, statistics_by_width
+from faults_in_stages import IN_ANY, IN_DIGITS, IN_SEPARATORS, statistics_by_width, switchable_by_width
 from faults_tally import PROPERTY
 
 from edge_export.errors import RequestError
+from edge_export.members.calibrate import batch_norms
+from edge_export.mothers.us_mobilenet.width_space import Width
 from edge_export.pipeline.member import PreparedMember
 
 pytestmark = pytest.mark.slow
@@ -63,6 +65,27 @@ def test_statistics_of_another_listed_width_are_named(monkeypatch, record_proper
             self.listed_widths = self.listed_widths[::-1]
             member = super().extract(config)
             self.listed_widths = self.listed_widths[::-1]
+            return member
+
+    owner.__class__ = Faulty
+    reason = prepare(owner, "digits", "0.25").reason
+    caught = reason.startswith("stage extracted: SNR ")
+    record_property(PROPERTY, ("statistics of another", "stages", "stage" if caught else "NOT CAUGHT"))
+    assert caught, reason
+
+
+def test_trained_statistics_of_the_next_listed_width_are_named(record_property):
+    """Each layer has the first of the statistics that the next width learned, as one index too many would take."""
+    owner = switchable_by_width()
+    assert prepare(owner, "digits", "0.25").reason == ""
+
+    class Faulty(type(owner)):
+        def extract(self, config):
+            member, following = super().extract(config), super().extract(Width(config.width_mult + 0.25))
+            wrong = batch_norms(following)
+            for name, norm in batch_norms(member).items():
+                norm.running_mean.copy_(wrong[name].running_mean[: norm.num_features])
+                norm.running_var.copy_(wrong[name].running_var[: norm.num_features])
             return member
 
     owner.__class__ = Faulty

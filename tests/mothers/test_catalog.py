@@ -56,7 +56,7 @@ def test_without_weights_there_is_no_mother() -> None:
 
 
 def test_unknown_name_lists_the_known_ones_and_the_closest() -> None:
-    with pytest.raises(RequestError, match=r"did you mean digits\? known are digits, us_mobilenet_v1"):
+    with pytest.raises(RequestError, match=r"did you mean digits\? known are digits, slimmable_digits, us"):
         open_mother("digit")
 
 

@@ -11,6 +11,7 @@ from edge_export.mothers.us_mobilenet.slimmable import (
     SlimmableBatchNorm2d,
     SlimmableConv2d,
     SlimmableLinear,
+    SwitchableBatchNorm2d,
     make_divisible,
 )
 
@@ -130,3 +131,18 @@ def test_gradients_reach_the_active_weights_only() -> None:
     assert conv.weight.grad is not None
     assert conv.weight.grad[:3, :2].abs().min() > 0
     assert conv.weight.grad[3:].abs().max() == conv.weight.grad[:, 2:].abs().max() == 0
+
+
+def test_switchable_batchnorm_learns_each_width_by_itself() -> None:
+    """Weight, bias and statistics of a width are those of a BatchNorm that saw nothing but that width."""
+    switchable, own = SwitchableBatchNorm2d((3, 6)), nn.BatchNorm2d(3)
+    for _ in range(3):
+        narrow, wide = torch.randn(8, 3, 2, 2) + 5, torch.randn(8, 6, 2, 2) - 5
+        torch.testing.assert_close(switchable(narrow, 0), own(narrow))
+        switchable(wide, 1)
+    plain = switchable.extract(3, 0)
+    assert not plain.training
+    assert all(torch.equal(tensor, own.state_dict()[name]) for name, tensor in plain.state_dict().items())
+    assert set(switchable.state_dict()) == {f"bn.{i}.{name}" for i in (0, 1) for name in own.state_dict()}
+    with pytest.raises(ValueError, match="4 channels are active, but the listed BatchNorm has 3"):
+        switchable.extract(4, 0)

@@ -18,13 +18,25 @@ from torch import nn
 from edge_export.errors import RequestError
 from edge_export.mothers.checkpoint import load_checkpoint
 from edge_export.mothers.us_mobilenet.architecture import mobilenet_v2
-from edge_export.mothers.us_mobilenet.mother import UsMobileNet, digits, us_mobilenet_v1, us_mobilenet_v2
-from edge_export.mothers.us_mobilenet.slimmable import SlimmableBatchNorm2d, SlimmableConv2d, SlimmableLinear
+from edge_export.mothers.us_mobilenet.mother import (
+    UsMobileNet,
+    digits,
+    slimmable_digits,
+    us_mobilenet_v1,
+    us_mobilenet_v2,
+)
+from edge_export.mothers.us_mobilenet.slimmable import (
+    SlimmableBatchNorm2d,
+    SlimmableConv2d,
+    SlimmableLinear,
+    SwitchableBatchNorm2d,
+)
 from edge_export.mothers.us_mobilenet.width_space import LayerWidths, Width
+from tests.conftest import randomize_statistics
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 PUBLISHED = {"v1": us_mobilenet_v1, "v2": us_mobilenet_v2}
-ELASTIC = (SlimmableBatchNorm2d, SlimmableConv2d, SlimmableLinear)
+ELASTIC = (SlimmableBatchNorm2d, SlimmableConv2d, SlimmableLinear, SwitchableBatchNorm2d)
 
 
 def published_fixture(version: str) -> dict[str, Any]:
@@ -263,3 +275,37 @@ def test_space_lists_and_samples_legal_widths() -> None:
     assert all(space.active_channels(config) for config in drawn)
     assert len(set(drawn)) > 100
     assert [space.sample(random.Random(1))] == drawn[:1]
+
+
+def test_slimmable_member_computes_what_the_mother_computes_at_every_listed_width() -> None:
+    mother = randomize_statistics(slimmable_digits())
+    image = torch.rand(3, 1, 32, 32)
+    assert [config.width_mult for config in mother.space.all()] == [0.25, 0.5, 0.75, 1.0]
+    outputs = []
+    for config in mother.space.all():
+        member = mother.extract(config)
+        assert not any(isinstance(module, ELASTIC) for module in member.modules())
+        torch.testing.assert_close(member(image), mother(image, config=config), rtol=1e-5, atol=1e-6)
+        outputs.append(member(image))
+        assert mother.has_statistics(config)
+    assert len({output.sum().item() for output in outputs}) == 4
+    assert torch.equal(mother(image), outputs[-1]), "no configuration means the largest"
+    assert not slimmable_digits().has_statistics(Width(1.0)), "an untrained network has none"
+
+
+@pytest.mark.parametrize("text", ["0.3", "0.26", ":".join(["0.5"] * 10)])
+def test_a_width_that_is_not_listed_is_refused_with_the_list(text: str) -> None:
+    with pytest.raises(RequestError, match=r"no BatchNorm for it; give one of 0\.25, 0\.5, 0\.75, 1\.0") as refusal:
+        slimmable_digits().space.parse(text)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_space_of_listed_widths_holds_nothing_else() -> None:
+    mother = slimmable_digits()
+    space = mother.space
+    assert [space.name(config) for config in space.all()] == ["w0.25", "w0.5", "w0.75", "w1.0"]
+    assert [space.parse(space.name(config)) for config in space.all()] == list(space.all())
+    assert {space.sample(random.Random(seed)) for seed in range(30)} == set(space.all())
+    assert (space.smallest, space.largest) == (Width(0.25), Width(1.0))
+    with pytest.raises(RequestError, match=r"width 0\.3: this mother has no BatchNorm"):
+        mother(torch.zeros(1, 1, 32, 32), config=Width(0.3))

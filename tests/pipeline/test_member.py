@@ -14,6 +14,7 @@ from edge_export.baking.streaming import bake as separator
 from edge_export.baking.streaming.step import StreamingSeparator
 from edge_export.mothers.band_split.mother import SEPARATOR, DepthWidth, ElasticBandSplit
 from edge_export.mothers.protocol import IOSpec, Recordings, TensorSpec
+from edge_export.mothers.us_mobilenet.mother import slimmable_digits
 from edge_export.pipeline.member import PreparedMember, prepare_member
 from edge_export.spec.tolerance import Tolerance
 from edge_export.verify.suggestions import STAGES
@@ -155,3 +156,16 @@ def test_a_fault_in_the_state_of_the_step_is_no_rule_s(monkeypatch):
     shifted = StreamingSeparator._shifted
     monkeypatch.setattr(StreamingSeparator, "_shifted", lambda *arguments: shifted(*arguments) * 0.99)
     assert prepared_separator().reason.startswith("stage baked: SNR ")
+
+
+def test_trained_statistics_are_kept():
+    mother = randomize_statistics(slimmable_digits())
+    x = torch.rand(24, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+    config = mother.space.parse("0.5")
+    prepared = prepare_member(mother, config, Recordings([(x,)], (x,)), TOLERANCE)
+    assert prepared.reason == ""
+    assert prepared.calibration_batches == 0
+    assert "calibrated" not in [stage.name for stage in prepared.stages]
+    with torch.no_grad():
+        expected = mother(x, config=config)
+    torch.testing.assert_close(torch.from_numpy(prepared.golden["logits"]), expected)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge_export.mothers.us_mobilenet.mother import digits
+from edge_export.mothers.us_mobilenet.mother import digits, slimmable_digits
 from edge_export.mothers.us_mobilenet.width_space import Width
 from edge_export.training.distillation import accumulate_gradients, soft_cross_entropy
-from edge_export.training.sandwich import sandwich
+from edge_export.training.sandwich import every, sandwich
 
 
 def test_a_sandwich_is_the_largest_the_smallest_and_two_random_widths() -> None:
@@ -50,3 +50,20 @@ def test_the_largest_learns_the_targets_and_nothing_flows_back_through_its_predi
     teacher = networks["large"](x).detach().softmax(1)
     (-(teacher * networks["small"](x).log_softmax(1)).sum(1).mean()).backward()
     torch.testing.assert_close(grads["small"], networks["small"].weight.grad)
+
+
+def test_every_width_of_a_slimmable_network_learns_the_targets() -> None:
+    assert [config.width_mult for config in every(slimmable_digits().space, random.Random(0))] == [1.0, 0.75, 0.5, 0.25]
+    networks = {"large": nn.Linear(3, 4), "small": nn.Linear(3, 4)}
+    x, targets = torch.randn(8, 3), torch.randint(0, 4, (8,))
+
+    def forward(config: str) -> Tensor:
+        logits: Tensor = networks[config](x)
+        return logits
+
+    accumulate_gradients(forward, ["large", "small"], targets, distilled=False)
+    for network in networks.values():
+        grad = network.weight.grad.clone()  # type: ignore[union-attr]
+        network.zero_grad()
+        functional.cross_entropy(network(x), targets).backward()
+        torch.testing.assert_close(grad, network.weight.grad)

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 import torch
 from class_folders import write_class_folders
+from torch.nn.functional import avg_pool2d
 
+from edge_export.data.digits import open_digits
 from edge_export.data.digits import recordings as digits_recordings
 from edge_export.errors import RequestError
 from edge_export.members.calibrate import calibrate
-from edge_export.mothers.catalog import CATALOG, open_mother
+from edge_export.mothers.catalog import CATALOG, build_untrained, open_mother
 from edge_export.spec.lazy import resolve
-from edge_export.training.classification import jitter
+from edge_export.training.classification import jitter, set_up_slimmable, validate
 from edge_export.training.loop import Setup, run_epochs
 from edge_export.training.train import RECIPES, state_file, train
 
@@ -190,6 +192,22 @@ def test_training_from_nothing_learns_the_digits(tmp_path: Path) -> None:
     assert held_out_accuracy(open_mother("digits", report.checkpoint), "1.0") > 0.9
 
 
+def test_slimmable_digits_are_learned_at_every_listed_width_without_calibration(tmp_path: Path) -> None:
+    digits = open_digits()
+    data = dataclasses.replace(
+        digits,
+        train_images=avg_pool2d(digits.train_images, 2),  # a quarter of the work
+        held_out_images=avg_pool2d(digits.held_out_images, 2),
+    )
+    mother = build_untrained("slimmable_digits")
+    run_epochs(set_up_slimmable(mother, data), epochs=3, seed=0, state_path=tmp_path / "state", progress=False)
+    trained = {name: value.clone() for name, value in mother.state_dict().items()}
+    rows = {str(row["name"]): float(row["% top-1"]) for row in validate(mother, data)}
+    assert list(rows) == ["w0.25", "w0.5", "w0.75", "w1.0"]
+    assert min(rows.values()) > 80, rows
+    assert all(torch.equal(value, trained[name]) for name, value in mother.state_dict().items()), "not calibrated"
+
+
 def held_out_accuracy(mother: object, width: str, recalibrated: bool = True) -> float:
     recordings = digits_recordings()
     assert recordings.targets is not None
@@ -210,6 +228,13 @@ def test_shipped_digits_are_right_at_every_width_once_recalibrated() -> None:
         assert accuracy >= 0.98, f"width {config.width_mult}: {accuracy:.4f}"
 
 
+def test_shipped_slimmable_digits_are_right_at_every_listed_width_with_their_own_statistics() -> None:
+    mother = open_mother("slimmable_digits")
+    for width in ("0.25", "0.5", "0.75", "1.0"):
+        accuracy = held_out_accuracy(mother, width, recalibrated=False)
+        assert accuracy >= 0.975, f"width {width}: {accuracy:.4f}"
+
+
 def test_the_narrowest_width_needs_its_own_statistics() -> None:
     mother = open_mother("digits")
     assert held_out_accuracy(mother, "0.25", recalibrated=False) < held_out_accuracy(mother, "0.25") - 0.1
@@ -217,6 +242,15 @@ def test_the_narrowest_width_needs_its_own_statistics() -> None:
 
 def test_the_shipped_mother_holds_the_statistics_of_its_largest_width() -> None:
     assert held_out_accuracy(open_mother("digits"), "1.0", recalibrated=False) >= 0.98
+
+
+def test_validation_keeps_trained_statistics(tmp_path: Path) -> None:
+    data = str(write_class_folders(tmp_path / "data"))
+    report = train("slimmable_digits", data, tmp_path / "mother.safetensors", epochs=1, progress=False)
+    assert [row["name"] for row in report.validation] == ["w0.25", "w0.5", "w0.75", "w1.0"]
+    statistics = open_mother("slimmable_digits", report.checkpoint).state_dict()  # type: ignore[attr-defined]
+    batches = {int(value) for name, value in statistics.items() if name.endswith("num_batches_tracked")}
+    assert batches == {1}, "a calibration would have started to count anew"
 
 
 def test_calibrating_the_mother_and_calibrating_the_member_agree() -> None:

@@ -1,4 +1,4 @@
-"""US-MobileNet v1 and v2: MobileNets that run at any width (arXiv 1903.05134).
+"""MobileNets that run at any width (US-MobileNet, arXiv 1903.05134), or at listed widths (arXiv 1812.08928).
 
 The names in the state dict are those of the published checkpoints: `features.1.body.0.weight`,
 `features.0.1.bn.<i>.running_mean` (statistics of the i-th listed width), `classifier.0.weight`.
@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor, nn, zeros
 
 from edge_export.mothers.us_mobilenet.architecture import Architecture, Step, mobilenet_v1, mobilenet_v2
+from edge_export.mothers.us_mobilenet.listed_widths import ListedWidths
 from edge_export.mothers.us_mobilenet.slimmable import (
     AverageScale,
     SlimmableBatchNorm2d,
     SlimmableConv2d,
     SlimmableLinear,
+    SwitchableBatchNorm2d,
 )
 from edge_export.mothers.us_mobilenet.width_space import LayerWidths, Width, WidthConfig
 from edge_export.spec.tensors import IOSpec, TensorSpec
@@ -34,6 +36,7 @@ class SlimmableBody(nn.Sequential):
         *,
         image_channels: int,
         averaged: bool,
+        switchable: bool,
     ) -> None:
         full = architecture.space.active_channels(architecture.space.largest)
         layers: list[nn.Module] = []
@@ -51,7 +54,10 @@ class SlimmableBody(nn.Sequential):
                     averaged=averaged,
                 )
             )
-            layers.append(SlimmableBatchNorm2d(out_channels, listed))
+            if switchable:
+                layers.append(SwitchableBatchNorm2d(listed or (out_channels,) * len(listed_channels)))
+            else:
+                layers.append(SlimmableBatchNorm2d(out_channels, listed))
             if step.activated:
                 layers.append(architecture.activation())
         super().__init__(*layers)
@@ -64,7 +70,7 @@ class SlimmableBody(nn.Sequential):
         for layer in self:
             if isinstance(layer, SlimmableConv2d):
                 x = layer(x, next(out_channels))
-            elif isinstance(layer, SlimmableBatchNorm2d):
+            elif isinstance(layer, SlimmableBatchNorm2d | SwitchableBatchNorm2d):
                 x = layer(x, listed)
             else:
                 x = layer(x)
@@ -81,6 +87,9 @@ class SlimmableBody(nn.Sequential):
                 plain += [conv, *_average_scale(layer, channels)]
                 channels = conv.out_channels
             elif isinstance(layer, SlimmableBatchNorm2d):
+                plain.append(layer.extract(channels, listed))
+            elif isinstance(layer, SwitchableBatchNorm2d):
+                assert listed is not None, "the space of such a mother has listed widths only"
                 plain.append(layer.extract(channels, listed))
             else:
                 plain.append(type(layer)())
@@ -137,7 +146,7 @@ class MobileNet(nn.Module):
 
 
 class UsMobileNet(nn.Module):
-    """A MobileNet that runs at any width of its space (arXiv 1903.05134).
+    """A MobileNet that runs at any width of its space (arXiv 1903.05134), or at listed widths (arXiv 1812.08928).
 
     Args:
         architecture: The layers and widths, from `mobilenet_v1()` or `mobilenet_v2()`.
@@ -149,6 +158,7 @@ class UsMobileNet(nn.Module):
             normalization.
         listed_widths: The widths that have their own BatchNorm statistics in the state dict, as published.
         averaged: Whether convolutions and the classifier are averaged over their inputs, see `SlimmableConv2d`.
+        switchable: Whether each listed width has a whole BatchNorm of its own. No other width is legal then.
     """
 
     def __init__(
@@ -163,14 +173,22 @@ class UsMobileNet(nn.Module):
         std: tuple[float, ...] = IMAGENET_STD,
         listed_widths: tuple[float, ...] = (),
         averaged: bool = False,
+        switchable: bool = False,
     ) -> None:
         super().__init__()
-        self.space = architecture.space
+        self.space = ListedWidths(listed_widths, architecture.space) if switchable else architecture.space
         self.listed_widths = listed_widths
         listed_channels = [self.space.active_channels(Width(width)) for width in listed_widths]
 
         def body(steps: Sequence[Step]) -> SlimmableBody:
-            return SlimmableBody(steps, architecture, listed_channels, image_channels=image_channels, averaged=averaged)
+            return SlimmableBody(
+                steps,
+                architecture,
+                listed_channels,
+                image_channels=image_channels,
+                averaged=averaged,
+                switchable=switchable,
+            )
 
         features: list[nn.Module] = [body([architecture.stem])]
         features += [SlimmableBlock(body(block.steps), block.residual) for block in architecture.blocks]
@@ -221,14 +239,14 @@ class UsMobileNet(nn.Module):
     def has_statistics(self, config: WidthConfig) -> bool:
         """Returns whether the checkpoint holds BatchNorm statistics for `config`, so that it needs no calibration.
 
-        All widths share v2's last BatchNorm. Calibrating the mother itself at another width would change its published
-        statistics, so calibrate a copy.
+        All widths share v2's last BatchNorm, unless it is switchable. Calibrating the mother itself at another width
+        would change its published statistics, so calibrate a copy.
         """
         listed = self._resolve(config)[1]
         return listed is not None and all(
             norm.has_listed_statistics(listed)
             for norm in self.modules()
-            if isinstance(norm, SlimmableBatchNorm2d) and hasattr(norm, "bn")
+            if isinstance(norm, SlimmableBatchNorm2d | SwitchableBatchNorm2d)
         )
 
     def _resolve(self, config: WidthConfig | None) -> tuple[tuple[int, ...], int | None]:
@@ -260,6 +278,15 @@ def us_mobilenet_v2(resolution: int = 224, classes: int = 1000) -> UsMobileNet:
 
 def digits() -> UsMobileNet:
     """Builds a small US-MobileNet v2 for handwritten digits: gray images of 32 × 32 pixels, widths 0.25 to 1."""
+    return _digits()
+
+
+def slimmable_digits() -> UsMobileNet:
+    """Builds the same network as `digits`, with a BatchNorm for each of four widths (arXiv 1812.08928)."""
+    return _digits((0.25, 0.5, 0.75, 1.0), switchable=True)
+
+
+def _digits(listed_widths: tuple[float, ...] = (), *, switchable: bool = False) -> UsMobileNet:
     stages = ((1, 16, 1, 1), (4, 32, 2, 2), (4, 64, 2, 2))
     architecture = mobilenet_v2(stem=32, stages=stages, head=128, narrowest=0.25)
     return UsMobileNet(
@@ -270,6 +297,8 @@ def digits() -> UsMobileNet:
         labels=tuple("0123456789"),
         mean=(),
         std=(),
+        listed_widths=listed_widths,
+        switchable=switchable,
     )
 
 

@@ -7,6 +7,7 @@ of each layer returns torch's own layer with a copy of the slice.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -215,9 +216,8 @@ class SlimmableBatchNorm2d(nn.BatchNorm2d):
             statistics.num_batches_tracked.zero_()
 
     def has_listed_statistics(self, listed: int) -> bool:
-        """Returns whether the listed width's statistics differ from their initial values."""
-        statistics = self._statistics(listed)
-        return bool(statistics.running_mean.any()) or not bool((statistics.running_var == 1).all())
+        """Returns whether the listed width's statistics differ from their initial values. True if it has none."""
+        return not hasattr(self, "bn") or _are_set(self.bn[listed])
 
     def extract(self, active: int, listed: int | None = None) -> nn.BatchNorm2d:
         """Returns a plain BatchNorm in eval mode with copied parameters and statistics."""
@@ -240,6 +240,38 @@ class SlimmableBatchNorm2d(nn.BatchNorm2d):
         # BatchNorm's own method adds `num_batches_tracked` to old state dicts, a name that a layer with listed widths
         # does not have.
         nn.Module._load_from_state_dict(self, *args)
+
+
+class SwitchableBatchNorm2d(nn.Module):
+    """A whole BatchNorm for each listed width: weight, bias and statistics (arXiv 1812.08928, section 3.2).
+
+    Training updates the statistics of the width that runs, so none are computed afterwards.
+    """
+
+    def __init__(self, listed_features: tuple[int, ...]) -> None:
+        super().__init__()
+        self.bn = nn.ModuleList(nn.BatchNorm2d(features) for features in listed_features)
+
+    def forward(self, input: Tensor, listed: int) -> Tensor:
+        """Normalizes `(batch, active, height, width)` with the BatchNorm of the listed width of that index."""
+        return self.bn[listed](input)  # type: ignore[no-any-return]
+
+    def has_listed_statistics(self, listed: int) -> bool:
+        """Returns whether the listed width's statistics differ from their initial values."""
+        return _are_set(self.bn[listed])
+
+    def extract(self, active: int, listed: int) -> nn.BatchNorm2d:
+        """Returns a copy of the listed width's BatchNorm in eval mode. Raises ValueError if it is of other channels."""
+        norm = self.bn[listed]
+        assert isinstance(norm, nn.BatchNorm2d)
+        if norm.num_features != active:
+            raise ValueError(f"{active} channels are active, but the listed BatchNorm has {norm.num_features}")
+        return copy.deepcopy(norm).eval()
+
+
+def _are_set(statistics: Any) -> bool:
+    """Returns whether the running statistics differ from their initial values."""
+    return bool(statistics.running_mean.any()) or not bool((statistics.running_var == 1).all())
 
 
 def _check_active(what: str, active: int, full: int) -> None:
