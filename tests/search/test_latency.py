@@ -75,5 +75,5 @@ def test_a_member_of_the_same_name_and_other_costs_is_another():
 def test_few_measurements_are_enough_for_what_was_measured_and_no_more():
     timed, predicted = with_times([candidate(member(4))], times(1, 4))
     assert (timed[0].call_ms, predicted) == (time_of(member(4)), None)
-    with pytest.raises(RequestError, match=r"2 of the members .* needs 4: build with 4 --members or more, then run bench"):
+    with pytest.raises(RequestError, match=r"2 of the members .* needs 4: build with 4 --members or more, then run"):
         with_times([candidate(member(2))], times(1, 4))
