@@ -26,9 +26,7 @@ def times_of_bundle(request: BuildRequest, root: Path, device: str | None, artif
         RequestError: The bundle can't be read, is of another mother or other options, or has no such times.
     """
     if not root.exists():
-        raise RequestError(
-            f"{root} does not exist, times come from a bundle: give --bundle, or run build and bench"
-        )
+        raise RequestError(f"{root} does not exist, times come from a bundle: give --bundle, or run build and bench")
     bundle = read_bundle(root)
     return times_on(
         _of_same_mother(bundle.manifest, request, root), _measured(read_perf(bundle), root, device), artifact
