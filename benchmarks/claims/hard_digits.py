@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from edge_export.data.digits import open_digits
 from edge_export.data.labeled_images import LabeledImages
+from edge_export.training.classification import jitter
 
 RESOLUTION = 16
 TRAINING_IMAGES = 400
@@ -39,17 +40,10 @@ def open_hard_digits(seed: int) -> LabeledImages:
 
 def distorted(images: Tensor, generator: torch.Generator) -> Tensor:
     """Turns, scales, shifts and blurs each image `(count, 1, height, width)`, and adds noise."""
-
-    def uniform(limit: float) -> Tensor:
-        return (torch.rand(len(images), generator=generator) * 2 - 1) * limit
-
-    angle, zoom = uniform(ROTATION), 1 + uniform(ZOOM)
-    cos, sin = zoom * angle.cos(), zoom * angle.sin()
-    affine = torch.stack([torch.stack([cos, -sin, uniform(SHIFT)], 1), torch.stack([sin, cos, uniform(SHIFT)], 1)], 1)
-    grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
-    moved = functional.grid_sample(images, grid, align_corners=False)
+    moved = jitter(images, generator, rotation=ROTATION, zoom=ZOOM, shift=SHIFT)
     noise = torch.randn(moved.shape, generator=generator) * NOISE
-    return (_blurred(moved, uniform(BLUR).abs()) + noise).clamp(0, 1)
+    sigmas = torch.rand(len(images), generator=generator).mul(2).sub(1).mul(BLUR).abs()
+    return (_blurred(moved, sigmas) + noise).clamp(0, 1)
 
 
 def _blurred(images: Tensor, sigmas: Tensor) -> Tensor:

@@ -123,15 +123,29 @@ def cosine(epoch: float, epochs: int) -> float:
     return LEARNING_RATE * min(1.0, epoch + 0.1) * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
 
 
-def jitter(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Rotates, scales and shifts each image `(batch, channels, height, width)` a little. New borders are dark."""
+def jitter(
+    images: Tensor,
+    generator: torch.Generator,
+    *,
+    rotation: float = ROTATION,
+    zoom: float = ZOOM,
+    shift: float = SHIFT,
+) -> Tensor:
+    """Rotates, scales and shifts each image `(batch, channels, height, width)` within limits. New borders are dark.
+
+    Args:
+        generator: Draws for each image.
+        rotation: In radians.
+        zoom: As a share of the image's size.
+        shift: As a share of half its width.
+    """
 
     def uniform(limit: float) -> Tensor:
         return (torch.rand(len(images), generator=generator) * 2 - 1) * limit
 
-    angle, zoom = uniform(ROTATION), 1 + uniform(ZOOM)
-    cos, sin = zoom * angle.cos(), zoom * angle.sin()
-    affine = torch.stack([torch.stack([cos, -sin, uniform(SHIFT)], 1), torch.stack([sin, cos, uniform(SHIFT)], 1)], 1)
+    angle, scale = uniform(rotation), 1 + uniform(zoom)
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    affine = torch.stack([torch.stack([cos, -sin, uniform(shift)], 1), torch.stack([sin, cos, uniform(shift)], 1)], 1)
     grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, align_corners=False)
 
