@@ -16,6 +16,7 @@ from edge_export.devices.android_runner import FACTS, PACKAGE, RESULTS, RUN
 from edge_export.devices.farms.extra_data import EXTRA_DATA, write_extra_data
 from edge_export.devices.farms.platforms import Goods
 from edge_export.devices.farms.results import RESULT_FOLDER, Read
+from edge_export.devices.farms.spec_file import spec_file
 from edge_export.devices.request import DEVICE, Request
 from edge_export.devices.results import RESULTS as ITEMS
 from edge_export.errors import RequestError
@@ -84,21 +85,10 @@ def _spec(request: Request, minutes: int) -> str:
         device_json=DEVICE,
         items=ITEMS,
     )
-    command = "\n".join(f"        {line}".rstrip() for line in script.strip().splitlines())
-    return _SPEC.format(command=command)
+    return spec_file(_HOST, script)
 
 
-_SPEC = """\
-version: 0.1
-android_test_host: amazon_linux_2
-phases:
-  test:
-    commands:
-      - |-
-{command}
-artifacts:
-  - $DEVICEFARM_LOG_DIR
-"""
+_HOST = "android_test_host: amazon_linux_2"
 
 _SCRIPT = r"""
 (

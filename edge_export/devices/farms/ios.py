@@ -19,6 +19,7 @@ from edge_export.devices.farms.extra_data import EXTRA_DATA, add_request
 from edge_export.devices.farms.ipa import MAKE, TESTS, products_of, read_ipa
 from edge_export.devices.farms.platforms import Goods
 from edge_export.devices.farms.results import RESULT_FOLDER, Read
+from edge_export.devices.farms.spec_file import spec_file
 from edge_export.devices.request import DEVICE, Request
 from edge_export.devices.results import RESULTS
 from edge_export.devices.xcode_results import (
@@ -78,14 +79,13 @@ def pack(app: Path, tests: Path, request: Request, folder: Path, minutes: int, w
         starts=_starts(len(request.items)),
         seconds=60 * max(1, minutes - _SPARE_MINUTES),
     )
-    command = "\n".join(f"        {line}".rstrip() for line in script.strip().splitlines())
     try:
         shutil.copyfile(app, goods.app)
         with zipfile.ZipFile(goods.app, "a", zipfile.ZIP_DEFLATED) as archive:
             add_request(archive, folder, request, f"Payload/{known.name}.app/{EXTRA_DATA}")
         with zipfile.ZipFile(goods.tests, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.write(tests, tests.name)
-        goods.spec.write_text(_SPEC.format(command=command), "utf-8")
+        goods.spec.write_text(spec_file(_HOST, script), "utf-8")
     except OSError as error:
         reason = one_line(error.strerror)
         raise RequestError(f"{work} can't be written ({reason}): make room, or set TMPDIR") from error
@@ -137,17 +137,7 @@ def _starts(items: int) -> int:
     return _STARTS_OF_AN_ITEM * items + 1
 
 
-_SPEC = """\
-version: 0.1
-ios_test_host: default
-phases:
-  test:
-    commands:
-      - |-
-{command}
-artifacts:
-  - $DEVICEFARM_LOG_DIR
-"""
+_HOST = "ios_test_host: default"
 
 # macOS has no `timeout`.
 _SCRIPT = r"""
