@@ -24,11 +24,10 @@ EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 def print_family(console: Console, manifest: Manifest) -> None:
     """Prints a row for each member. Bars of cost start at 0, those of quality at the baseline, or at 0 without one."""
+    from edge_export.bundle.family import costs_of, gains_of
+
     members, metric = manifest.members, manifest.recorded.metric
-    rates = [member.macs_per_second for member in members if member.macs_per_second is not None]
-    streams = len(rates) == len(members)
-    unit = "MACs a second of sound" if streams else "MACs"
-    costs = rates if streams else [float(member.macs) for member in members]
+    costs, unit = costs_of(members)
     names = [tables.plain(member.name) for member in members]
     shown_costs = [tables.count(round(cost)) for cost in costs]
     shown_scores = ["-" if member.metric is None else f"{member.metric:.2f}" for member in members]
@@ -42,8 +41,7 @@ def print_family(console: Console, manifest: Manifest) -> None:
     if length < max(MIN_BAR, len(unit), len(metric)):
         print_fitted(console, numbers)
         return
-    start = manifest.recorded.baseline or 0.0
-    gains = [0.0 if member.metric is None else member.metric - start for member in members]
+    gains = gains_of(manifest)
     rows = (
         (name, bar(cost, max(costs), length), shown_cost, bar(gain, max(gains), length), shown_score)
         for name, cost, shown_cost, gain, shown_score in zip(

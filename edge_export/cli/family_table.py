@@ -100,7 +100,7 @@ def _numbers(run: ArtifactRun, member: Member) -> list[str]:
         tables.snr(run.agreement),
         tables.max_abs(run.agreement),
         "*" * run.on_part(member.metric) + tables.metric(metric),
-        "-" if metric is None else f"{round(metric.mother - metric.artifact, 2) + 0.0:.2f}",  # never -0.00
+        "-" if metric is None else f"{metric.lost:.2f}",
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from edge_export.bundle.consistent import MAX_NUMBER
+from edge_export.bundle.family import costs_of
 from edge_export.bundle.folder import Bundle
 from edge_export.bundle.manifest import Artifact, Member
 from edge_export.bundle.perf import DevicePerf, Perf
@@ -42,14 +43,6 @@ def cost_plots(bundle: Bundle, perf: Perf) -> tuple[Cost, ...]:
     return (*plots, *(_latency(bundle, device, y_label) for device in perf.devices))
 
 
-def costs_of(members: tuple[Member, ...]) -> tuple[list[float], str]:
-    """Returns the MACs of each member and their unit: for a second of sound if all stream, else for a call."""
-    rates = [member.macs_per_second for member in members if member.macs_per_second is not None]
-    if len(rates) == len(members):
-        return rates, "MACs a second of sound"
-    return [float(member.macs) for member in members], "MACs a call"
-
-
 def quality_label(bundle: Bundle) -> str:
     """Returns the label of an axis of quality, with its unit."""
     recorded = bundle.manifest.recorded
@@ -69,7 +62,7 @@ def _quality(bundle: Bundle, member: Member, label: str) -> float | None:
     An artifact may have been run on a part of the held-out set: only its loss is comparable.
     """
     (numbers,) = (each for each in bundle.numerics.members if each.name == member.name)
-    losses = [run.metric.mother - run.metric.artifact for run in numbers.runs_of(label) if run.metric]
+    losses = [run.metric.lost for run in numbers.runs_of(label) if run.metric]
     return None if member.metric is None or not losses else member.metric - max(losses)
 
 

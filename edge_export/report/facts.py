@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edge_export.bundle.family import costs_of, gains_of
 from edge_export.bundle.folder import Bundle
 from edge_export.bundle.manifest import Artifact, Member
 from edge_export.bundle.numerics import LOCAL, ArtifactRun
 from edge_export.bundle.perf import ArtifactPerf, Perf
-from edge_export.report.costs import costs_of, every_artifact
+from edge_export.report.costs import every_artifact
 from edge_export.report.dots import Dots
 from edge_export.spec.units import count, milliseconds, size
 
@@ -85,8 +86,7 @@ def glance(bundle: Bundle, perf: Perf) -> tuple[Relative, ...]:
     """Returns each member at a glance."""
     members = bundle.manifest.members
     costs, _ = costs_of(members)
-    start = bundle.manifest.recorded.baseline or 0.0
-    gains = [0.0 if member.metric is None else max(0.0, member.metric - start) for member in members]
+    gains = gains_of(bundle.manifest)
     most_cost, most_gain = max(*costs, 1.0), max(*gains, 1e-12)
     found = []
     for member, cost, gain in zip(members, costs, gains, strict=True):
@@ -200,7 +200,7 @@ def _row(member: Member, artifact: Artifact, run: ArtifactRun, perf: Perf) -> Ro
         max_abs=run.agreement.max_abs if run.agreement else None,
         metric=metric.artifact if metric else None,
         on_part=run.on_part(member.metric),
-        lost=round(metric.mother - metric.artifact, 2) + 0.0 if metric else None,  # never -0.00
+        lost=metric.lost if metric else None,
         latency_ms=timed.latency.median_ms if timed and timed.latency else None,
         reason=run.reason,
     )

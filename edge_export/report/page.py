@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_export.bundle.consistent import require_consistent
+from edge_export.bundle.family import costs_of
 from edge_export.bundle.folder import Bundle, read_bundle
 from edge_export.bundle.perf import Perf, manifest_sha256, read_perf
 from edge_export.errors import RequestError
@@ -69,7 +70,7 @@ def render(bundle: Bundle, perf: Perf) -> str:
         script=script,
         policy=_policy(css, script),
         family=facts.glance(bundle, perf),
-        unit=costs.costs_of(manifest.members)[1],
+        unit=costs_of(manifest.members)[1],
         quality=costs.quality_label(bundle),
         total=facts.tally(artifact.status for member in manifest.members for artifact in member.artifacts),
         costs=costs.cost_plots(bundle, perf),

@@ -14,6 +14,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from edge_export.report.axes import Axis, axis_for
+from edge_export.spec.pareto import pareto_front
 
 WIDTH, HEIGHT = 380, 280
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 16, 50
@@ -71,15 +72,6 @@ class Scatter:
         return tuple(dict.fromkeys(point.series for point in self.points))
 
 
-def front(points: Sequence[Point]) -> list[Point]:
-    """Returns the Pareto front from the cheapest to the best point: no other point beats these in both x and y."""
-    found: list[Point] = []
-    for point in sorted(points, key=lambda each: (each.x, -each.y)):
-        if not found or point.y > found[-1].y:
-            found.append(point)
-    return found
-
-
 def scatter_svg(plot: Scatter) -> Markup:
     """Returns the plot as an SVG element for a page that has the rules of `style()`.
 
@@ -87,7 +79,7 @@ def scatter_svg(plot: Scatter) -> Markup:
     """
     x = axis_for(plot.x_label, [point.x for point in plot.points], plot.x_text)
     y = axis_for(plot.y_label, [point.y for point in plot.points], plot.y_text)
-    best = front(plot.points)
+    best = pareto_front(plot.points, lambda each: each.x, lambda each: each.y)
     names = ", ".join(point.name for point in best)
     label = f"{plot.title}. {plot.x_label} from left to right, {plot.y_label} upwards. On the Pareto front: {names}."
     opening = Markup(

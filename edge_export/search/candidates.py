@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from edge_export.spec.pareto import pareto_front
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -72,11 +74,7 @@ def front(candidates: Sequence[Candidate], cost: Callable[[Candidate], float] = 
 
     Of candidates that cost and reach the same, the one with fewer parameters is on it.
     """
-    found: list[Candidate] = []
-    for candidate in sorted(candidates, key=lambda each: (cost(each), -each.metric, each.params)):
-        if not found or candidate.metric > found[-1].metric:
-            found.append(candidate)
-    return found
+    return pareto_front(candidates, cost, lambda each: each.metric, lambda each: each.params)
 
 
 def best(candidates: Sequence[Candidate], budget: Budget) -> Candidate | None:

@@ -35,6 +35,11 @@ class TaskMetric:
     artifact: float
     count: int
 
+    @property
+    def lost(self) -> float:
+        """What the artifact lost of it, rounded to hundredths, as tables show it."""
+        return round(self.mother - self.artifact, 2) + 0.0  # never -0.0
+
 
 @dataclass(frozen=True)
 class Extreme:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from tflite_target import TFLITE_ONLY
+from tflite_target import tflite_only
 
 ROOT = Path(__file__).resolve().parents[2]
 STRANGERS = "tests.strangers"
@@ -224,7 +224,7 @@ def test_a_converter_that_fails_takes_down_its_artifact_only(edge_export, tmp_pa
 
 
 def test_one_bad_member_is_recorded_and_the_others_are_finished(edge_export):
-    (edge_export.folder / "plain.toml").write_text(TFLITE_ONLY)
+    (edge_export.folder / "plain.toml").write_text(tflite_only())
     arguments = ("--target", "plain.toml", "--mother", f"{STRANGERS}:OneBadMember", "--out", "b")
     done = edge_export("build", *arguments, "--members", "c2,c3,c4", "--json")
     assert done.returncode == 1, done.stderr

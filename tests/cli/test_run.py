@@ -11,27 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from tflite_target import tflite_only
 
 from edge_export.data.excerpts import SAMPLE_RATE, open_excerpts
 from edge_export.report.page import MAX_BYTES, write_report
 from edge_export.tasks.separation import si_sdr
 
-TARGET = """
-name = "board"
-mother = "separator"
-members = "d1w1"
-[[artifacts]]
-format = "tflite"
-backend = "builtin"
-precision = "fp32"
-[tolerances.member.fp32]
-snr_db = 90
-max_abs_of_peak = 1e-4
-[tolerances.tflite.fp32]
-snr_db = 90
-max_abs_of_peak = 1e-4
-metric_drop = { si_sdr = 0.01 }
-"""
+TARGET = tflite_only("separator", "d1w1", "si_sdr = 0.01")
 ROOT = Path(__file__).resolve().parents[2]
 
 

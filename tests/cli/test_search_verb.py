@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from changed_bundles import changed, measure
 from made_perf import around
-from tflite_target import TFLITE_ONLY
+from tflite_target import tflite_only
 
 from edge_export.__main__ import main
 from edge_export.bundle.folder import read_bundle
@@ -42,7 +42,7 @@ def test_what_cannot_be_made_is_told_and_the_rest_answered(edge_export):
 
 
 def test_a_family_of_members_that_search_chooses(edge_export):
-    (edge_export.folder / "plain.toml").write_text(TFLITE_ONLY)
+    (edge_export.folder / "plain.toml").write_text(tflite_only())
     mother = ("--mother", "tests.strangers:OneBadScored")
     done = edge_export("build", "--target", "plain.toml", *mother, "--members", "auto:2", "--out", "b", "--json")
     assert done.returncode == 0, done.stderr

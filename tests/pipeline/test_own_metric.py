@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from strangers import WithMetric, neg_mae
+from tflite_target import tflite_only
 
 from edge_export.mothers.catalog import build_untrained
 
@@ -19,22 +20,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 MOTHER = "tests.strangers:WithMetric"
-TARGET = """
-name = "board"
-mother = "digits"
-members = "0.25"
-[[artifacts]]
-format = "tflite"
-backend = "builtin"
-precision = "fp32"
-[tolerances.member.fp32]
-snr_db = 90
-max_abs_of_peak = 1e-4
-[tolerances.tflite.fp32]
-snr_db = 90
-max_abs_of_peak = 1e-4
-metric_drop = { neg_mae = 0.01 }
-"""
+TARGET = tflite_only(members="0.25", metric_drop="neg_mae = 0.01")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

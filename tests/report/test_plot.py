@@ -9,7 +9,7 @@ from report_bundles import HOSTILE
 
 from edge_export.report.axes import axis_for
 from edge_export.report.dots import Dots, dots_svg
-from edge_export.report.plot import Point, Scatter, front, scatter_svg, standalone
+from edge_export.report.plot import Point, Scatter, scatter_svg, standalone
 
 SVG = "{http://www.w3.org/2000/svg}"
 POINTS = (Point(1e6, 10.0, "a"), Point(3e6, 9.0, "b", "x"), Point(8e6, 12.0, "c", "x"), Point(8e6, 11.0, "d"))
@@ -17,11 +17,6 @@ POINTS = (Point(1e6, 10.0, "a"), Point(3e6, 9.0, "b", "x"), Point(8e6, 12.0, "c"
 
 def texts(svg: str) -> list[str]:
     return ["".join(each.itertext()) for each in ET.fromstring(svg).iter() if each.tag.endswith(("text", "title"))]
-
-
-def test_the_front_has_what_nothing_beats():
-    assert [point.name for point in front(POINTS)] == ["a", "c"]
-    assert front([Point(1, 1, "same"), Point(1, 1, "as this")]) == [Point(1, 1, "same")]
 
 
 @pytest.mark.parametrize(
