@@ -4,8 +4,8 @@
     python benchmarks/ablation.py --epochs 27 --seeds 2 --jobs 8
 
 Prints the gain of SI-SDR over the mixture's, for the vocals of recorded validation songs, in dB. All trainings have the
-same network, plan and number of steps, those of a machine without a GPU; only their songs differ. Members are calibrated
-as a build calibrates them. Songs are rendered into the cache folder, finished trainings are kept in
+same network, plan and number of steps, those of a machine without a GPU; only their songs differ. Members are
+calibrated as a build calibrates them. Songs are rendered into the cache folder, finished trainings are kept in
 `benchmarks/cache/ablation`.
 """
 
@@ -82,7 +82,9 @@ class Short:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="seeds 0 to N - 1 (default: 1)")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, metavar="N", help=f"default: {EPOCHS}, eight minutes each")
+    parser.add_argument(
+        "--epochs", type=int, default=EPOCHS, metavar="N", help=f"default: {EPOCHS}, eight minutes each"
+    )
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="trainings at the same time (default: 2)")
     args = parser.parse_args()
     for variant in VARIANTS.values():
@@ -107,7 +109,10 @@ def measured(short: Short) -> list[float]:
     KEPT.mkdir(parents=True, exist_ok=True)
     mother = build_untrained("separator", short.seed)
     if not short.path.exists():
-        state, setup = short.path.with_suffix(".state"), set_up(mother, VARIANTS[short.variant](), plan=SeparationPlan())
+        state, setup = (
+            short.path.with_suffix(".state"),
+            set_up(mother, VARIANTS[short.variant](), plan=SeparationPlan()),
+        )
         run_epochs(setup, epochs=short.epochs, seed=short.seed, state_path=state, progress=False)
         save_checkpoint(mother, short.path)
         state.unlink()

@@ -122,8 +122,8 @@ def train(
         epochs: The number of epochs in total; None: the recipe's number for this machine.
         seed: The seed of the initial weights and of every choice.
         rule: The rule that chooses the configurations of a step, one of the recipe's; None: the setup's.
-        checkpoint: The weights to begin with, a file or "shipped": those of the catalog. The network is full-grown from
-            the first epoch then. None: random weights.
+        checkpoint: The weights to begin with, a file or "shipped": those of the catalog. See `full_grown`. None: random
+            weights.
         progress: Whether to show a progress bar on standard error.
 
     Raises:
@@ -168,14 +168,21 @@ def train(
 
 
 def full_grown(setup: Setup, checkpoint: str) -> Setup:
-    """Returns `setup` in its last stage from the first epoch on, for weights that are trained already.
+    """Returns `setup` for weights that are trained already: in its last stage from the first epoch on.
+
+    The learning rate rises as at the beginning of a training, and then falls as over the last third of one.
 
     Args:
         setup: The training.
         checkpoint: The SHA-256 of these weights.
     """
+
+    def rate(epoch: float, epochs: int) -> float:
+        return min(setup.learning_rate(epoch, epochs), setup.learning_rate((2 * epochs + epoch) / 3, epochs))
+
     return replace(
         setup,
+        learning_rate=rate,
         stage=lambda epoch, epochs: setup.stage(epochs - 1, epochs),
         settings={**setup.settings, "checkpoint": checkpoint},
     )

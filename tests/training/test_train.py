@@ -198,9 +198,15 @@ def test_weights_to_begin_with_are_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_what_is_trained_on_is_full_grown_from_the_first_epoch() -> None:
-    setup = dataclasses.replace(tiny_setup(), stage=lambda epoch, epochs: epoch)
+    setup = dataclasses.replace(
+        tiny_setup(),
+        stage=lambda epoch, epochs: epoch,
+        learning_rate=lambda epoch, epochs: 0.1 * min(1.0, epoch + 0.1) * (1 - epoch / epochs),
+    )
     grown = full_grown(setup, "abc")
     assert [grown.stage(epoch, 4) for epoch in range(4)] == [3, 3, 3, 3]
+    rates = [grown.learning_rate(epoch, 9) for epoch in range(9)]
+    assert rates == pytest.approx([0.01, *(0.1 * (9 - epoch) / 27 for epoch in range(1, 9))])
     assert grown.settings == {**setup.settings, "checkpoint": "abc"}
 
 
