@@ -74,10 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code := run(pip, log, progress.saw):
         return failed(status, "pip failed", code, log, "mend that, then try again")
     # pip compiles on one core, this on all. Some packages hold files that are no Python 3.12: pip ignores them, too.
-    python = str(args.environment / "bin" / "python")
-    run(
-        [python, "-m", "compileall", "-qq", "-j", "0", str(args.environment)], log, lambda _: status.update("compiling")
-    )
+    compile_all = [pip[0], "-m", "compileall", "-qq", "-j", "0", str(args.environment)]
+    run(compile_all, log, lambda _: status.update("compiling"))
     status.tell(f"{args.environment} is ready ({len(names)} packages, {time.monotonic() - started:.0f} s)")
     return 0
 
