@@ -52,7 +52,7 @@ def recorded(sung: bool = True, effects: bool = True) -> Music:
 
 def rendered() -> Music:
     """Returns the songs of synthesizers."""
-    return Music("builtin", builtin_songs(SongBook()))
+    return Music("builtin", builtin_songs(SongBook(train=SONGS)))
 
 
 VARIANTS: dict[str, Callable[[], tuple[Music, ...]]] = {
