@@ -104,7 +104,6 @@ GPU_PLAN = SeparationPlan(
     rate=2e-3,
     warm_up=3.0,
     falling=0.35,
-    silent=0.15,
     growth=((0.0, 0.0), (0.495, 0.5), (0.665, 1.0)),
     fused=True,
 )
