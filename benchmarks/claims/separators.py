@@ -43,10 +43,10 @@ SETTINGS = BandSplitSettings(
 )
 """The package's separator in small: 8 bands up to 4 kHz."""
 SPACE = DepthWidthSpace(3, 3)
-EPOCHS = 45
+EPOCHS = 90
 PLAN = SeparationPlan(
     seconds=2.0,
-    batch=8,
+    batch=4,
     batches_per_epoch=9,
     rate=3e-3,
     warm_up=1 / 20,
