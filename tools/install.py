@@ -70,9 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return failed(status, "the environment can't be made", code, log, "install Python's venv, then try again")
     progress = Progress(status, len(names), args.environment)
     pip = [str(args.environment / "bin" / "python"), "-u", "-m", "pip", "install", "--no-input", "--no-deps"]
-    pip += ["--disable-pip-version-check", "--progress-bar", "off", "--requirement", str(args.lock)]
+    pip += ["--disable-pip-version-check", "--progress-bar", "off", "--no-compile", "--requirement", str(args.lock)]
     if code := run(pip, log, progress.saw):
         return failed(status, "pip failed", code, log, "mend that, then try again")
+    # pip compiles on one core, this on all. Some packages hold files that are no Python 3.12: pip ignores them, too.
+    compile_all = [pip[0], "-m", "compileall", "-qq", "-j", "0", str(args.environment)]
+    run(compile_all, log, lambda _: status.update("compiling"))
     status.tell(f"{args.environment} is ready ({len(names)} packages, {time.monotonic() - started:.0f} s)")
     return 0
 

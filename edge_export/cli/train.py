@@ -17,6 +17,8 @@ examples:
   edge_export train --mother digits --out mine.safetensors --epochs 20 --seed 1
   edge_export train --mother separator --data recorded --out mine.safetensors
   edge_export train --mother separator --data musdb18hq --out mine.safetensors
+  edge_export train --mother separator --data my_songs --checkpoint shipped \\
+      --epochs 20 --out mine.safetensors
 
 To resume an interrupted training from its last epoch, run the same command
 again.
@@ -26,12 +28,14 @@ DATA = (
     "training data (default: builtin, made here; recorded, for a separator: songs of recorded voices and music, "
     "fetched from Debian's packages; several for a separator: builtin,recorded)"
 )
+CHECKPOINT = "train on from these weights instead of random ones: a file, or shipped (those that came with the mother)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mother", required=True, metavar="M", help="digits, slimmable_digits, separator or bsrnn")
     parser.add_argument("--data", default="builtin", metavar="DIR|builtin|recorded", help=DATA)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the checkpoint, .safetensors")
+    parser.add_argument("--checkpoint", metavar="FILE|shipped", help=CHECKPOINT)
     parser.add_argument("--epochs", type=int, metavar="N", help="total number of epochs (default: the mother's own)")
     parser.add_argument(
         "--seed",
@@ -52,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from edge_export.training.train import train
 
-    report = train(args.mother, args.data, args.out, args.epochs, args.seed, args.rule)
+    report = train(args.mother, args.data, args.out, args.epochs, args.seed, args.rule, checkpoint=args.checkpoint)
     if args.json:
         import dataclasses
         import json

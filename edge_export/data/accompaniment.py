@@ -17,9 +17,9 @@ Audio = NDArray[np.float32]
 
 
 def draw_accompaniment(
-    rng: np.random.Generator, corpus: Corpus, chain: Chain, seconds: float, rate: int, channels: int
+    rng: np.random.Generator, corpus: Corpus, chain: Chain | None, seconds: float, rate: int, channels: int
 ) -> Audio:
-    """An excerpt of `seconds`, `(channels, samples)`: transposed by up to two semitones, then mixed anew."""
+    """An excerpt of `seconds`, `(channels, samples)`: transposed by up to two semitones, then mixed anew by `chain`."""
     samples = round(seconds * rate)
     for _ in range(ATTEMPTS):
         clip = _draw_clip(rng, corpus)
@@ -32,7 +32,8 @@ def draw_accompaniment(
         audio = np.pad(audio, ((0, 0), (0, max(samples - audio.shape[1], 0))), "wrap")[:, :samples]
         if np.sqrt(np.mean(audio**2)) > SILENT:
             break
-    return treat_music(rng, audio.astype(np.float32), rate, chain)
+    music = audio.astype(np.float32)
+    return music if chain is None else treat_music(rng, music, rate, chain)
 
 
 def _draw_clip(rng: np.random.Generator, corpus: Corpus) -> Clip:

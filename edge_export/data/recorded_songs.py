@@ -45,6 +45,8 @@ class RecordedBook:
         seconds: Shortest and longest track.
         sample_rate: Hz of the files.
         channels: 1 or 2.
+        sung: Whether most voices sing; otherwise all speak, as they were recorded.
+        effects: Whether voices, music and their sum are treated as on records.
     """
 
     train: int = 1600
@@ -54,6 +56,8 @@ class RecordedBook:
     seconds: tuple[float, float] = (18.0, 26.0)
     sample_rate: int = 16000
     channels: int = 1
+    sung: bool = True
+    effects: bool = True
 
     def __post_init__(self) -> None:
         if min(self.train, self.validation, self.test) < 0 or self.train + self.validation + self.test == 0:
@@ -77,7 +81,7 @@ def split_name(book: RecordedBook, split: str) -> str:
     parts = (
         [(source.name, source.kind, source.files, source.without, source.together) for source in sources],
         [(PACKAGES[source.package].sha256, PACKAGES[source.package].archives) for source in sources],
-        (MIN_SECONDS, CHAINS[split], book.seconds),
+        (MIN_SECONDS, CHAINS[split], book.seconds, book.sung, book.effects),
     )
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
     return f"{split}-{book.seed}-{book.counts[split]}-{book.sample_rate}-{book.channels}-{digest}"
@@ -160,14 +164,16 @@ def render_track(folder: Path, corpus: Corpus, book: RecordedBook, split: str, i
 
 def track_audio(rng: np.random.Generator, corpus: Corpus, book: RecordedBook, split: str) -> dict[str, Audio]:
     """A new track's four stems, each `(channels, samples)`, whose sum and each of which stay below 1."""
-    seconds, rate, chain = float(rng.uniform(*book.seconds)), book.sample_rate, CHAINS[split]
+    seconds, rate = float(rng.uniform(*book.seconds)), book.sample_rate
+    chain = CHAINS[split] if book.effects else None
     music = draw_accompaniment(rng, corpus, chain, seconds, rate, book.channels)
     key, _ = estimate_key(music.mean(axis=0, dtype=np.float64), rate)
-    voice = draw_vocals(rng, corpus, chain, key, seconds, rate, book.channels)
+    voice = draw_vocals(rng, corpus, chain, key, seconds, rate, book.channels, book.sung)
     voice *= np.float32(active_level(music) / active_level(voice) * 10 ** (np.clip(rng.normal(0.0, 3.5), -9, 8) / 20))
     if rng.random() < 0.1:
         music = _with_pause(rng, music, rate)
-    voice, music = _mastered(rng, voice, music, rate)
+    if book.effects:
+        voice, music = _mastered(rng, voice, music, rate)
     silence = np.zeros_like(music)
     stems = {"vocals": voice, "drums": silence, "bass": silence, "other": music}
     peak = max(float(np.abs(audio).max()) for audio in (voice + music, voice, music))

@@ -94,11 +94,12 @@ def render_songs(
     Raises:
         RequestError: A program or a soundfont is missing.
     """
-    synthesizer()
-    espeak_program()
     jobs = [("train", i) for i in range(book.train)] + [("test", i) for i in range(book.test)]
     todo = [(part, i) for part, i in jobs if not (folder / part / track_name(part, i)).is_dir()]
     on_progress(len(jobs) - len(todo), len(jobs))
+    if todo:
+        synthesizer()
+        espeak_program()
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:  # a fork of a process with threads may hang
         futures = [pool.submit(render_song, folder, book, part, index) for part, index in todo]
         for count, future in enumerate(as_completed(futures), 1):

@@ -27,29 +27,40 @@ Mono = NDArray[np.float64]
 
 
 def draw_vocals(
-    rng: np.random.Generator, corpus: Corpus, chain: Chain, key: Key, seconds: float, rate: int, channels: int
+    rng: np.random.Generator,
+    corpus: Corpus,
+    chain: Chain | None,
+    key: Key,
+    seconds: float,
+    rate: int,
+    channels: int,
+    sung: bool = True,
 ) -> Audio:
     """A vocal track of `seconds`, `(channels, samples)`, treated as in a mix.
 
     Args:
         rng: Decides everything.
         corpus: Whose speakers sing.
-        chain: Effects.
+        chain: Effects; None: none.
         key: Of the accompaniment; one melody in seven has a key of its own.
         seconds: The track's length. The voice may come in late or leave a passage to the accompaniment.
         rate: Hz.
         channels: 1 or 2.
+        sung: Whether most voices sing and some rap; otherwise all speak.
     """
     for _ in range(ATTEMPTS):
-        out = _drawn_voice(rng, corpus, key, seconds, rate, channels)
+        out = _drawn_voice(rng, corpus, key, seconds, rate, channels, sung)
         if np.sqrt(np.mean(out**2)) > SILENT:
             break
-    return treat_voice(rng, out.astype(np.float32), rate, chain)
+    voice = out.astype(np.float32)
+    return voice if chain is None else treat_voice(rng, voice, rate, chain)
 
 
-def _drawn_voice(rng: np.random.Generator, corpus: Corpus, key: Key, seconds: float, rate: int, channels: int) -> Mono:
+def _drawn_voice(
+    rng: np.random.Generator, corpus: Corpus, key: Key, seconds: float, rate: int, channels: int, sung: bool
+) -> Mono:
     """Voices without effects, `(channels, samples)`."""
-    style = rng.random()
+    style = rng.random() if sung else 1.0
     if style < SUNG:
         voices = _sung(rng, corpus, key, seconds, rate)
     elif style < RAPPED:

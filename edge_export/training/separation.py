@@ -79,6 +79,7 @@ class SeparationPlan:
         rate: Adam's learning rate.
         warm_up: The epochs in which the rate rises.
         falling: The share of the epochs, at the end of training, in which the rate falls to a fiftieth.
+        silent: The share of examples without vocals.
         growth: As `GROWTH`.
         fused: Whether songs lie in the device's memory and masks are computed all at once, as a GPU needs it. It works
             on a CPU, too.
@@ -91,6 +92,7 @@ class SeparationPlan:
     rate: float = 1.5e-3
     warm_up: float = 2.0
     falling: float = 0.2
+    silent: float = 0.1
     growth: tuple[tuple[float, float], ...] = GROWTH
     fused: bool = False
 
@@ -102,6 +104,7 @@ GPU_PLAN = SeparationPlan(
     rate=2e-3,
     warm_up=3.0,
     falling=0.35,
+    silent=0.15,
     growth=((0.0, 0.0), (0.495, 0.5), (0.665, 1.0)),
     fused=True,
 )
@@ -137,7 +140,9 @@ def set_up(
     plan = plan if rule is None else replace(plan, rule=rule)
     mother.to(device)
     tracks = [track for each in music for track in find_tracks(each.folder, "train")]
-    chunks = ChunkPlan(s.stems, s.sample_rate, s.channels, int(plan.seconds * s.sample_rate), plan.batch)
+    chunks = ChunkPlan(
+        s.stems, s.sample_rate, s.channels, int(plan.seconds * s.sample_rate), plan.batch, silent=plan.silent
+    )
     bank = SongBank(tracks, chunks, device, GPU_MEMORY if device.type == "cuda" else 0) if plan.fused else None
     lstms = _choose_lstms(s, device) if plan.fused else None
     last = Step(math.nan, math.nan)

@@ -30,30 +30,33 @@ def validate(mother: ElasticBandSplit, music: Sequence[Music]) -> Iterator[dict[
     """Measures the first stem of each configuration on whole tracks that training has not heard.
 
     Those are the `validation` parts of `music`, or the `test` part where there is no such. Each configuration is
-    recalibrated on training mixtures of all folders. Moves the mother to the CPU. Afterwards the mother has the
-    statistics of its largest configuration.
+    recalibrated on training mixtures of all folders. This runs on the mother's device. Afterwards the mother is on the
+    CPU and has the statistics of its largest configuration.
 
     Yields:
         name: The name of the configuration.
         dB improvement, NAME: The mean gain of SI-SDR over that of the mixture, for each folder by its name.
     """
-    mother.cpu().eval()
-    s = mother.settings
-    held_out = {
-        each.name: [read_track(t, s.sample_rate, s.channels, s.stems) for t in _held_out(each)] for each in music
-    }
+    mother.eval()
+    s, device = mother.settings, next(mother.parameters()).device
+
+    def read(track: Track) -> tuple[Tensor, Tensor]:
+        mixture, stems = read_track(track, s.sample_rate, s.channels, s.stems)
+        return mixture.to(device), stems.to(device)
+
+    held_out = {each.name: [read(track) for track in _held_out(each)] for each in music}
     before = {name: mean_si_sdr(lambda mixture: mixture[:, None], tracks) for name, tracks in held_out.items()}
     batches = calibration_batches(mother, music)
     with cpu_threads(THREADS):
         for config in mother.space.all():
-            member = mother.extract(config)
-            calibrate(member, batches)
+            member = mother.extract(config).to(device)
+            calibrate(member, [(mixture.to(device),) for (mixture,) in batches])
             gains = {name: mean_si_sdr(member, tracks) - before[name] for name, tracks in held_out.items()}
             yield {
                 "name": mother.space.name(config),
                 **{f"dB improvement, {name}": gain for name, gain in gains.items()},
             }
-        calibrate(mother, batches, config=mother.space.largest)
+        calibrate(mother.cpu(), batches, config=mother.space.largest)
 
 
 def calibration_batches(

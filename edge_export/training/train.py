@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_export.errors import RequestError
 from edge_export.files.hashing import file_sha256
-from edge_export.mothers.catalog import build_untrained
-from edge_export.mothers.checkpoint import save_checkpoint
+from edge_export.mothers.catalog import CATALOG, build_untrained
+from edge_export.mothers.checkpoint import load_checkpoint, save_checkpoint
 from edge_export.spec.lazy import resolve
 
+if TYPE_CHECKING:
+    from edge_export.training.loop import Setup
+
 BUILTIN = "builtin"
+SHIPPED = "shipped"
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ def train(
     seed: int = 0,
     rule: str | None = None,
     *,
+    checkpoint: str | Path | None = None,
     progress: bool = True,
 ) -> TrainingReport:
     """Trains the catalog's `mother` and writes its checkpoint to `out`.
@@ -117,12 +122,14 @@ def train(
         epochs: The number of epochs in total; None: the recipe's number for this machine.
         seed: The seed of the initial weights and of every choice.
         rule: The rule that chooses the configurations of a step, one of the recipe's; None: the setup's.
+        checkpoint: The weights to begin with, a file or "shipped": those of the catalog. See `full_grown`. None: random
+            weights.
         progress: Whether to show a progress bar on standard error.
 
     Raises:
         RequestError: The mother has no recipe, the data are wrong, or `run_epochs` fails.
     """
-    from edge_export.training.loop import Setup, run_epochs
+    from edge_export.training.loop import run_epochs
 
     started = time.perf_counter()
     out = Path(out)
@@ -134,10 +141,15 @@ def train(
         raise RequestError(f"--rule {rule}: {mother} is trained by {', '.join(recipe.rules) or 'one rule only'}")
     if epochs < 1:
         raise RequestError(f"{epochs} epochs: train for at least one")
+    first_weights = None if checkpoint is None else _first_weights(mother, checkpoint, out)
     network: Any = build_untrained(mother, seed)
+    if first_weights is not None:
+        load_checkpoint(network, first_weights)
     opened = resolve(recipe.data)(data)
     chosen = () if rule is None else (rule,)
     setup: Setup = resolve(recipe.setup)(network, opened, *chosen)
+    if first_weights is not None:
+        setup = full_grown(setup, file_sha256(first_weights))
     state_path = state_file(out)
     run = run_epochs(setup, epochs=epochs, seed=seed, state_path=state_path, progress=progress)
     validation = () if recipe.validation is None else tuple(resolve(recipe.validation)(network, opened))
@@ -155,9 +167,39 @@ def train(
     )
 
 
+def full_grown(setup: Setup, checkpoint: str) -> Setup:
+    """Returns `setup` for weights that are trained already: in its last stage from the first epoch on.
+
+    The learning rate rises as at the beginning of a training, and then falls as over the last third of one.
+
+    Args:
+        setup: The training.
+        checkpoint: The SHA-256 of these weights.
+    """
+
+    def rate(epoch: float, epochs: int) -> float:
+        return min(setup.learning_rate(epoch, epochs), setup.learning_rate((2 * epochs + epoch) / 3, epochs))
+
+    return replace(
+        setup,
+        learning_rate=rate,
+        stage=lambda epoch, epochs: setup.stage(epochs - 1, epochs),
+        settings={**setup.settings, "checkpoint": checkpoint},
+    )
+
+
 def state_file(out: Path) -> Path:
     """Returns the path of the state file of an unfinished training to `out`."""
     return out.with_name(f"{out.name}.state")
+
+
+def _first_weights(mother: str, checkpoint: str | Path, out: Path) -> Path:
+    path = CATALOG[mother].checkpoint_path if checkpoint == SHIPPED else Path(checkpoint)
+    if path is None:
+        raise RequestError(f"--checkpoint {SHIPPED}: no weights ship with {mother}; give a file")
+    if path.resolve() == out.resolve():
+        raise RequestError(f"--out {out} would overwrite the weights that training begins with: give another file")
+    return path
 
 
 def _recipe(mother: str) -> Recipe:

@@ -112,6 +112,22 @@ def test_balance_and_passages_are_those_of_mixes(corpus: Corpus) -> None:
     assert 0 < bare < 12
 
 
+def test_voices_may_speak_only_and_nothing_be_treated(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise AssertionError("not asked for")
+
+    monkeypatch.setattr("edge_export.data.vocals._sung", refused)
+    render_track(tmp_path / "spoken", corpus, replace(BOOK, sung=False), "train", 0)
+    for treatment in ("vocals.treat_voice", "accompaniment.treat_music", "recorded_songs._mastered"):
+        monkeypatch.setattr(f"edge_export.data.{treatment}", refused)
+    dry = read(render_track(tmp_path / "dry", corpus, replace(BOOK, sung=False, effects=False), "train", 0))
+    assert np.array_equal(dry["mixture"], dry["vocals"] + dry["other"])
+    for change in ({"sung": False}, {"effects": False}):
+        assert split_name(replace(BOOK, **change), "train") != split_name(BOOK, "train")
+
+
 def test_the_test_split_has_effects_of_its_own() -> None:
     train, test = CHAINS["train"], CHAINS["test"]
     assert not set(train.spaces) & set(test.spaces)

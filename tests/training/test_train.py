@@ -21,7 +21,7 @@ from edge_export.mothers.catalog import CATALOG, build_untrained, open_mother
 from edge_export.spec.lazy import resolve
 from edge_export.training.classification import jitter, set_up_slimmable, validate
 from edge_export.training.loop import Setup, run_epochs
-from edge_export.training.train import RECIPES, state_file, train
+from edge_export.training.train import RECIPES, full_grown, state_file, train
 
 TRAIN = "import sys; from edge_export.training.train import train; train(*sys.argv[1:4], epochs=int(sys.argv[4]))"
 
@@ -169,6 +169,45 @@ def test_wrong_requests_are_refused_before_anything_is_loaded(tmp_path: Path) ->
         train("digits", out=tmp_path / "mother.safetensors", epochs=0)
     with pytest.raises(RequestError, match="us_mobilenet_v1: there is no training for it"):
         train("us_mobilenet_v1", out=tmp_path / "mother.safetensors")
+
+
+def test_training_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
+    data = str(write_class_folders(tmp_path / "data"))
+    first = train("digits", data, tmp_path / "first.safetensors", epochs=2, progress=False)
+    anew, on = (
+        train("digits", data, tmp_path / f"{name}.safetensors", epochs=1, checkpoint=checkpoint, progress=False)
+        for name, checkpoint in (("anew", None), ("on", first.checkpoint))
+    )
+    assert on.losses[0] < min(first.losses) < anew.losses[0]
+    again = train("digits", data, tmp_path / "again.safetensors", epochs=1, checkpoint=first.checkpoint, progress=False)
+    assert again.sha256 == on.sha256
+    shipped = train("digits", data, tmp_path / "shipped.safetensors", epochs=1, checkpoint="shipped", progress=False)
+    assert shipped.losses[0] != on.losses[0]
+
+
+def test_weights_to_begin_with_are_refused_in_one_line(tmp_path: Path) -> None:
+    out, other = tmp_path / "mother.safetensors", CATALOG["slimmable_digits"].checkpoint_path
+    with pytest.raises(RequestError, match=r"missing\.safetensors"):
+        train("digits", out=out, checkpoint=tmp_path / "missing.safetensors")
+    with pytest.raises(RequestError, match="--checkpoint shipped: no weights ship with bsrnn"):
+        train("bsrnn", out=out, checkpoint="shipped")
+    with pytest.raises(RequestError, match="would overwrite the weights that training begins with"):
+        train("digits", out=out, checkpoint=out)
+    with pytest.raises(RequestError, match="checkpoint"):
+        train("digits", out=out, checkpoint=other)
+
+
+def test_what_is_trained_on_is_full_grown_from_the_first_epoch() -> None:
+    setup = dataclasses.replace(
+        tiny_setup(),
+        stage=lambda epoch, epochs: epoch,
+        learning_rate=lambda epoch, epochs: 0.1 * min(1.0, epoch + 0.1) * (1 - epoch / epochs),
+    )
+    grown = full_grown(setup, "abc")
+    assert [grown.stage(epoch, 4) for epoch in range(4)] == [3, 3, 3, 3]
+    rates = [grown.learning_rate(epoch, 9) for epoch in range(9)]
+    assert rates == pytest.approx([0.01, *(0.1 * (9 - epoch) / 27 for epoch in range(1, 9))])
+    assert grown.settings == {**setup.settings, "checkpoint": "abc"}
 
 
 def test_the_table_names_mothers_of_the_catalog_and_functions_that_exist() -> None:
