@@ -24,11 +24,13 @@ class Request:
         seeds: One training of each kind for each.
         epochs: Passes over the training images.
         folder: Where finished trainings are kept.
+        jobs: How many separators are trained at the same time.
     """
 
     seeds: Sequence[int]
     epochs: int
     folder: Path
+    jobs: int = 1
 
 
 @dataclass(frozen=True)
@@ -48,19 +50,35 @@ class Measured:
     logarithmic: bool = False
 
 
-def main(doc: str | None, measure: Callable[[Request], Measured]) -> None:
-    """Measures a claim, prints its tables, and draws its plot if asked to. Finished trainings are not done again."""
+def main(
+    doc: str | None,
+    measure: Callable[[Request], Measured],
+    epochs: int = EPOCHS,
+    up: str = "error, %",
+    with_jobs: bool = False,
+) -> None:
+    """Measures a claim, prints its tables, and draws its plot if asked to. Finished trainings are not done again.
+
+    Args:
+        doc: The claim.
+        measure: Measures it.
+        epochs: Passes over the training data, unless the command line has others.
+        up: What the vertical axis of the plot shows.
+        with_jobs: Whether `--jobs` is an option.
+    """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, metavar="N", help=f"default: {EPOCHS}")
+    parser.add_argument("--epochs", type=int, default=epochs, metavar="N", help=f"default: {epochs}")
     parser.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="default: benchmarks/cache/claims")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="write the plot there, a .svg")
+    if with_jobs:
+        parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that train (default: 1)")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    measured = measure(Request(range(args.seeds), args.epochs, args.cache))
+    measured = measure(Request(range(args.seeds), args.epochs, args.cache, args.jobs if with_jobs else 1))
     print("\n\n".join(measured.tables))
     if args.picture:
-        args.picture.write_text(svg_of(measured.lines, measured.across, "error, %", measured.logarithmic))
+        args.picture.write_text(svg_of(measured.lines, measured.across, up, measured.logarithmic))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

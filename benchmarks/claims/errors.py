@@ -17,23 +17,25 @@ from edge_export.mothers.us_mobilenet.width_space import Width, WidthConfig
 
 @dataclass(frozen=True)
 class Spread:
-    """The mean over the seeds and the standard deviation between them."""
+    """The mean over the seeds and the standard deviation between them, and how many decimals of them are shown."""
 
     mean: float
     deviation: float
+    decimals: int = 1
 
     def __str__(self) -> str:
-        return f"{self.mean:.1f} ± {self.deviation:.1f}"
+        return f"{self.mean:.{self.decimals}f} ± {self.deviation:.{self.decimals}f}"
 
     def signed(self) -> str:
         """Returns the text of a difference."""
-        return f"{self.mean:+.1f} ± {self.deviation:.1f}"
+        return f"{self.mean:+.{self.decimals}f} ± {self.deviation:.{self.decimals}f}"
 
 
-def spread(values: Iterable[float]) -> Spread:
+def spread(values: Iterable[float], decimals: int = 1) -> Spread:
     """Returns the spread of one value for each seed; that of one seed has no deviation: NaN."""
     listed = list(values)
-    return Spread(statistics.mean(listed), statistics.stdev(listed) if len(listed) > 1 else float("nan"))
+    deviation = statistics.stdev(listed) if len(listed) > 1 else float("nan")
+    return Spread(statistics.mean(listed), deviation, decimals)
 
 
 def error(member: nn.Module, data: LabeledImages) -> float:

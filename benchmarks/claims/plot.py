@@ -24,26 +24,30 @@ class Line:
 
 
 def svg_of(lines: Sequence[Line], across: str, up: str, logarithmic: bool = False) -> str:
-    """Draws all lines over the same axes, the horizontal one `logarithmic` or not. The vertical one begins at 0."""
+    """Draws all lines over the same axes, the horizontal one `logarithmic` or not.
+
+    The vertical one begins at 0, or below it if a point is.
+    """
     points = [point for line in lines for point in line.points]
     left, right = min(x for x, *_ in points), max(x for x, *_ in points)
-    top = max(y + (0 if math.isnan(bar) else bar) for _, y, bar in points) * 1.05
-    step = next(step for step in (1, 2, 5, 10, 20) if top / step <= 10)
+    top = max(0, *(y + _half(bar) for _, y, bar in points)) * 1.05
+    bottom = min(y - _half(bar) for _, y, bar in points) * 1.05 if min(y for _, y, _ in points) < 0 else 0.0
+    step = next(step for step in (1, 2, 5, 10, 20) if (top - bottom) / step <= 10)
 
     def place(x: float, y: float) -> tuple[float, float]:
         share = math.log(x / left) / math.log(right / left) if logarithmic else (x - left) / (right - left)
         return (
             _LEFT + share * (_WIDTH - _LEFT - _RIGHT),
-            _HEIGHT - _BOTTOM - y / top * (_HEIGHT - _TOP - _BOTTOM),
+            _HEIGHT - _BOTTOM - (y - bottom) / (top - bottom) * (_HEIGHT - _TOP - _BOTTOM),
         )
 
     drawn = [f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>']
-    for mark in range(0, int(top) + 1, step):
+    for mark in range(-int(-bottom / step) * step, int(top) + 1, step):
         (x0, y), (x1, _) = place(left, mark), place(right, mark)
         drawn.append(f'<path d="M{x0:.1f} {y:.1f}H{x1:.1f}" stroke="#dde2e7"/>{_text(x0 - 6, y + 4, mark, "end")}')
     marks = sorted({x for x, *_ in points})
     for x in marks if len(marks) <= _MOST_MARKS else [left + (right - left) * third / 3 for third in range(4)]:
-        drawn.append(_text(place(x, 0)[0], _HEIGHT - _BOTTOM + 18, f"{x:.3g}", "middle"))
+        drawn.append(_text(place(x, bottom)[0], _HEIGHT - _BOTTOM + 18, f"{x:.3g}", "middle"))
     drawn.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 8, across, "middle"))
     drawn.append(_text(_LEFT - 6, 12, up, "start"))
     for index, line in enumerate(lines):
@@ -52,8 +56,8 @@ def svg_of(lines: Sequence[Line], across: str, up: str, logarithmic: bool = Fals
         path = " ".join(f"{x + aside:.1f},{y:.1f}" for x, y in (place(x, y) for x, y, _ in line.points))
         drawn.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.5"/>')
         for x, y, bar in line.points:
-            half = 0.0 if math.isnan(bar) else bar
-            (at, low), (_, high), (_, middle) = place(x, max(y - half, 0)), place(x, y + half), place(x, y)
+            half = _half(bar)
+            (at, low), (_, high), (_, middle) = place(x, max(y - half, bottom)), place(x, y + half), place(x, y)
             at += aside
             drawn.append(f'<path d="M{at:.1f} {low:.1f}V{high:.1f}" stroke="{color}" stroke-opacity=".6"/>')
             drawn.append(f'<circle cx="{at:.1f}" cy="{middle:.1f}" r="2.2" fill="{color}"/>')
@@ -63,6 +67,10 @@ def svg_of(lines: Sequence[Line], across: str, up: str, logarithmic: bool = Fals
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
         f'font-family="sans-serif" font-size="12">{"".join(drawn)}</svg>\n'
     )
+
+
+def _half(bar: float) -> float:
+    return 0.0 if math.isnan(bar) else bar
 
 
 def _text(x: float, y: float, content: object, anchor: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,13 +12,12 @@ from typing import Any
 import torch
 
 from benchmarks.claims.hard_digits import RESOLUTION, open_hard_digits
+from benchmarks.claims.kept import finish, key_of
 from edge_export.data.labeled_images import LabeledImages
-from edge_export.mothers.checkpoint import load_checkpoint, save_checkpoint
 from edge_export.mothers.protocol import Config, Space
 from edge_export.mothers.us_mobilenet.architecture import mobilenet_v2
 from edge_export.mothers.us_mobilenet.mother import UsMobileNet
 from edge_export.training.classification import Rule, set_up
-from edge_export.training.loop import run_epochs
 from edge_export.training.sandwich import every, sandwich
 
 LISTED = (0.25, 0.5, 0.75, 1.0)
@@ -106,13 +103,5 @@ def trained(training: Training, folder: Path) -> Any:
         torch.manual_seed(training.seed)
         mother = build(training.widths)
     setup = set_up(mother, data_of(training.seed), RULES[training.rule], distilled=training.distilled)
-    settings = {**setup.settings, **asdict(training)}
-    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:20]
-    folder.mkdir(parents=True, exist_ok=True)
-    kept, state = folder / f"{key}.safetensors", folder / f"{key}.state"
-    if not kept.exists():
-        run_epochs(setup, epochs=training.epochs, seed=training.seed, state_path=state, progress=False)
-        save_checkpoint(mother, kept)
-        state.unlink()
-    load_checkpoint(mother, kept)
-    return mother.eval()
+    key = key_of({**setup.settings, **asdict(training)})
+    return finish(mother, setup, key, training.epochs, training.seed, folder)
