@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
@@ -11,12 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from pydantic import TypeAdapter
+
 from benchmarks.operators.judge import CONVERT, JUDGE, ConvertRequest, Judged, JudgeRequest
 from benchmarks.operators.prepare import FACTS, LIST, PREPARE, ListRequest, PrepareRequest, folder_of
 from benchmarks.operators.prepare import OURS as PROGRAM
 from benchmarks.operators.records import CHOICE, PACKAGE, Record, append, key_of, read
 from benchmarks.operators.ways import OURS, WAYS
 from edge_export.errors import one_line
+from edge_export.files.atomic import whole_file
 from edge_export.formats import FORMATS
 from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compile_task import CompileRequest
@@ -127,9 +131,16 @@ def _missing(plan: Plan, case: str, done: dict[tuple[str, str, str], Record]) ->
                 yield format_name, way
 
 
-def _entries(workers: Workers, plan: Plan) -> tuple[str, ...]:
-    log = plan.folder / "logs" / "entries.log"
-    return workers.submit(LIST, ListRequest(), kind=KIND, timeout_s=300, log=log).result()
+def _entries(workers: Workers, plan: Plan) -> list[str]:
+    """Returns the names of all entries, which are kept, too: torch's lists take long to import."""
+    path = plan.folder / f"entries-{plan.keys[ENTRY]}.json"
+    if not path.exists():
+        log = plan.folder / "logs" / "entries.log"
+        names = workers.submit(LIST, ListRequest(), kind=KIND, timeout_s=plan.limit_s, log=log).result()
+        with whole_file(path) as file:
+            file.write(json.dumps(names).encode())
+    entries: list[str] = json.loads(path.read_text())
+    return entries
 
 
 def _cases(record: Record) -> tuple[str, ...]:
@@ -173,10 +184,6 @@ def _once(workers: Workers, plan: Plan, case: str, format_name: str, way: str) -
     log.unlink(missing_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     if way == OURS:
-        import json
-
-        from pydantic import TypeAdapter
-
         facts = json.loads((folder / FACTS).read_text())
         if facts["failed"]:
             return Judged(outcome="none", reason=facts["failed"])
