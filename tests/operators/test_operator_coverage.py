@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.operators.chosen import Case
-from benchmarks.operators.judge import ConvertRequest, JudgeRequest, convert, judge, limits
+from benchmarks.operators.judge import LOOSEST, ConvertRequest, JudgeRequest, convert, judge, limits
 from benchmarks.operators.prepare import OUTPUTS, WIDE, write
 from benchmarks.operators.records import ROOT, Record, append, read
 from benchmarks.operators.run import ENTRY, Plan, current_keys, run
@@ -87,6 +87,7 @@ def test_a_networks_own_rounding_loosens_its_limits_only() -> None:
     assert (fine.snr_db, fine.max_abs_of_peak) == (90, 1e-4)
     assert 40 < coarse.snr_db < 60
     assert 1e-3 < coarse.max_abs_of_peak < 4e-3
+    assert limits(agreement(exact, -exact)) == LOOSEST
 
 
 def test_tables_count_each_outcome_and_name_what_only_others_get_right(tmp_path: Path) -> None:

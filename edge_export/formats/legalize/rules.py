@@ -53,6 +53,7 @@ RULES: tuple[Rule, ...] = (
     shapes.WINDOWS,
     shapes.FOLD,
     shapes.LARGEST,
+    shapes.SPLITS,
     composites.COREML,
     composites.OURS,
     composites.SAMPLED,
