@@ -20,6 +20,7 @@ from benchmarks.operators import table
 from benchmarks.operators.records import ROOT, read
 from benchmarks.operators.run import Plan, current_keys, run
 
+FORMATS = "executorch,coreml,tflite"
 CACHE = ROOT / "benchmarks" / "cache" / "operators"
 
 
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         "--shard", type=_shard, default=(1, 1), metavar="I/N", help="the I-th of N shares of the entries"
     )
     parser.add_argument("--only", default="", metavar="REGEX", help="entries whose name it is found in")
-    parser.add_argument("--formats", default="executorch,coreml,tflite", metavar="LIST")
+    parser.add_argument("--formats", default=FORMATS, metavar="LIST", help=f"default: {FORMATS}; '' counts cases only")
     parser.add_argument("--samples", type=int, choices=(1, 2, 3), default=1, help="at most, of an entry (default: 1)")
     parser.add_argument("--limit", type=float, default=60.0, metavar="S", help="seconds of each step (default: 60)")
     parser.add_argument("--litert-torch", default="", metavar="PYTHON", help="the Python of an environment that has it")
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     # Workers begin in a folder of their own.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     keys = current_keys(args.samples)
-    formats = tuple(args.formats.split(","))
+    formats = tuple(filter(None, args.formats.split(",")))
     plan = Plan(formats, args.only, args.shard, args.samples, args.limit, args.cache.resolve(), args.litert_torch, keys)
     if not args.table:
         run(plan, lambda line: print(line, file=sys.stderr, flush=True))

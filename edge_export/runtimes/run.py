@@ -184,7 +184,9 @@ def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:
 
 
 def _crossed(array: Array, source: TensorSpec, target: TensorSpec) -> Array:
-    return to_layout(array, source.layout, target.layout).astype(target.dtype, copy=False)
+    array = to_layout(array, source.layout, target.layout).astype(target.dtype, copy=False)
+    # A file may lack the batch of one, where its format has no more axes.
+    return array.reshape(target.shape) if array.ndim != len(target.shape) else array
 
 
 def _count(samples: dict[str, Array], io: IOSpec, fed_back: set[str], recordings: bool) -> int:

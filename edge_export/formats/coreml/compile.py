@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
-from edge_export.formats.coreml.border import own_types, with_own_types
+from edge_export.formats.coreml.border import own_border, with_own_border
 from edge_export.formats.coreml.equal_constants import merge
 from edge_export.formats.coreml.normalize import normalize
 from edge_export.formats.coreml.weights import compressed, stayed_float
@@ -55,9 +55,9 @@ def compile(
     schemes = FORMATS["coreml"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     reject_options(options, {"backend": ("mlprogram",), "scheme": schemes or (scheme,)})
-    own_io = own_types(_allowed_names(io))
+    own_io = own_border(_allowed_names(io))
     exported, outcomes = legalized(load_program(program, io), "coreml")
-    exported = with_own_types(exported, io)
+    exported = with_own_border(exported, io)
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
     compute_precision = "FLOAT32" if precision == "fp32" else "FLOAT16"
     with set_aside():
