@@ -54,6 +54,7 @@ RULES: tuple[Rule, ...] = (
     shapes.FOLD,
     shapes.LARGEST,
     shapes.SPLITS,
+    shapes.OVER_ALL,
     composites.COREML,
     composites.OURS,
     composites.SAMPLED,

@@ -3,6 +3,7 @@
 flip                 index_select of the reversed places       a slice of step −1 has no operator in LiteRT
 x.unfold             index_select of all windows               coremltools and Core AI do not take it
 fold                 transposed convolution with 0 and 1       refused by coremltools, Core AI and ExecuTorch
+amax over all axes   the largest of one row                     torch's ONNX exporter fails on it
 max along an axis    amax, then squeeze                        ExecuTorch's XNNPACK pass refuses one less axis
 pixel_unshuffle      slices, one beside the other               onnx2tf leaves an operator that LiteRT lacks
 split, chunk         a slice for each part                      the same, if parts have different sizes
@@ -30,6 +31,15 @@ def _windows(x: Tensor, axis: int, size: int, step: int) -> Tensor:
 def _largest(x: Tensor, dim: int, keepdim: bool = False) -> Any:
     values = torch.amax(x, dim, keepdim=True)
     return values if keepdim else values.squeeze(dim), None
+
+
+def _over_all(operator: Any) -> Any:
+    def over_all(x: Tensor, dim: Sequence[int] = (), keepdim: bool = False) -> Any:
+        if len(dim):
+            return NotImplemented
+        return operator(x.reshape(1, -1), [1]).reshape([1] * x.dim() if keepdim else [])
+
+    return over_all
 
 
 def _fold(
@@ -100,4 +110,9 @@ SPLITS = Rule(
             (_aten.split.sizes, _aten.split_with_sizes.default, _aten.unsafe_split_with_sizes.default), _parts
         ),
     },
+)
+OVER_ALL = Rule(
+    "extremes over all axes",
+    ("tflite",),
+    {operator: _over_all(operator) for operator in (_aten.amax.default, _aten.amin.default)},
 )
