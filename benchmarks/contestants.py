@@ -51,7 +51,7 @@ def _by_format(name: str, built: Built, path: Path, stage: str = "") -> None:
         shutil.copyfile(compiled.stages[stage] if stage else compiled.path, path)
 
 
-def _executorch(network: Network, path: Path) -> None:
+def by_executorch(network: Network, path: Path) -> None:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
@@ -72,7 +72,7 @@ def _onnx(network: Network, path: Path, dynamo: bool) -> None:
             torch.onnx.export(network.module, network.inputs, path, dynamo=False, opset_version=17, **names)
 
 
-def _onnx2tf(network: Network, path: Path) -> None:
+def by_onnx2tf(network: Network, path: Path) -> None:
     import onnx2tf
 
     with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +93,7 @@ def _onnx2tf(network: Network, path: Path) -> None:
         shutil.copyfile(written, path)
 
 
-def _litert_torch(network: Network, path: Path, python: str) -> None:
+def by_litert_torch(network: Network, path: Path, python: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "program.pt2"
         torch.export.save(export_program(network.module, network.inputs), program)
@@ -118,7 +118,7 @@ CONTESTANTS: dict[str, Contestant] = {
         False,
         "executorch",
         ".pte",
-        lambda built, path, _: _executorch(built.plain, path),
+        lambda built, path, _: by_executorch(built.plain, path),
         ("torch", "executorch"),
     ),
     "ours-tflite": Contestant(
@@ -130,14 +130,14 @@ CONTESTANTS: dict[str, Contestant] = {
         _LITERT,
     ),
     "onnx2tf": Contestant(
-        "onnx2tf", False, "litert", ".tflite", lambda built, path, _: _onnx2tf(built.plain, path), _LITERT
+        "onnx2tf", False, "litert", ".tflite", lambda built, path, _: by_onnx2tf(built.plain, path), _LITERT
     ),
     "litert-torch": Contestant(
         "litert-torch",
         False,
         "litert",
         ".tflite",
-        lambda built, path, python: _litert_torch(built.plain, path, python),
+        lambda built, path, python: by_litert_torch(built.plain, path, python),
     ),
     "ours-onnx": Contestant(
         "edge_export, its ONNX",

@@ -70,7 +70,7 @@ class Mother(nn.Module):
         return copy.deepcopy(self.net).eval()
 
     def example_inputs(self, config: str) -> tuple[torch.Tensor, ...]:
-        return tuple(torch.zeros(spec.shape) for spec in self.io.inputs)
+        return tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in self.io.inputs)
 
     def recordings(self) -> Recordings:
         torch.manual_seed(0)
@@ -226,6 +226,14 @@ def other_types() -> Mother:
 def fractions() -> Mother:
     """Its io says integers, it returns numbers with fractions."""
     return _of(lambda s, x: s.a(x), T("scores", (1, 6), "int64"))
+
+
+def picks() -> Mother:
+    """It takes and returns integers and bools."""
+    net = Net(lambda s, x, y: (t := s.a(x), (t.gather(1, y), t.argmax(1), t > 0))[1], a=nn.Linear(12, 6))
+    outputs = [T("picked", (1, 2)), T("best", (1,), "int64"), T("sure", (1, 6), "bool")]
+    places = torch.arange(32).reshape(16, 2) % 6
+    return Mother(net, [X, T("places", (1, 2), "int64")], outputs, torch.randn(16, 12), places)
 
 
 def half_weights() -> Mother:

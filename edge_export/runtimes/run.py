@@ -17,7 +17,7 @@ from edge_export.runtimes import runtime_of
 from edge_export.runtimes.stream import stream_recordings
 from edge_export.spec.arrays import Run, to_layout
 from edge_export.spec.lazy import resolve
-from edge_export.spec.tensors import IO, IOSpec
+from edge_export.spec.tensors import IO, IOSpec, TensorSpec
 from edge_export.workers.task import InputPath, Message, OutputPath, StayingPath, WorkerTask
 
 
@@ -167,20 +167,26 @@ def _require_finite(file: CompiledFile) -> None:
 
 
 def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:
-    """Adapts `call` from an artifact's names and layouts to those of the member. Both have the same order."""
+    """Adapts `call` from an artifact's names, layouts and types to those of the member. Both have the same order."""
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
         own = {
-            artifact.name: to_layout(inputs[member.name], member.layout, artifact.layout)
+            artifact.name: _crossed(inputs[member.name], member, artifact)
             for artifact, member in zip(io.inputs, member_io.inputs, strict=True)
         }
         outputs = call(own)
         return {
-            member.name: to_layout(outputs[artifact.name], artifact.layout, member.layout)
+            member.name: _crossed(outputs[artifact.name], artifact, member)
             for artifact, member in zip(io.outputs, member_io.outputs, strict=True)
         }
 
     return run
+
+
+def _crossed(array: Array, source: TensorSpec, target: TensorSpec) -> Array:
+    array = to_layout(array, source.layout, target.layout).astype(target.dtype, copy=False)
+    # A file may lack the batch of one, where its format has no more axes.
+    return array.reshape(target.shape) if array.ndim != len(target.shape) else array
 
 
 def _count(samples: dict[str, Array], io: IOSpec, fed_back: set[str], recordings: bool) -> int:

@@ -169,13 +169,16 @@ def _matched(own: IOSpec, reference: ReferenceAnswer, path: Path) -> tuple[IOSpe
 def _layouts(spec: TensorSpec, expected: TensorSpec) -> tuple[TensorSpec, TensorSpec] | None:
     """Returns the file's spec and the module's for one tensor, which may be channels-last in the file.
 
+    Integers and bools may be of other types in the file: not every format has each.
+
     None: they do not match.
     """
-    shape = expected.shape
-    if expected.dtype != spec.dtype:
+    shape, floats = expected.shape, ("float" in spec.dtype, "float" in expected.dtype)
+    if any(floats) and expected.dtype != spec.dtype:
         return None
+    own = replace(spec, dtype=expected.dtype)
     if shape == spec.shape:
-        return spec, spec
+        return spec, own
     if len(shape) == 4 and spec.shape == (1, shape[2], shape[3], shape[1]):
-        return replace(spec, layout="NHWC"), replace(spec, shape=shape, layout="NCHW")
+        return replace(spec, layout="NHWC"), replace(own, shape=shape, layout="NCHW")
     return None

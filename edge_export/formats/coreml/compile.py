@@ -1,7 +1,7 @@
 """A member as a Core ML program (`.mlpackage`, a folder) for iOS 17, macOS 14 and later.
 
-Inputs and outputs are float32 at every precision. With fp16 the program computes and stores its weights in float16.
-With int8 it also computes in float16, and stores its weights in 8 bits or less.
+Inputs and outputs are float32 at every precision, integers and bools int32. With fp16 the program computes and stores
+its weights in float16. With int8 it also computes in float16, and stores its weights in 8 bits or less.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
+from edge_export.formats.coreml.border import own_border, with_own_border
 from edge_export.formats.coreml.equal_constants import merge
 from edge_export.formats.coreml.normalize import normalize
 from edge_export.formats.coreml.weights import compressed, stayed_float
@@ -42,8 +43,8 @@ def compile(
 ) -> Compiled:
     """Converts `program` and saves it as a normalized `.mlpackage` in `workdir`.
 
-    A name that Core ML reserves gets a suffix, such as "state" -> "state_input". The artifact's io has the new name,
-    and a note reports it.
+    A name that Core ML reserves gets a suffix, such as "state" -> "state_input". A type that it lacks becomes int32.
+    The artifact's io has the new name and type, and a note reports it.
 
     Raises:
         ValueError: The options are unknown, or the package does not have the expected inputs and outputs.
@@ -54,12 +55,19 @@ def compile(
     schemes = FORMATS["coreml"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     reject_options(options, {"backend": ("mlprogram",), "scheme": schemes or (scheme,)})
-    own_io = _allowed_names(io)
+    own_io = own_border(_allowed_names(io))
     exported, outcomes = legalized(load_program(program, io), "coreml")
-    exported = _own_boundary(exported.run_decompositions({}), [spec.name for spec in own_io.inputs])
+    exported = with_own_border(exported, io)
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
+    compute_precision = "FLOAT32" if precision == "fp32" else "FLOAT16"
     with set_aside():
-        model = _convert(exported, own_io, "FLOAT32" if precision == "fp32" else "FLOAT16")
+        try:
+            model = _convert(exported, own_io, compute_precision)
+        except Exception:  # coremltools raises anything for an operator that it does not take
+            # PyTorch's own decompositions write it with simpler ones.
+            exported, others = legalized(exported.run_decompositions(), "coreml")
+            model = _convert(exported, own_io, compute_precision)
+            outcomes += others
         (compressed(model, scheme) if scheme else model).save(str(path))
     if scheme:
         merge(path)
@@ -67,10 +75,16 @@ def compile(
     spec = reopen(path)
     require_io(own_io, *tensor_specs(spec))
     notes = rewritten(outcomes) + (stayed_float(spec) if scheme else ())
+    pairs = list(zip(io.inputs + io.outputs, own_io.inputs + own_io.outputs, strict=True))
     notes += tuple(
         f"Core ML reserves the name {old.name}: it is called {new.name} here"
-        for old, new in zip(io.inputs + io.outputs, own_io.inputs + own_io.outputs, strict=True)
+        for old, new in pairs
         if old.name != new.name
+    )
+    notes += tuple(
+        f"Core ML has no {old.dtype} inputs and outputs: {new.name} is {new.dtype} here"
+        for old, new in pairs
+        if old.dtype != new.dtype
     )
     return Compiled(path, own_io, versions("coremltools", "torch"), notes)
 
@@ -80,7 +94,7 @@ def _convert(exported: ExportedProgram, own_io: IOSpec, compute_precision: str) 
     import numpy as np
 
     return ct.convert(
-        exported,
+        _own_boundary(exported.run_decompositions({}), [spec.name for spec in own_io.inputs]),
         outputs=[ct.TensorType(name=spec.name, dtype=np.dtype(spec.dtype).type) for spec in own_io.outputs],
         convert_to="mlprogram",
         minimum_deployment_target=ct.target.iOS17,

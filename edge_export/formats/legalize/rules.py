@@ -53,6 +53,8 @@ RULES: tuple[Rule, ...] = (
     shapes.WINDOWS,
     shapes.FOLD,
     shapes.LARGEST,
+    shapes.SPLITS,
+    shapes.OVER_ALL,
     composites.COREML,
     composites.OURS,
     composites.SAMPLED,

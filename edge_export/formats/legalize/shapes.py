@@ -3,8 +3,10 @@
 flip                 index_select of the reversed places       a slice of step −1 has no operator in LiteRT
 x.unfold             index_select of all windows               coremltools and Core AI do not take it
 fold                 transposed convolution with 0 and 1       refused by coremltools, Core AI and ExecuTorch
+amax over all axes   the largest of one row                     torch's ONNX exporter fails on it
 max along an axis    amax, then squeeze                        ExecuTorch's XNNPACK pass refuses one less axis
 pixel_unshuffle      slices, one beside the other               onnx2tf leaves an operator that LiteRT lacks
+split, chunk         a slice for each part                      the same, if parts have different sizes
 """
 
 from __future__ import annotations
@@ -29,6 +31,15 @@ def _windows(x: Tensor, axis: int, size: int, step: int) -> Tensor:
 def _largest(x: Tensor, dim: int, keepdim: bool = False) -> Any:
     values = torch.amax(x, dim, keepdim=True)
     return values if keepdim else values.squeeze(dim), None
+
+
+def _over_all(operator: Any) -> Any:
+    def over_all(x: Tensor, dim: Sequence[int] = (), keepdim: bool = False) -> Any:
+        if len(dim):
+            return NotImplemented
+        return operator(x.reshape(1, -1), [1]).reshape([1] * x.dim() if keepdim else [])
+
+    return over_all
 
 
 def _fold(
@@ -69,8 +80,39 @@ def _pixel_unshuffle(x: Tensor, factor: int) -> Any:
     return torch.cat(pixels, 2).reshape(*outer, channels * factor**2, height // factor, width // factor)
 
 
+def _split(x: Tensor, size: int, dim: int = 0) -> Any:
+    whole, rest = divmod(x.shape[dim], size)
+    return _parts(x, [size] * whole + [rest] * bool(rest), dim)
+
+
+def _chunk(x: Tensor, chunks: int, dim: int = 0) -> Any:
+    return _split(x, -(-x.shape[dim] // chunks), dim)
+
+
+def _parts(x: Tensor, sizes: Sequence[int], dim: int = 0) -> Any:
+    if len(set(sizes)) < 2:
+        return NotImplemented
+    return tuple(x.narrow(dim, sum(sizes[:index]), size) for index, size in enumerate(sizes))
+
+
 _aten = torch.ops.aten
 RULE = Rule("shapes", ("tflite",), {_aten.flip.default: _flip, _aten.pixel_unshuffle.default: _pixel_unshuffle})
 WINDOWS = Rule("windows", ("coreml", "coreai"), {_aten.unfold.default: _windows})
 FOLD = Rule("fold", ("executorch", "coreml", "coreai"), {_aten.col2im.default: _fold})
 LARGEST = Rule("largest along an axis", ("executorch",), {_aten.max.dim: _largest})
+SPLITS = Rule(
+    "parts of different sizes",
+    ("tflite",),
+    {
+        **dict.fromkeys((_aten.split.Tensor, _aten.unsafe_split.Tensor), _split),
+        **dict.fromkeys((_aten.chunk.default, _aten.unsafe_chunk.default), _chunk),
+        **dict.fromkeys(
+            (_aten.split.sizes, _aten.split_with_sizes.default, _aten.unsafe_split_with_sizes.default), _parts
+        ),
+    },
+)
+OVER_ALL = Rule(
+    "extremes over all axes",
+    ("tflite",),
+    {operator: _over_all(operator) for operator in (_aten.amax.default, _aten.amin.default)},
+)

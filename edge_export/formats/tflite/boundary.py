@@ -31,14 +31,16 @@ def set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
 
     By default onnx2tf transposes inputs and outputs itself and guesses from their rank. So it is configured to keep all
     inputs, and the transposes are operators, which it merges into its own layouts. It still drops the last transpose
-    before an output, and one that it adds itself before an output of rank 4, unless an operator without a layout
-    follows: a squeeze and its inverse.
+    before an output, and one that it adds itself before an output of rank 4 or 5, unless an operator without a layout
+    follows: a squeeze and its inverse. And it takes a value without axes for one of one axis and drops the reshape
+    between them, so that the file's output has no axes: a sum with one zero has one.
     """
     import numpy as np
     from onnx import helper, numpy_helper
 
     graph = model.graph
     transposed = {name for node in graph.node if node.op_type == "Transpose" for name in node.output}
+    reshaped = {name for node in graph.node if node.op_type in ("Reshape", "Unsqueeze") for name in node.output}
     for value, spec, own in zip(graph.input, io.inputs, own_io.inputs, strict=True):
         if spec.layout != own.layout:
             inner = _rename(graph, spec.name)
@@ -49,12 +51,24 @@ def set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
             inner = _rename(graph, spec.name)
             graph.node.append(helper.make_node("Transpose", [inner], [spec.name], perm=permutation(spec, own)))
             _set_shape(value, own.shape)
-        if len(spec.shape) == 4 or spec.name in transposed:
+        if len(spec.shape) in (4, 5) or spec.name in transposed:
             inner = _rename(graph, spec.name)
             axis = f"{inner}_axis"
             graph.initializer.append(numpy_helper.from_array(np.array([0]), axis))
             graph.node.append(helper.make_node("Squeeze", [inner, axis], [f"{inner}_squeezed"]))
             graph.node.append(helper.make_node("Unsqueeze", [f"{inner}_squeezed", axis], [spec.name]))
+        if spec.shape == (1,) and spec.dtype != "int64" and spec.name in reshaped:  # onnx2tf adds int64 as int32
+            _add_zero(graph, spec)
+
+
+def _add_zero(graph: Any, spec: TensorSpec) -> None:
+    import numpy as np
+    from onnx import helper, numpy_helper
+
+    inner = _rename(graph, spec.name)
+    zero = f"{inner}_zero"
+    graph.initializer.append(numpy_helper.from_array(np.zeros(1, spec.dtype), zero))
+    graph.node.append(helper.make_node("Or" if spec.dtype == "bool" else "Add", [inner, zero], [spec.name]))
 
 
 def permutation(source: TensorSpec, target: TensorSpec) -> list[int]:

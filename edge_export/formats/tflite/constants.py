@@ -44,7 +44,7 @@ def _uses(schema: Any, model: Any, graph: Any) -> dict[int, set[Use]]:
     names = [operator_name(schema, code) for code in model.operatorCodes]
     uses: dict[int, set[Use]] = {}
     widened = []
-    for operator in graph.operators:
+    for operator in graph.operators or ():
         name = names[operator.opcodeIndex]
         if name == "DEQUANTIZE":
             widened.append((int(operator.inputs[0]), int(operator.outputs[0])))

@@ -18,7 +18,7 @@ def stayed_float(content: bytes) -> tuple[str, ...]:
     floats: Counter[str] = Counter()
     total = 0
     for graph in model.subgraphs:
-        for operator in graph.operators:
+        for operator in graph.operators or ():
             name = codes[operator.opcodeIndex]
             if name not in _CONVERSIONS:
                 total += 1

@@ -36,7 +36,7 @@ def halve(float32: bytes) -> bytes:
                 widened[index] = len(graph.tensors)
                 name = tensor.name + b"/float32"
                 graph.tensors.append(schema.TensorT(tensor.shape, schema.TensorType.FLOAT32, name=name))
-        for operator in graph.operators:
+        for operator in graph.operators or ():
             operator.inputs = [widened.get(int(index), int(index)) for index in operator.inputs]
         graph.operators[:0] = [
             schema.OperatorT(opcodeIndex=len(model.operatorCodes) - 1, inputs=[index], outputs=[wide])

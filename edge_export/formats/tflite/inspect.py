@@ -31,7 +31,9 @@ def inspect(path: Path) -> Contents:
         weight_bytes=sum(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers or ()),
         inputs=tuple(_spec(schema, main.tensors[index], names.get(int(index))) for index in main.inputs),
         outputs=tuple(_spec(schema, main.tensors[index], names.get(int(index))) for index in main.outputs),
-        operators=counted([codes[operator.opcodeIndex] for graph in model.subgraphs for operator in graph.operators]),
+        operators=counted(
+            [codes[operator.opcodeIndex] for graph in model.subgraphs for operator in graph.operators or ()]
+        ),
     )
 
 

@@ -72,7 +72,7 @@ def _leave_out_loud(schema: Any, float32: bytes, quantizer: Quantizer) -> None:
     model = schema.ModelT.InitFromPackedBuf(bytearray(float32), 0)
     layers = {getattr(schema.BuiltinOperator, name): qtyping.TFLOperationName(name) for name in _LAYERS}
     for graph in model.subgraphs:
-        for operator in graph.operators:
+        for operator in graph.operators or ():
             code = model.operatorCodes[operator.opcodeIndex]
             layer = layers.get(max(code.builtinCode, code.deprecatedBuiltinCode))
             weights = graph.tensors[operator.inputs[1]] if layer else None
@@ -91,7 +91,7 @@ def _asymmetric(schema: Any, model: Any) -> None:
     takes neither kind; LiteRT's takes both, and always quantizes asymmetrically.
     """
     for graph in model.subgraphs:
-        for operator in graph.operators:
+        for operator in graph.operators or ():
             code = model.operatorCodes[operator.opcodeIndex]
             if max(code.builtinCode, code.deprecatedBuiltinCode) != schema.BuiltinOperator.FULLY_CONNECTED:
                 continue

@@ -20,7 +20,7 @@ def operator_versions(content: bytes) -> dict[str, int]:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
-    used = {operator.opcodeIndex for graph in model.subgraphs for operator in graph.operators}
+    used = {operator.opcodeIndex for graph in model.subgraphs for operator in graph.operators or ()}
     codes = [model.operatorCodes[index] for index in used]
     versions: dict[str, int] = {}
     for name, version in sorted((operator_name(schema, code), int(code.version)) for code in codes):

@@ -70,7 +70,7 @@ class _Graph:
     def rewrite(self) -> bool:
         """Returns whether there was something to rewrite."""
         found = False
-        for operator in self.graph.operators:
+        for operator in self.graph.operators or ():
             if self._is(operator, "BATCH_MATMUL") and self._rewrite(operator):
                 found = True
             else:

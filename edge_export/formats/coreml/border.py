@@ -1,0 +1,95 @@
+"""Brings a program's inputs and outputs into what Core ML has at its border: floats and int32, of at most five axes.
+
+int64, int16, int8, uint8   int32
+bool                        int32; inside it is x ≠ 0
+(1, …) of six axes          (…): the batch of one that a network without a batch gets at its border
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from edge_export.spec.tensors import IOSpec, TensorSpec
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+MOST_AXES = 5
+_NEAREST = dict.fromkeys(("int64", "int16", "int8", "uint8", "bool"), "int32")
+
+
+def own_border(io: IOSpec) -> IOSpec:
+    """Returns `io` in the types and shapes that Core ML has."""
+
+    def own(spec: TensorSpec) -> TensorSpec:
+        shape = spec.shape[1:] if _has_one_too_many(spec) else spec.shape
+        return replace(spec, dtype=_NEAREST.get(spec.dtype, spec.dtype), shape=shape)
+
+    return replace(io, inputs=tuple(map(own, io.inputs)), outputs=tuple(map(own, io.outputs)))
+
+
+def with_own_border(exported: ExportedProgram, io: IOSpec) -> ExportedProgram:
+    """Returns the program of a member whose inputs and outputs are `io`, with those of `own_border`."""
+    import torch
+
+    if own_border(io) == io:
+        return exported
+    network = exported.module(check_guards=False)
+
+    class Bordered(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            given = [_inward(tensor, spec) for tensor, spec in zip(inputs, io.inputs, strict=True)]
+            returned: Any = self.network(*given)
+            outputs = (returned,) if isinstance(returned, torch.Tensor) else returned
+            return tuple(_outward(tensor, spec) for tensor, spec in zip(outputs, io.outputs, strict=True))
+
+    inputs = tuple(_outward(t, spec) for t, spec in zip(exported.example_inputs[0], io.inputs, strict=True))
+    with torch.no_grad():
+        return _without_detours(torch.export.export(Bordered(), inputs, strict=False))
+
+
+def _has_one_too_many(spec: TensorSpec) -> bool:
+    return len(spec.shape) == MOST_AXES + 1 and spec.shape[0] == 1
+
+
+def _inward(tensor: Any, spec: TensorSpec) -> Any:
+    import torch
+
+    if _has_one_too_many(spec):
+        tensor = tensor.unsqueeze(0)
+    if spec.dtype not in _NEAREST:
+        return tensor
+    return tensor != 0 if spec.dtype == "bool" else tensor.to(getattr(torch, spec.dtype))
+
+
+def _outward(tensor: Any, spec: TensorSpec) -> Any:
+    import torch
+
+    if _has_one_too_many(spec):
+        tensor = tensor.squeeze(0)
+    return tensor.to(getattr(torch, _NEAREST[spec.dtype])) if spec.dtype in _NEAREST else tensor
+
+
+def _without_detours(exported: ExportedProgram) -> ExportedProgram:
+    """Lets what reads squeeze(unsqueeze(x, 0), 0) read x: six axes must not stand between them either."""
+    import torch
+
+    aten, graph = torch.ops.aten, exported.graph
+    for node in list(graph.nodes):
+        if node.target not in (aten.squeeze.dim, aten.squeeze.dims) or node.args[1] not in (0, [0]):
+            continue
+        before = node.args[0]
+        if before.target == aten.unsqueeze.default and before.args[1] == 0:
+            source = before.args[0]
+            node.replace_all_uses_with(source)
+            exported.graph_signature.replace_all_uses(node.name, source.name)
+            graph.erase_node(node)
+            if not before.users:
+                graph.erase_node(before)
+    exported.graph_module.recompile()
+    return exported
