@@ -24,6 +24,7 @@ from edge_export.pipeline.target import ArtifactPlan
 from edge_export.runtimes import Runtime
 from edge_export.runtimes.run import CompiledFile
 from edge_export.spec.results import Measured
+from edge_export.spec.tolerance import why_lowered, within_rounding
 from edge_export.tasks import METRICS
 from edge_export.verify.artifact import measure_artifact
 from edge_export.verify.verdict import not_run, run_everywhere, worst
@@ -39,13 +40,16 @@ def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan)
     name = prepared.member.name
     log = context.request.logs / name / f"{plan.label}.log"
     log.unlink(missing_ok=True)
+    stated = context.request.target.tolerance(plan.format, plan.precision, prepared.member.params)
+    tolerance = within_rounding(stated, prepared.rounding)
     artifact = Artifact(
         format=plan.format,
         backend=plan.backend,
         precision=plan.precision,
         file=None,
         io=None,
-        tolerance=context.request.target.tolerance(plan.format, plan.precision, prepared.member.params),
+        notes=why_lowered(stated, tolerance),
+        tolerance=tolerance,
         status="failed",
         reason=prepared.reason,
     )
@@ -79,7 +83,7 @@ def _try_scheme(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, a
         update={
             "file": describe_file(prepared.family.staged, path),
             "io": compiled.io,
-            "notes": compiled.notes,
+            "notes": (*artifact.notes, *compiled.notes),
             "runs_in": runs_in(plan.format, compiled.operators),
         }
     )

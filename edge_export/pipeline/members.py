@@ -13,7 +13,9 @@ from edge_export.pipeline.mother_source import RecordedFiles, submit_for_mother
 from edge_export.pipeline.open_mother import HELD_OUT, INPUTS, OPEN, OpenAnswer, OpenRequest
 from edge_export.pipeline.prepare_member import EXTREMES, GOLDEN, PREPARE, PrepareAnswer, PrepareRequest
 from edge_export.pipeline.score import score_in_worker
+from edge_export.spec.agreement import Agreement
 from edge_export.spec.results import Stage
+from edge_export.spec.tolerance import within_rounding
 from edge_export.verify.artifact import Reference, join_inputs
 from edge_export.verify.suggestions import first_divergence
 from edge_export.verify.verdict import judge_stages
@@ -38,7 +40,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A proven member on disk: its entry in the manifest, and its files for the converters."""
+    """A proven member on disk: its entry in the manifest, its files for the converters, its mother's own rounding."""
 
     family: Family
     member: Member
@@ -47,6 +49,7 @@ class Prepared:
     digest: str
     folder: Path
     reference: Reference
+    rounding: Agreement | None
 
 
 def open_mother(context: BuildContext) -> OpenAnswer:
@@ -118,7 +121,7 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
     golden = copy_contents(workdir / GOLDEN, bundled / f"{name}.safetensors")
     extremes = copy_contents(workdir / EXTREMES, bundled / f"{name}-extremes.safetensors")
     sounds = [copy_contents(workdir / sound, bundled / sound) for sound in answer.sounds]
-    tolerance = target.tolerance("member", "fp32")
+    tolerance = within_rounding(target.tolerance("member", "fp32"), answer.rounding)
     stages = judge_stages(answer.stages, tolerance)
     variant = answer.approximation
     member = Member(
@@ -155,4 +158,4 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
     )
     reason = first_divergence(stages)
     context.progress(name, "member", reason or "proven")
-    return Prepared(family, member, stages, reason, answer.digest, workdir, reference)
+    return Prepared(family, member, stages, reason, answer.digest, workdir, reference, answer.rounding)

@@ -15,6 +15,7 @@ from edge_export.files.arrays import load_arrays, save_arrays
 from edge_export.formats.program import CALIBRATION, PROGRAM
 from edge_export.pipeline.mother_source import MotherSource, RecordedFiles
 from edge_export.pipeline.opened import as_recorded, opened
+from edge_export.spec.agreement import Agreement
 from edge_export.spec.results import Approximation, Stage
 from edge_export.spec.tensors import IO
 from edge_export.spec.tolerance import Tolerance
@@ -57,6 +58,7 @@ class PrepareAnswer(Message):
     Attributes:
         stages: The agreement of each stage with the mother, not yet judged by a tolerance.
         approximation: The approximation that its options request.
+        rounding: How far the mother's outputs are rounded by float32. None: unknown.
         sounds: The names of sound files of its outputs in the workdir.
         digest: The digest of the exported program.
         seconds: The duration.
@@ -74,6 +76,7 @@ class PrepareAnswer(Message):
     metric: float | None
     stages: tuple[Stage, ...]
     approximation: Approximation | None
+    rounding: Agreement | None
     sounds: tuple[str, ...]
     digest: str
     seconds: float
@@ -126,6 +129,7 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
         metric=prepared.metric,
         stages=tuple(Stage(stage.name, stage.agreement) for stage in prepared.stages),
         approximation=prepared.approximation,
+        rounding=prepared.rounding,
         sounds=tuple(path.name for path in sounds),
         digest=program_digest(prepared.program),
         seconds=time.monotonic() - started,

@@ -79,8 +79,16 @@ def judge_measured(
         repeatable=measured.repeatable,
         stages=stages,
         verdict="failed" if wrong else "passed",
-        reason=wrong or "within tolerance of the mother" + (f"; {proves}" if proves else ""),
+        reason=wrong or "; ".join(filter(None, ["within tolerance of the mother", _left_out(measured), proves])),
     )
+
+
+def _left_out(measured: Measured) -> str:
+    """Returns which extremes have no one right output, so that they were not judged. Empty: none."""
+    names = [extreme.name for extreme in measured.extremes if extreme.is_ambiguous]
+    if not names:
+        return ""
+    return f"not judged on {', '.join(names)}: a rounding of its input or weights changes the mother's own output there"
 
 
 def _run_in(
