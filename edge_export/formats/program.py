@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 
+DECOMPOSED = "decomposed"
+"""The way that decomposes the program into core operators before it is converted."""
 PROGRAM, CALIBRATION = "program.pt2", "calibration.safetensors"
 """Files in a member's folder that it is compiled from: its exported program, and real inputs for quantizers."""
 
@@ -37,6 +40,11 @@ def load_program(path: Path, io: IOSpec) -> ExportedProgram:
     outputs = [_spec(nodes[str(name)]) for name in signature.user_outputs]
     require_io(io, inputs, outputs, named=False)
     return program
+
+
+def decomposed(exported: ExportedProgram, options: Mapping[str, object]) -> ExportedProgram:
+    """Returns the program in core operators if the option `way` asks for it, and otherwise itself."""
+    return exported.run_decompositions() if options.get("way") == DECOMPOSED else exported
 
 
 def own_outputs(exported: ExportedProgram) -> None:

@@ -48,6 +48,11 @@ def worst(runs: Iterable[ArtifactRun]) -> ArtifactRun:
     return min(runs, key=lambda run: _WORST_FIRST.index(run.verdict))
 
 
+def rank(runs: Iterable[ArtifactRun]) -> int:
+    """Returns how good the worst verdict of runs is."""
+    return _WORST_FIRST.index(worst(runs).verdict)
+
+
 def not_run(
     artifact: Artifact, verdict: Status, reason: str, runtime: str = "none", device: str = LOCAL
 ) -> ArtifactRun:
