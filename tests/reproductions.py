@@ -140,6 +140,11 @@ def gru() -> Mother:
     return Mother(net, [T("x", (1, 16, 6))], [T("y", (1, 16, 4))])
 
 
+def added_logs() -> Mother:
+    """Core ML's usual converter does not take `logaddexp`."""
+    return _of(lambda s, x: torch.logaddexp(s.a(x), s.a(x * 2)))
+
+
 def keyword() -> Mother:
     heads = nn.ModuleDict({"box": nn.Linear(8, 4), "class": nn.Linear(8, 6)})
     both = [T("box", (1, 4)), T("scores", (1, 6))]

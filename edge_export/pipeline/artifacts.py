@@ -11,6 +11,7 @@ from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Artifact, Attempt
 from edge_export.bundle.numerics import ArtifactRun
 from edge_export.devices.tflite_versions import runs_in
+from edge_export.errors import one_line
 from edge_export.files.copying import copy_contents
 from edge_export.files.hashing import sha256_of
 from edge_export.formats import artifact_name, environments_of
@@ -67,6 +68,9 @@ def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan)
         artifact = artifact.model_copy(update={"notes": lowered})
         context.progress(name, plan.label, f"{scheme} {bad.verdict}: {bad.reason}")
     bad = worst(runs)
+    if not prepared.reason and may_help(bad, plan.precision) and (offered := offer(plan)):
+        told = bad.model_copy(update={"reason": one_line(f"{bad.reason}; {offered}", 1500)})
+        bad, runs = told, tuple(told if run is bad else run for run in runs)
     context.progress(name, plan.label, bad.verdict)
     return artifact.model_copy(update={"status": bad.verdict, "reason": bad.reason, "attempts": tuple(attempts)}), runs
 
@@ -104,12 +108,6 @@ def _by_ways(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, arti
         _replace(best.file, _path(prepared, plan))
     why = {way: worst(each.runs).reason for way, each in tried.items() if way != taken}
     noted = best.artifact.model_copy(update={"notes": (*notes(taken, why), *best.artifact.notes)})
-    bad = worst(best.runs)
-    if may_help(bad, plan.precision) and (offered := offer(plan)):
-        runs = tuple(
-            run.model_copy(update={"reason": f"{run.reason}; {offered}"}) if run is bad else run for run in best.runs
-        )
-        return noted, runs
     return noted, best.runs
 
 

@@ -36,8 +36,10 @@ USUAL = Way("", "", {})
 
 
 def other_ways(plan: ArtifactPlan) -> tuple[Way, ...]:
-    """Returns the ways to try in order after the usual one, without those that the target's options rule out."""
+    """Returns the ways to try in order after the usual one. None, if the options of the target name one."""
     known = FORMATS[plan.format]
+    if "way" in plan.options:
+        return ()
     ways = [Way(name, text, {"way": name}) for name, text in known.ways_of(plan.backend).items()]
     if plan.backend not in known.others:
         present = ((name, options) for name, options in known.environments.items() if interpreter(name))
