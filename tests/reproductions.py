@@ -70,7 +70,7 @@ class Mother(nn.Module):
         return copy.deepcopy(self.net).eval()
 
     def example_inputs(self, config: str) -> tuple[torch.Tensor, ...]:
-        return tuple(torch.zeros(spec.shape) for spec in self.io.inputs)
+        return tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in self.io.inputs)
 
     def recordings(self) -> Recordings:
         torch.manual_seed(0)
@@ -202,6 +202,12 @@ def tied() -> Mother:
     return _of(lambda s, x: F.linear((s.a(x) * 0.5).relu(), s.a.weight.t()), T("y", (1, 12)), a=nn.Linear(12, 4))
 
 
+def tokens() -> Mother:
+    """Its input is int64, which Core ML does not have."""
+    net = Net(lambda s, x: s.a(s.e(x)).mean(1), e=nn.Embedding(20, 8), a=nn.Linear(8, 6))
+    return Mother(net, [T("tokens", (1, 12), "int64")], [Y], torch.randint(0, 20, (16, 12)))
+
+
 def twice() -> Mother:
     return _of(lambda s, x: (y := s.a(x), y), Y, T("z", (1, 6)))
 
@@ -278,5 +284,5 @@ def branches() -> Mother:
 REPRODUCTIONS = (
     *(avgpool_ceil, batch_of_one, casts, digit_path, ends_transposed, few_labels, flat_bands, gelu_tanh, gru, keyword),
     *(learned_query, list_output, local_response, log_mel, lstm, named_softmax, nan_silence, rms_norm, scalar_input),
-    *(state_layout, tied, twice, weight_norm, zeroed, operators, other_types, half_weights),
+    *(state_layout, tied, twice, weight_norm, zeroed, operators, other_types, half_weights, tokens, added_logs),
 )

@@ -15,7 +15,7 @@ from edge_export.formats import format_named
 from edge_export.formats.not_finite import why_not_finite
 from edge_export.runtimes import runtime_of
 from edge_export.runtimes.stream import stream_recordings
-from edge_export.spec.arrays import Run, to_layout
+from edge_export.spec.arrays import Run, to_layout, to_type
 from edge_export.spec.lazy import resolve
 from edge_export.spec.tensors import IO, IOSpec
 from edge_export.workers.task import InputPath, Message, OutputPath, StayingPath, WorkerTask
@@ -167,16 +167,19 @@ def _require_finite(file: CompiledFile) -> None:
 
 
 def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:
-    """Adapts `call` from an artifact's names and layouts to those of the member. Both have the same order."""
+    """Adapts `call` from an artifact's names, layouts and types to those of the member. Both have the same order.
+
+    It raises ValueError if the artifact's type of an input cannot hold a value.
+    """
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
         own = {
-            artifact.name: to_layout(inputs[member.name], member.layout, artifact.layout)
+            artifact.name: to_type(to_layout(inputs[member.name], member.layout, artifact.layout), artifact)
             for artifact, member in zip(io.inputs, member_io.inputs, strict=True)
         }
         outputs = call(own)
         return {
-            member.name: to_layout(outputs[artifact.name], artifact.layout, member.layout)
+            member.name: to_type(to_layout(outputs[artifact.name], artifact.layout, member.layout), member)
             for artifact, member in zip(io.outputs, member_io.outputs, strict=True)
         }
 

@@ -126,8 +126,8 @@ def test_what_the_usual_way_does_not_take_is_made_in_another(tmp_path):
     assert (artifact.status, artifact.reason[:28]) == ("passed", "within tolerance of the moth")
     assert artifact.notes == (
         "made in another way: the program decomposed into core operators",
-        "not taken, the usual way: did not compile: coremltools does not take logaddexp: write it with plain operators, "
-        "or leave the format out of the target",
+        "not taken, the usual way: did not compile: coremltools does not take logaddexp: write it with plain "
+        "operators, or leave the format out of the target",
     )
     assert artifact.attempts == ()
 

@@ -42,12 +42,13 @@ def compile(
 ) -> Compiled:
     """Converts `program` and saves it as a normalized `.mlpackage` in `workdir`.
 
-    A name that Core ML reserves gets a suffix, such as "state" -> "state_input". The artifact's io has the new name,
-    and a note reports it.
+    Types that Core ML lacks at its border get the nearest (`types.py`). A name that it reserves gets a suffix, such as
+    "state" -> "state_input". The artifact's io has the new types and names, and notes report them.
 
     Raises:
         ValueError: The options are unknown, or the package does not have the expected inputs and outputs.
     """
+    from edge_export.formats.coreml.types import with_nearest_types
     from edge_export.formats.legalize.program import legalized
     from edge_export.formats.legalize.program import notes as rewritten
 
@@ -55,8 +56,8 @@ def compile(
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     ways = tuple(FORMATS["coreml"].ways)
     reject_options(options, {"backend": ("mlprogram",), "scheme": schemes or (scheme,), "way": ways})
-    own_io = _allowed_names(io)
-    exported, outcomes = legalized(load_program(program, io), "coreml")
+    exported, own_io, changed = with_nearest_types(load_program(program, io), _allowed_names(io))
+    exported, outcomes = legalized(exported, "coreml")
     exported = decomposed(exported, options).run_decompositions({})
     exported = _own_boundary(exported, [spec.name for spec in own_io.inputs])
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
@@ -70,6 +71,7 @@ def compile(
     spec = reopen(path)
     require_io(own_io, *tensor_specs(spec))
     notes = rewritten(outcomes) + (stayed_float(spec) if scheme else ())
+    notes += changed
     notes += tuple(
         f"Core ML reserves the name {old.name}: it is called {new.name} here"
         for old, new in zip(io.inputs + io.outputs, own_io.inputs + own_io.outputs, strict=True)
