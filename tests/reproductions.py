@@ -145,6 +145,11 @@ def added_logs() -> Mother:
     return _of(lambda s, x: torch.logaddexp(s.a(x), s.a(x * 2)))
 
 
+def overflow() -> Mother:
+    """Its squares are beyond float16, its outputs are not."""
+    return _of(lambda s, x: (s.a(x) * 1e3).pow(2) * 1e-6)
+
+
 def keyword() -> Mother:
     heads = nn.ModuleDict({"box": nn.Linear(8, 4), "class": nn.Linear(8, 6)})
     both = [T("box", (1, 4)), T("scores", (1, 6))]

@@ -47,6 +47,19 @@ def decomposed(exported: ExportedProgram, options: Mapping[str, object]) -> Expo
     return exported.run_decompositions() if options.get("way") == DECOMPOSED else exported
 
 
+def operator_of(node: Node) -> str:
+    """Returns the operator's name without its overload, such as "conv2d"."""
+    if node.op == "placeholder":
+        return "input"
+    return str(getattr(node.target, "_opname", None) or getattr(node.target, "__name__", node.target))
+
+
+def layer_of(node: Node) -> str:
+    """Returns the path of the module that the node was captured in. Empty: the network itself."""
+    stack: dict[str, tuple[str, Any]] = node.meta.get("nn_module_stack") or {}
+    return next((path for path, _ in reversed(stack.values())), "")
+
+
 def own_outputs(exported: ExportedProgram) -> None:
     """Gives every output of `exported` its own operator, because converters fail if one is an input or occurs twice."""
     import torch

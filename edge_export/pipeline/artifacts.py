@@ -68,11 +68,19 @@ def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan)
         artifact = artifact.model_copy(update={"notes": lowered})
         context.progress(name, plan.label, f"{scheme} {bad.verdict}: {bad.reason}")
     bad = worst(runs)
-    if not prepared.reason and may_help(bad, plan.precision) and (offered := offer(plan)):
-        told = bad.model_copy(update={"reason": one_line(f"{bad.reason}; {offered}", 1500)})
+    if more := "; ".join(filter(None, _advice(prepared, plan, bad))):
+        told = bad.model_copy(update={"reason": one_line(f"{bad.reason}; {more}", 1500)})
         bad, runs = told, tuple(told if run is bad else run for run in runs)
     context.progress(name, plan.label, bad.verdict)
     return artifact.model_copy(update={"status": bad.verdict, "reason": bad.reason, "attempts": tuple(attempts)}), runs
+
+
+def _advice(prepared: Prepared, plan: ArtifactPlan, bad: ArtifactRun) -> tuple[str, ...]:
+    """Returns what else to tell of an artifact that is not right: where float16 ends, and a way that is not set up."""
+    if prepared.reason or bad.verdict not in ("error", "failed"):
+        return ()
+    half = prepared.half_range if plan.precision == "fp16" and bad.agreement is not None else ""
+    return half, offer(plan) if may_help(bad, plan.precision) else ""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,12 @@ class Family:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A proven member on disk: its entry in the manifest, its files for the converters, its mother's own rounding."""
+    """A proven member on disk: its entry in the manifest, its files for the converters, and what is known of it.
+
+    Attributes:
+        rounding: How far the mother's outputs are rounded by float32. None: unknown.
+        half_range: Where the member leaves the range of float16. Empty: nowhere.
+    """
 
     family: Family
     member: Member
@@ -50,6 +55,7 @@ class Prepared:
     folder: Path
     reference: Reference
     rounding: Agreement | None
+    half_range: str
 
 
 def open_mother(context: BuildContext) -> OpenAnswer:
@@ -94,6 +100,7 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
     context.progress(name, "member", "extract, calibrate, bake")
     log = request.logs / name / "member.log"
     calibrate = any(plan.precision == "int8" for plan in target.artifacts)
+    halved = any(plan.precision == "fp16" for plan in target.artifacts)
     identity = request.mother.identity()
     parts = identity and {
         "mother": identity,
@@ -101,6 +108,7 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
         "options": target.member,
         "batches": target.calibration_batches,
         "calibrate": calibrate,
+        "halved": halved,
         "recorded": family.recorded.model_dump(mode="json"),
     }
 
@@ -112,6 +120,7 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
             options=target.member,
             batches=target.calibration_batches,
             calibrate=calibrate,
+            halved=halved,
             workdir=workdir,
         )
         return submit_for_mother(context.workers, PREPARE, prepare_request, request.mother, log)
@@ -158,4 +167,6 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
     )
     reason = first_divergence(stages)
     context.progress(name, "member", reason or "proven")
-    return Prepared(family, member, stages, reason, answer.digest, workdir, reference, answer.rounding)
+    return Prepared(
+        family, member, stages, reason, answer.digest, workdir, reference, answer.rounding, answer.half_range
+    )

@@ -132,6 +132,17 @@ def test_what_the_usual_way_does_not_take_is_made_in_another(tmp_path):
     assert artifact.attempts == ()
 
 
+def test_a_float16_file_that_overflows_names_the_operator_where_it_begins(tmp_path):
+    target = COREML.replace("fp32", "fp16").replace("member.fp16", "member.fp32")
+    artifact = built(tmp_path, target, "tests.reproductions:overflow", "only")
+    assert artifact.status == "failed"
+    assert re.search(r"; float16 overflows first at pow, at [\de.+]+ of at most 65504$", artifact.reason)
+    assert [note.partition(":")[0] for note in artifact.notes] == [
+        "not taken, the program decomposed into core operators",
+        "not taken, coremltools' TorchScript front end",
+    ]
+
+
 def test_where_no_way_makes_a_file_the_first_reason_counts_and_each_way_is_named(tmp_path, monkeypatch):
     """The environment that could help is offered with its size."""
     monkeypatch.setenv("EDGE_EXPORT_CACHE", str(tmp_path / "cache"))
