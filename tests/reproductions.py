@@ -126,7 +126,9 @@ def few_labels() -> Mother:
 
 def flat_bands() -> Mother:
     layers = nn.Sequential(nn.Conv1d(2, 2, 3, groups=2), nn.BatchNorm1d(2), nn.Conv1d(2, 4, 1))
-    return Mother(layers, [WAVE], [T("y", (1, 4, 30))])
+    # The second channel never changes: BatchNorm divides its rounding by the square root of epsilon.
+    wave = torch.randn(16, 2, 32) * torch.tensor([[10.0], [0.0]]) - torch.tensor([[40.0], [100.0]])
+    return Mother(layers, [WAVE], [T("y", (1, 4, 30))], wave)
 
 
 def gelu_tanh() -> Mother:
@@ -136,6 +138,16 @@ def gelu_tanh() -> Mother:
 def gru() -> Mother:
     net = Net(lambda s, x: s.o(s.r(x)[0]), r=nn.GRU(6, 8, batch_first=True), o=nn.Linear(8, 4))
     return Mother(net, [T("x", (1, 16, 6))], [T("y", (1, 16, 4))])
+
+
+def added_logs() -> Mother:
+    """Core ML's usual converter does not take `logaddexp`."""
+    return _of(lambda s, x: torch.logaddexp(s.a(x), s.a(x * 2)))
+
+
+def overflow() -> Mother:
+    """Its squares are beyond float16, its outputs are not."""
+    return _of(lambda s, x: (s.a(x) * 1e3).pow(2) * 1e-6)
 
 
 def keyword() -> Mother:
@@ -193,6 +205,12 @@ def state_layout() -> Mother:
 
 def tied() -> Mother:
     return _of(lambda s, x: F.linear((s.a(x) * 0.5).relu(), s.a.weight.t()), T("y", (1, 12)), a=nn.Linear(12, 4))
+
+
+def tokens() -> Mother:
+    """Its input is int64, which Core ML does not have."""
+    net = Net(lambda s, x: s.a(s.e(x)).mean(1), e=nn.Embedding(20, 8), a=nn.Linear(8, 6))
+    return Mother(net, [T("tokens", (1, 12), "int64")], [Y], torch.randint(0, 20, (16, 12)))
 
 
 def twice() -> Mother:
@@ -279,5 +297,5 @@ def branches() -> Mother:
 REPRODUCTIONS = (
     *(avgpool_ceil, batch_of_one, casts, digit_path, ends_transposed, few_labels, flat_bands, gelu_tanh, gru, keyword),
     *(learned_query, list_output, local_response, log_mel, lstm, named_softmax, nan_silence, rms_norm, scalar_input),
-    *(state_layout, tied, twice, weight_norm, zeroed, operators, other_types, half_weights),
+    *(state_layout, tied, twice, weight_norm, zeroed, operators, other_types, half_weights, tokens, added_logs),
 )

@@ -187,16 +187,43 @@ def _once(workers: Workers, plan: Plan, case: str, format_name: str, way: str) -
         facts = json.loads((folder / FACTS).read_text())
         if facts["failed"]:
             return Judged(outcome="none", reason=facts["failed"])
-        io = TypeAdapter(IOSpec).validate_python(facts["io"])
+        return _ours(workers, plan, folder, TypeAdapter(IOSpec).validate_python(facts["io"]), format_name, log)
+    file = folder / f"{re.sub(r'\W', '_', way)}{WAYS[way].suffix}"
+    asked = ConvertRequest(case=folder, way=way, file=file, python=plan.litert_torch)
+    workers.submit(CONVERT, asked, kind=format_name, timeout_s=plan.limit_s, log=log).result()
+    return _judged(workers, plan, JudgeRequest(case=folder, format=format_name, file=file), log)
+
+
+def _ours(workers: Workers, plan: Plan, folder: Path, io: IOSpec, format_name: str, log: Path) -> Judged:
+    """Judges the file of the usual way or, as a build does, of the first other one that is right."""
+    first: Judged | WorkerError | None = None
+    for way in ("", *FORMATS[format_name].ways):
         request = CompileRequest(
-            format=format_name, precision="fp32", program=folder / PROGRAM, io=io, workdir=folder / format_name
+            format=format_name,
+            precision="fp32",
+            program=folder / PROGRAM,
+            io=io,
+            workdir=folder / f"{format_name}{way}",
+            options={"way": way} if way else {},
         )
-        compiled = compile_in_worker(workers, request, log)
-        judge = JudgeRequest(case=folder, format=format_name, file=request.workdir / compiled.file, io=compiled.io)
-    else:
-        file = folder / f"{re.sub(r'\W', '_', way)}{WAYS[way].suffix}"
-        asked = ConvertRequest(case=folder, way=way, file=file, python=plan.litert_torch)
-        workers.submit(CONVERT, asked, kind=format_name, timeout_s=plan.limit_s, log=log).result()
-        judge = JudgeRequest(case=folder, format=format_name, file=file)
-    kind = FORMATS[format_name].environment or format_name
-    return workers.submit(JUDGE, judge, kind=kind, timeout_s=plan.limit_s, log=log).result()
+        found: Judged | WorkerError
+        try:
+            compiled = compile_in_worker(workers, request, log)
+            file = request.workdir / compiled.file
+            found = _judged(
+                workers, plan, JudgeRequest(case=folder, format=format_name, file=file, io=compiled.io), log
+            )
+        except WorkerError as error:
+            found = error
+        if isinstance(found, Judged) and found.outcome == "right":
+            return found
+        first = first or found
+    if isinstance(first, Judged):
+        return first
+    assert first is not None
+    raise first
+
+
+def _judged(workers: Workers, plan: Plan, request: JudgeRequest, log: Path) -> Judged:
+    kind = FORMATS[request.format].environment or request.format
+    return workers.submit(JUDGE, request, kind=kind, timeout_s=plan.limit_s, log=log).result()

@@ -68,9 +68,8 @@ def cut_program(request: CutRequest) -> CutAnswer:
     import torch
 
     from edge_export.baking.export import export_program
-    from edge_export.bisect.program_values import layer_of, operator_of
     from edge_export.files.arrays import load_arrays
-    from edge_export.formats.program import load_program
+    from edge_export.formats.program import layer_of, load_program, operator_of
 
     io, workdir = request.io, request.workdir
     module = load_program(request.program, io).module()

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from edge_export.bisect.values import Value
+from edge_export.formats.program import layer_of, operator_of
 
 if TYPE_CHECKING:
     from torch import fx
@@ -43,19 +44,6 @@ def program_values(program: ExportedProgram, inputs: Sequence[Array]) -> tuple[l
         for node in nodes
     ]
     return values, [node.name for node in module.graph.output_node().all_input_nodes]
-
-
-def operator_of(node: fx.Node) -> str:
-    """Returns the operator's name without its overload, such as "conv2d"."""
-    if node.op == "placeholder":
-        return "input"
-    return str(getattr(node.target, "_opname", None) or getattr(node.target, "__name__", node.target))
-
-
-def layer_of(node: fx.Node) -> str:
-    """Returns the path of the module that the node was captured in. Empty: the network itself."""
-    stack: dict[str, tuple[str, Any]] = node.meta.get("nn_module_stack") or {}
-    return next((path for path, _ in reversed(stack.values())), "")
 
 
 def _reads(node: fx.Node, seen: Collection[str]) -> list[str]:

@@ -45,6 +45,7 @@ class Backend:
         runtimes, look_inside: As those of a format.
         imports: The top-level modules that it needs, beside those of the format.
         extra: The extra of this package that installs them.
+        ways: As those of a format.
     """
 
     precisions: tuple[str, ...]
@@ -52,6 +53,7 @@ class Backend:
     look_inside: str = ""
     imports: tuple[str, ...] = ()
     extra: str = ""
+    ways: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class Format:
         direct: Options that keep its converter from falling back to another converter.
         environment: The isolated environment that its converter and everything else of it runs in. Empty: the main one.
         environments: The isolated environments that can also convert to it, each with the options that select it.
+        ways: The values of the option `way`, each with what is done another way. They are tried in order if the usual
+            way makes no right file.
     """
 
     description: str
@@ -103,6 +107,7 @@ class Format:
     environment: str = ""
     direct: Mapping[str, Option] = field(default_factory=dict)
     environments: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
+    ways: Mapping[str, str] = field(default_factory=dict)
 
     def schemes(self, precision: str) -> tuple[str, ...]:
         """Returns the schemes of a precision that are tried by default; one empty name where there is only one way."""
@@ -119,6 +124,10 @@ class Format:
     def look_inside_of(self, backend: str) -> str:
         """Returns the function that reads every inner value of the files of a backend. Empty: there is none."""
         return self.others[backend].look_inside if backend in self.others else self.look_inside
+
+    def ways_of(self, backend: str) -> Mapping[str, str]:
+        """Returns the other ways to make files of a backend."""
+        return self.others[backend].ways if backend in self.others else self.ways
 
     @property
     def every_runtime(self) -> tuple[Runtime, ...]:

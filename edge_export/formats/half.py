@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule
 
     from edge_export.spec.tensors import IOSpec
+
+
+LARGEST = torch.finfo(torch.float16).max
 
 
 class _Float32Boundary(nn.Module):
@@ -35,6 +39,37 @@ def halve(network: GraphModule, io: IOSpec) -> ExportedProgram:
         node.kwargs = {name: _halved(argument) for name, argument in node.kwargs.items()}
     network.recompile()
     return torch.export.export(_Float32Boundary(network), blank_inputs(io), strict=False)
+
+
+def clamp(network: GraphModule) -> tuple[str, ...]:
+    """Changes numbers beyond float16's range to the last ones within, and returns a note if there are any.
+
+    Otherwise they become infinite: of a mask of 0 and -1e9, 0 times -infinity is NaN.
+    """
+    count = 0
+    with torch.no_grad():
+        for tensor in (*network.parameters(), *network.buffers()):
+            beyond = tensor.isfinite() & (tensor.abs() > LARGEST) if tensor.is_floating_point() else tensor.new_zeros(1)
+            if beyond.any():
+                tensor.copy_(torch.where(beyond, tensor.clamp(-LARGEST, LARGEST), tensor))
+                count += int(beyond.sum())
+    for node in network.graph.nodes:
+        if node.op == "call_function":
+            kept = tuple(_within(argument) for argument in node.args)
+            named = {name: _within(argument) for name, argument in node.kwargs.items()}
+            count += sum(one is not other for one, other in zip(kept, node.args, strict=True))
+            count += sum(named[name] is not node.kwargs[name] for name in named)
+            node.args, node.kwargs = kept, named
+    network.recompile()
+    if not count:
+        return ()
+    return (f"numbers beyond float16's range, such as those of masks, are {LARGEST:.0f} or its negative here: {count}",)
+
+
+def _within(argument: Any) -> Any:
+    if isinstance(argument, float) and math.isfinite(argument) and abs(argument) > LARGEST:
+        return math.copysign(LARGEST, argument)
+    return argument
 
 
 def blank_inputs(io: IOSpec) -> tuple[Tensor, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 
+DECOMPOSED = "decomposed"
+"""The way that decomposes the program into core operators before it is converted."""
 PROGRAM, CALIBRATION = "program.pt2", "calibration.safetensors"
 """Files in a member's folder that it is compiled from: its exported program, and real inputs for quantizers."""
 
@@ -37,6 +40,24 @@ def load_program(path: Path, io: IOSpec) -> ExportedProgram:
     outputs = [_spec(nodes[str(name)]) for name in signature.user_outputs]
     require_io(io, inputs, outputs, named=False)
     return program
+
+
+def decomposed(exported: ExportedProgram, options: Mapping[str, object]) -> ExportedProgram:
+    """Returns the program in core operators if the option `way` asks for it, and otherwise itself."""
+    return exported.run_decompositions() if options.get("way") == DECOMPOSED else exported
+
+
+def operator_of(node: Node) -> str:
+    """Returns the operator's name without its overload, such as "conv2d"."""
+    if node.op == "placeholder":
+        return "input"
+    return str(getattr(node.target, "_opname", None) or getattr(node.target, "__name__", node.target))
+
+
+def layer_of(node: Node) -> str:
+    """Returns the path of the module that the node was captured in. Empty: the network itself."""
+    stack: dict[str, tuple[str, Any]] = node.meta.get("nn_module_stack") or {}
+    return next((path for path, _ in reversed(stack.values())), "")
 
 
 def own_outputs(exported: ExportedProgram) -> None:

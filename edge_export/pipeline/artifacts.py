@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Artifact, Attempt
 from edge_export.bundle.numerics import ArtifactRun
 from edge_export.devices.tflite_versions import runs_in
+from edge_export.errors import one_line
 from edge_export.files.copying import copy_contents
 from edge_export.files.hashing import sha256_of
 from edge_export.formats import artifact_name, environments_of
@@ -21,12 +23,14 @@ from edge_export.pipeline.context import BuildContext
 from edge_export.pipeline.members import Prepared
 from edge_export.pipeline.size import Made
 from edge_export.pipeline.target import ArtifactPlan
+from edge_export.pipeline.ways import USUAL, Way, may_help, notes, offer, other_ways
 from edge_export.runtimes import Runtime
 from edge_export.runtimes.run import CompiledFile
 from edge_export.spec.results import Measured
+from edge_export.spec.tolerance import why_lowered, within_rounding
 from edge_export.tasks import METRICS
 from edge_export.verify.artifact import measure_artifact
-from edge_export.verify.verdict import not_run, run_everywhere, worst
+from edge_export.verify.verdict import not_run, rank, run_everywhere, worst
 from edge_export.workers import WorkerError
 from edge_export.workers.environments import environment_folder, present_environments
 
@@ -39,68 +43,129 @@ def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan)
     name = prepared.member.name
     log = context.request.logs / name / f"{plan.label}.log"
     log.unlink(missing_ok=True)
+    stated = context.request.target.tolerance(plan.format, plan.precision, prepared.member.params)
+    tolerance = within_rounding(stated, prepared.rounding)
+    lowered = why_lowered(stated, tolerance)
     artifact = Artifact(
         format=plan.format,
         backend=plan.backend,
         precision=plan.precision,
         file=None,
         io=None,
-        tolerance=context.request.target.tolerance(plan.format, plan.precision, prepared.member.params),
+        notes=lowered,
+        tolerance=tolerance,
         status="failed",
         reason=prepared.reason,
     )
     runs: tuple[ArtifactRun, ...] = (not_run(artifact, "failed", prepared.reason),)
     attempts: list[Attempt] = []
     for scheme in () if prepared.reason else plan.every_scheme:
-        artifact, runs = _try_scheme(context, prepared, plan, artifact.model_copy(update={"scheme": scheme}), log)
+        artifact, runs = _by_ways(context, prepared, plan, artifact.model_copy(update={"scheme": scheme}), log)
         bad = worst(runs)
         if bad.verdict in ("passed", "unverified") or scheme == plan.every_scheme[-1]:
             break
         attempts.append(Attempt(scheme=scheme, reason=bad.reason))
+        artifact = artifact.model_copy(update={"notes": lowered})
         context.progress(name, plan.label, f"{scheme} {bad.verdict}: {bad.reason}")
     bad = worst(runs)
+    if more := "; ".join(filter(None, _advice(prepared, plan, bad))):
+        told = bad.model_copy(update={"reason": one_line(f"{bad.reason}; {more}", 1500)})
+        bad, runs = told, tuple(told if run is bad else run for run in runs)
     context.progress(name, plan.label, bad.verdict)
     return artifact.model_copy(update={"status": bad.verdict, "reason": bad.reason, "attempts": tuple(attempts)}), runs
 
 
-def _try_scheme(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, artifact: Artifact, log: Path) -> Made:
-    """Compiles with one scheme, replaces the file of the previous one, and runs it in every available runtime."""
-    name = prepared.member.name
-    workdir = context.scratch / name / f"{plan.label}-{artifact.scheme}"
-    context.progress(name, plan.label, f"compile {artifact.scheme}".strip())
+def _advice(prepared: Prepared, plan: ArtifactPlan, bad: ArtifactRun) -> tuple[str, ...]:
+    """Returns what else to tell of an artifact that is not right: where float16 ends, and a way that is not set up."""
+    if prepared.reason or bad.verdict not in ("error", "failed"):
+        return ()
+    half = prepared.half_range if plan.precision == "fp16" and bad.agreement is not None else ""
+    return half, offer(plan) if may_help(bad, plan.precision) else ""
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """An artifact that was made in one way with one scheme.
+
+    Attributes:
+        file: Its file in the scratch folder. None: there is none.
+        hopeless: Whether no other way will end sooner.
+    """
+
+    artifact: Artifact
+    runs: tuple[ArtifactRun, ...]
+    file: Path | None
+    hopeless: bool = False
+
+
+def _by_ways(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, artifact: Artifact, log: Path) -> Made:
+    """Makes an artifact in the usual way, or in the first other one that is within the tolerance.
+
+    If none is, the one with the best verdict is taken, the first of several.
+    """
+    tried: dict[Way, _Tried] = {}
+    for way in (USUAL, *other_ways(plan)):
+        tried[way] = _try_way(context, prepared, plan, artifact, way, log)
+        bad = worst(tried[way].runs)
+        if not may_help(bad, plan.precision) or tried[way].hopeless:
+            break
+        context.progress(prepared.member.name, plan.label, f"{way.name or 'usual way'} {bad.verdict}: {bad.reason}")
+    taken = max(tried, key=lambda way: rank(tried[way].runs))
+    best = tried[taken]
+    if best.file is not None and best is not tried[way]:
+        _replace(best.file, _path(prepared, plan))
+    why = {way: worst(each.runs).reason for way, each in tried.items() if way != taken}
+    noted = best.artifact.model_copy(update={"notes": (*notes(taken, why), *best.artifact.notes)})
+    return noted, best.runs
+
+
+def _try_way(
+    context: BuildContext, prepared: Prepared, plan: ArtifactPlan, artifact: Artifact, way: Way, log: Path
+) -> _Tried:
+    """Compiles with one scheme in one way, replaces the file of the previous one, and runs it in every runtime."""
+    name, called = prepared.member.name, f"{artifact.scheme} {way.name}".strip()
+    workdir = context.scratch / name / "-".join(filter(None, [f"{plan.label}-{artifact.scheme}", way.name]))
+    context.progress(name, plan.label, f"compile {called}".strip())
     try:
-        compiled = _compile(context, prepared, plan, artifact.scheme, workdir, log)
+        compiled = _compile(context, prepared, plan, artifact.scheme, way, workdir, log)
     except WorkerError as error:
-        return artifact, (not_run(artifact, "error", f"did not compile: {reason_of(error)}"),)
-    path = prepared.family.staged / "members" / name / artifact_name(plan.format, plan.backend, plan.precision)
+        runs = (not_run(artifact, "error", f"did not compile: {reason_of(error)}"),)
+        return _Tried(artifact, runs, None, hopeless=error.reason in ("timeout", "closed"))
+    path = _path(prepared, plan)
     _replace(workdir / compiled.file, path)
     stages = {stage: workdir / file for stage, file in compiled.stages.items()}
     artifact = artifact.model_copy(
         update={
             "file": describe_file(prepared.family.staged, path),
             "io": compiled.io,
-            "notes": compiled.notes,
+            "notes": (*artifact.notes, *compiled.notes),
             "runs_in": runs_in(plan.format, compiled.operators),
         }
     )
-    context.progress(name, plan.label, f"verify {artifact.scheme}".strip())
+    context.progress(name, plan.label, f"verify {called}".strip())
 
     def measure(runtime: Runtime) -> Measured:
-        return _measure(context, prepared, artifact, path, runtime, stages, log)
+        outputs = workdir.with_name(f"{workdir.name}-{runtime.name}")
+        return _measure(context, prepared, artifact, path, runtime, stages, outputs, log)
 
-    return artifact, run_everywhere(artifact, prepared.member.tolerance, measure)
+    return _Tried(artifact, run_everywhere(artifact, prepared.member.tolerance, measure), workdir / compiled.file)
+
+
+def _path(prepared: Prepared, plan: ArtifactPlan) -> Path:
+    file = artifact_name(plan.format, plan.backend, plan.precision)
+    return prepared.family.staged / "members" / prepared.member.name / file
 
 
 def _compile(
-    context: BuildContext, prepared: Prepared, plan: ArtifactPlan, scheme: str, workdir: Path, log: Path
+    context: BuildContext, prepared: Prepared, plan: ArtifactPlan, scheme: str, way: Way, workdir: Path, log: Path
 ) -> CompileAnswer:
-    """Compiles with one scheme, or takes the result from the cache."""
+    """Compiles with one scheme in one way, or takes the result from the cache."""
     member = prepared.member
     calibration = prepared.folder / CALIBRATION if plan.precision == "int8" else None
     request = CompileRequest(
         format=plan.format,
         precision=plan.precision,
-        options={"backend": plan.backend, **plan.options} | ({"scheme": scheme} if scheme else {}),
+        options={"backend": plan.backend, **plan.options, **way.options} | ({"scheme": scheme} if scheme else {}),
         program=prepared.folder / PROGRAM,
         io=member.io,
         calibration=calibration,
@@ -124,6 +189,7 @@ def _measure(
     path: Path,
     runtime: Runtime,
     stages: Mapping[str, Path],
+    workdir: Path,
     log: Path,
 ) -> Measured:
     """Runs the artifact at `path` in one runtime, or takes the result from the cache."""
@@ -133,7 +199,6 @@ def _measure(
     file = CompiledFile(
         format=artifact.format, backend=artifact.backend, path=path, io=artifact.io, member_io=member.io
     )
-    workdir = context.scratch / member.name / f"{artifact.label}-{artifact.scheme}-{runtime.name}"
     outputs, kept = workdir / "outputs", workdir / "kept"
     parts = file.model_dump(mode="json", include={"io", "member_io"}) | {
         "artifact": artifact.file.sha256,

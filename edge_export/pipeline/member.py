@@ -31,11 +31,12 @@ from edge_export.members.calibrate import batch_norms, calibrate, has_statistics
 from edge_export.members.complexity import Complexity, complexity
 from edge_export.members.extract import extract, forward
 from edge_export.pipeline.recordings import metric_of, metric_value
+from edge_export.pipeline.rounding import moves, own_rounding
 from edge_export.runtimes.torch_module import stream_module
 from edge_export.spec.agreement import Agreement, agreement, worst_of
-from edge_export.spec.recorded import named
+from edge_export.spec.recorded import moves_name, named
 from edge_export.spec.results import Approximation, Stage
-from edge_export.spec.tolerance import Tolerance, why_not
+from edge_export.spec.tolerance import Tolerance, why_not, within_rounding
 from edge_export.verify.suggestions import first_divergence
 from edge_export.workers.threads import cpu_threads
 
@@ -65,7 +66,9 @@ class PreparedMember:
         golden: The mother's outputs on the golden inputs, by name, `(count, …)`.
         metric: The mother's task metric on the held-out set. None: there is no held-out set.
         approximation: The approximation that the options request, if any. Golden and metric include it.
-        extremes: The mother's outputs on extreme inputs that no recording contains, as `golden`.
+        extremes: The mother's outputs on extreme inputs that no recording contains, as `golden`. By `moves_name`, how
+            far each moves there by rounding alone, `(count,)`.
+        rounding: How far the mother's outputs are rounded by float32. None: unknown.
     """
 
     program: ExportedProgram
@@ -78,6 +81,7 @@ class PreparedMember:
     stages: tuple[Stage, ...]
     approximation: Approximation | None = None
     extremes: dict[str, Array] = field(default_factory=dict)
+    rounding: Agreement | None = None
 
     @property
     def reason(self) -> str:
@@ -110,9 +114,11 @@ def prepare_member(
     scores = bool(mother.io.labels)
     stages: list[Stage] = []
 
+    rounding: Agreement | None = None
+
     def prove(name: str, network: nn.Module, reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
         measured = _agreement(reference, outputs, scores)
-        stages.append(Stage(name, measured, why_not(measured, tolerance) or ""))
+        stages.append(Stage(name, measured, why_not(measured, within_rounding(tolerance, rounding)) or ""))
         if on_stage is not None:
             on_stage(name, network, reference_mother, config)
 
@@ -124,6 +130,13 @@ def prepare_member(
     baker, options = baker_of(member), options or {}
     baker.check(member, options)
     reference = run_batched(reference_mother, goldens, config, batch)
+
+    def run_reference(network: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return run_batched(network, inputs, config, batch)
+
+    beginning = _beginning(goldens, mother.io)
+    at_first = run_reference(reference_mother, beginning)
+    rounding = own_rounding(reference_mother, beginning, at_first, run_reference)
     prove("extracted", member, reference, run_batched(member, goldens, batch=batch))
 
     if averaged and batch_norms(member):
@@ -144,12 +157,10 @@ def prepare_member(
             )
         exact, reference_mother = reference, same[1]
         reference = run_batched(reference_mother, goldens, config, batch)
+        at_first = run_reference(reference_mother, beginning)
         approximation = Approximation(name, _agreement(exact, reference, scores), metric)
         metric = _metric(reference_mother, recordings, config, batch)
         prove("approximated", member, reference, run_batched(member, goldens, batch=batch))
-
-    beginning = _beginning(goldens, mother.io)
-    at_first = run_batched(reference_mother, beginning, config, batch)
 
     def prove_rule(rule: str, network: nn.Module) -> None:
         times = 1 + sum(stage.name.split()[0] == rule for stage in stages)
@@ -165,8 +176,10 @@ def prepare_member(
 
     on_extremes: dict[str, Array] = {}
     if extremes:
-        outputs = run_batched(reference_mother, extremes, config, batch)
+        outputs = run_reference(reference_mother, extremes)
         on_extremes = named(mother.io.outputs, outputs, whole_recordings=mother.io.stream is not None)
+        moved = moves(reference_mother, extremes, outputs, run_reference)
+        on_extremes |= {moves_name(s.name): t.numpy() for s, t in zip(mother.io.outputs, moved, strict=True)}
 
     program = export_program(baked.module, inputs)
     captured = program.module()
@@ -182,6 +195,7 @@ def prepare_member(
         stages=tuple(stages),
         approximation=approximation,
         extremes=on_extremes,
+        rounding=rounding,
     )
 
 

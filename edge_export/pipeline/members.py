@@ -13,7 +13,9 @@ from edge_export.pipeline.mother_source import RecordedFiles, submit_for_mother
 from edge_export.pipeline.open_mother import HELD_OUT, INPUTS, OPEN, OpenAnswer, OpenRequest
 from edge_export.pipeline.prepare_member import EXTREMES, GOLDEN, PREPARE, PrepareAnswer, PrepareRequest
 from edge_export.pipeline.score import score_in_worker
+from edge_export.spec.agreement import Agreement
 from edge_export.spec.results import Stage
+from edge_export.spec.tolerance import within_rounding
 from edge_export.verify.artifact import Reference, join_inputs
 from edge_export.verify.suggestions import first_divergence
 from edge_export.verify.verdict import judge_stages
@@ -38,7 +40,12 @@ class Family:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A proven member on disk: its entry in the manifest, and its files for the converters."""
+    """A proven member on disk: its entry in the manifest, its files for the converters, and what is known of it.
+
+    Attributes:
+        rounding: How far the mother's outputs are rounded by float32. None: unknown.
+        half_range: Where the member leaves the range of float16. Empty: nowhere.
+    """
 
     family: Family
     member: Member
@@ -47,6 +54,8 @@ class Prepared:
     digest: str
     folder: Path
     reference: Reference
+    rounding: Agreement | None
+    half_range: str
 
 
 def open_mother(context: BuildContext) -> OpenAnswer:
@@ -91,6 +100,7 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
     context.progress(name, "member", "extract, calibrate, bake")
     log = request.logs / name / "member.log"
     calibrate = any(plan.precision == "int8" for plan in target.artifacts)
+    halved = any(plan.precision == "fp16" for plan in target.artifacts)
     identity = request.mother.identity()
     parts = identity and {
         "mother": identity,
@@ -98,6 +108,7 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
         "options": target.member,
         "batches": target.calibration_batches,
         "calibrate": calibrate,
+        "halved": halved,
         "recorded": family.recorded.model_dump(mode="json"),
     }
 
@@ -109,6 +120,7 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
             options=target.member,
             batches=target.calibration_batches,
             calibrate=calibrate,
+            halved=halved,
             workdir=workdir,
         )
         return submit_for_mother(context.workers, PREPARE, prepare_request, request.mother, log)
@@ -118,7 +130,7 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
     golden = copy_contents(workdir / GOLDEN, bundled / f"{name}.safetensors")
     extremes = copy_contents(workdir / EXTREMES, bundled / f"{name}-extremes.safetensors")
     sounds = [copy_contents(workdir / sound, bundled / sound) for sound in answer.sounds]
-    tolerance = target.tolerance("member", "fp32")
+    tolerance = within_rounding(target.tolerance("member", "fp32"), answer.rounding)
     stages = judge_stages(answer.stages, tolerance)
     variant = answer.approximation
     member = Member(
@@ -155,4 +167,6 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
     )
     reason = first_divergence(stages)
     context.progress(name, "member", reason or "proven")
-    return Prepared(family, member, stages, reason, answer.digest, workdir, reference)
+    return Prepared(
+        family, member, stages, reason, answer.digest, workdir, reference, answer.rounding, answer.half_range
+    )

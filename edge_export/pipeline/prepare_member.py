@@ -15,6 +15,7 @@ from edge_export.files.arrays import load_arrays, save_arrays
 from edge_export.formats.program import CALIBRATION, PROGRAM
 from edge_export.pipeline.mother_source import MotherSource, RecordedFiles
 from edge_export.pipeline.opened import as_recorded, opened
+from edge_export.spec.agreement import Agreement
 from edge_export.spec.results import Approximation, Stage
 from edge_export.spec.tensors import IO
 from edge_export.spec.tolerance import Tolerance
@@ -39,6 +40,7 @@ class PrepareRequest(Message):
         options: The options of the member's baker.
         batches: The number of batches to calibrate with. None: all.
         calibrate: Whether to write CALIBRATION, the inputs that quantizers are calibrated with.
+        halved: Whether to find where it leaves the range of float16.
         workdir: An existing folder.
     """
 
@@ -48,6 +50,7 @@ class PrepareRequest(Message):
     options: Options = Field(default_factory=dict)
     batches: int | None
     calibrate: bool
+    halved: bool = False
     workdir: FolderPath
 
 
@@ -57,6 +60,8 @@ class PrepareAnswer(Message):
     Attributes:
         stages: The agreement of each stage with the mother, not yet judged by a tolerance.
         approximation: The approximation that its options request.
+        rounding: How far the mother's outputs are rounded by float32. None: unknown.
+        half_range: Where it leaves the range of float16. Empty: nowhere, or it was not asked for.
         sounds: The names of sound files of its outputs in the workdir.
         digest: The digest of the exported program.
         seconds: The duration.
@@ -74,6 +79,8 @@ class PrepareAnswer(Message):
     metric: float | None
     stages: tuple[Stage, ...]
     approximation: Approximation | None
+    rounding: Agreement | None
+    half_range: str
     sounds: tuple[str, ...]
     digest: str
     seconds: float
@@ -88,6 +95,7 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
     import torch
 
     from edge_export.pipeline.calibration_inputs import calibration_inputs
+    from edge_export.pipeline.half_range import half_range
     from edge_export.pipeline.member import prepare_member
     from edge_export.pipeline.recordings import task_of
 
@@ -111,6 +119,9 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
     save_arrays(workdir / EXTREMES, prepared.extremes)
     if request.calibrate:
         save_arrays(workdir / CALIBRATION, calibration_inputs(prepared.baked.module, prepared.io, recordings))
+    beyond = ""
+    if request.halved:
+        beyond = half_range(prepared.program, prepared.baked.module, prepared.io, recordings)
     task = task_of(request.source.spec, mother)
     sounds = task.write_goldens(workdir, mother.space.name(config), prepared.golden[io.outputs[0].name], io)
     return PrepareAnswer(
@@ -126,6 +137,8 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
         metric=prepared.metric,
         stages=tuple(Stage(stage.name, stage.agreement) for stage in prepared.stages),
         approximation=prepared.approximation,
+        rounding=prepared.rounding,
+        half_range=beyond,
         sounds=tuple(path.name for path in sounds),
         digest=program_digest(prepared.program),
         seconds=time.monotonic() - started,

@@ -15,7 +15,7 @@ from edge_export.formats import format_named
 from edge_export.formats.not_finite import why_not_finite
 from edge_export.runtimes import runtime_of
 from edge_export.runtimes.stream import stream_recordings
-from edge_export.spec.arrays import Run, to_layout
+from edge_export.spec.arrays import Run, to_layout, to_type
 from edge_export.spec.lazy import resolve
 from edge_export.spec.tensors import IO, IOSpec, TensorSpec
 from edge_export.workers.task import InputPath, Message, OutputPath, StayingPath, WorkerTask
@@ -167,7 +167,10 @@ def _require_finite(file: CompiledFile) -> None:
 
 
 def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:
-    """Adapts `call` from an artifact's names, layouts and types to those of the member. Both have the same order."""
+    """Adapts `call` from an artifact's names, layouts and types to those of the member. Both have the same order.
+
+    It raises ValueError if the artifact's type of an input cannot hold a value.
+    """
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
         own = {
@@ -184,7 +187,7 @@ def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:
 
 
 def _crossed(array: Array, source: TensorSpec, target: TensorSpec) -> Array:
-    array = to_layout(array, source.layout, target.layout).astype(target.dtype, copy=False)
+    array = to_type(to_layout(array, source.layout, target.layout), target)
     # A file may lack the batch of one, where its format has no more axes.
     return array.reshape(target.shape) if array.ndim != len(target.shape) else array
 

@@ -55,6 +55,20 @@ def to_layout(array: Array, source: str, target: str) -> Array:
     return np.ascontiguousarray(array.transpose([source.index(axis) for axis in target]))
 
 
+def to_type(array: Array, spec: TensorSpec) -> Array:
+    """Returns integers or bools as those of `spec`, which may be other ones. Floats stay as they are.
+
+    Raises:
+        ValueError: The type of `spec` cannot hold a value.
+    """
+    if array.dtype.name == spec.dtype or "f" in (array.dtype.kind, np.dtype(spec.dtype).kind):
+        return array
+    converted = array.astype(spec.dtype)
+    if not np.array_equal(converted, array):
+        raise ValueError(f"{spec.name} holds {array[converted != array].flat[0]}, which is no {spec.dtype}")
+    return converted
+
+
 def _differences(side: str, spec: TensorSpec, array: Array) -> list[str]:
     if array.shape == spec.shape and array.dtype.name == spec.dtype:
         return []

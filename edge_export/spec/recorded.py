@@ -19,6 +19,11 @@ TARGETS = "targets"
 """The name of the held-out set's targets, stored with its inputs."""
 
 
+def moves_name(output: str) -> str:
+    """Returns the name of how far an output moves by rounding, stored with it. No output has such a name."""
+    return f"{output}/moves"
+
+
 def named(
     specs: tuple[TensorSpec, ...], tensors: tuple[Tensor, ...], *, whole_recordings: bool = False
 ) -> dict[str, Array]:

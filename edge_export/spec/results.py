@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from edge_export.spec.agreement import Agreement
+
+OWN_ROUNDINGS = 4.0
+"""How many times as far as its mother a right file may move by rounding: its sums have another order."""
+AMBIGUOUS = 0.1
+"""The share of the peak. A mother that rounding may move so far has no one right output."""
+_Moves = Annotated[float | None, Field(exclude_if=lambda moves: moves == 0.0)]
 
 
 @dataclass(frozen=True)
@@ -43,10 +52,21 @@ class TaskMetric:
 
 @dataclass(frozen=True)
 class Extreme:
-    """The largest error on one kind of extreme input, as a share of the outputs' peak; None: it is not finite."""
+    """The largest error on one kind of extreme input, as a share of the outputs' peak; None: it is not finite.
+
+    Attributes:
+        moves_of_peak: How far the mother's own outputs move there by rounding alone, as a share of their peak. None:
+            what is NaN or infinite in them changes. It is never known of a recording.
+    """
 
     name: str
     error_of_peak: float | None
+    moves_of_peak: _Moves = 0.0
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether the mother has no one right output there."""
+        return self.moves_of_peak is None or self.moves_of_peak * OWN_ROUNDINGS >= AMBIGUOUS
 
 
 @dataclass(frozen=True)

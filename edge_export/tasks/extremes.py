@@ -6,7 +6,8 @@ import numpy as np
 
 from edge_export.files.arrays import Array
 
-KINDS = ("recorded", "silence", "full scale", "denormals", "click", "noise")
+RECORDED = "recorded"
+KINDS = (RECORDED, "silence", "full scale", "denormals", "click", "noise")
 """The kind of the sample at each index. The first is a recorded sample."""
 _DENORMAL = 1e-40
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from edge_export.spec.agreement import Agreement
 from edge_export.spec.results import Stage
+from edge_export.spec.tolerance import WRONG_BELOW_DB
 
 _INSIDE = "run `bisect` to name the first layer that diverges"
 
@@ -49,8 +50,6 @@ STAGES: dict[str, str] = {
 """The suggestions by the stage's name. The stage of a baking rule has the rule's name."""
 
 Problem = Literal["not finite", "wrong", "imprecise", "metric", "extremes", "unrepeatable", "not run", "not compiled"]
-WRONG_BELOW_DB = 20.0
-"""Rounding alone keeps the SNR above this limit at any precision. Below it, the computation differs."""
 
 _SCHEME = "use a milder scheme with fewer int8 layers, or calibrate on more recorded inputs"
 

@@ -48,6 +48,11 @@ def worst(runs: Iterable[ArtifactRun]) -> ArtifactRun:
     return min(runs, key=lambda run: _WORST_FIRST.index(run.verdict))
 
 
+def rank(runs: Iterable[ArtifactRun]) -> int:
+    """Returns how good the worst verdict of runs is."""
+    return _WORST_FIRST.index(worst(runs).verdict)
+
+
 def not_run(
     artifact: Artifact, verdict: Status, reason: str, runtime: str = "none", device: str = LOCAL
 ) -> ArtifactRun:
@@ -79,8 +84,16 @@ def judge_measured(
         repeatable=measured.repeatable,
         stages=stages,
         verdict="failed" if wrong else "passed",
-        reason=wrong or "within tolerance of the mother" + (f"; {proves}" if proves else ""),
+        reason=wrong or "; ".join(filter(None, ["within tolerance of the mother", _left_out(measured), proves])),
     )
+
+
+def _left_out(measured: Measured) -> str:
+    """Returns which extremes have no one right output, so that they were not judged. Empty: none."""
+    names = [extreme.name for extreme in measured.extremes if extreme.is_ambiguous]
+    if not names:
+        return ""
+    return f"not judged on {', '.join(names)}: a rounding of its input or weights changes the mother's own output there"
 
 
 def _run_in(

@@ -39,7 +39,7 @@ TARGET += """
 snr_db = 90
 max_abs_of_peak = 1e-4
 """
-BUILT = ("half_weights", "keyword", "other_types", "weight_norm")
+BUILT = ("half_weights", "keyword", "other_types", "tokens", "weight_norm")
 REFUSED = {
     "few_labels": r"its io has 3 labels for 5 scores of scores",
     "fractions": r"the mother returns float32 as scores, its io says int64: correct its io",

@@ -22,7 +22,9 @@ class Picks(nn.Module):
         return torch.where(mask, x, -x).gather(1, places), x.argmax(1), mask & (x > 0), places.to(torch.uint8)
 
 
-def compiled(network: nn.Module, inputs: dict[str, torch.Tensor], folder: Path) -> tuple[dict[str, Any], Any]:
+def compiled(
+    network: nn.Module, inputs: dict[str, torch.Tensor], folder: Path, **options: str
+) -> tuple[dict[str, Any], Any]:
     """Returns the outputs of the file in the network's types, and what was compiled."""
     given = tuple(inputs.values())
     returned = network(*given)
@@ -34,7 +36,7 @@ def compiled(network: nn.Module, inputs: dict[str, torch.Tensor], folder: Path) 
     ]
     io = IOSpec(*specs)
     torch.export.save(export_program(network, given), folder / "program.pt2")
-    made = compile(folder / "program.pt2", io, "fp32", {}, folder)
+    made = compile(folder / "program.pt2", io, "fp32", options, folder)
     run = as_member(load(made.path, made.io), made.io, io)
     results = run({name: tensor.numpy() for name, tensor in inputs.items()})
     for name, expected in named.items():
@@ -57,7 +59,7 @@ def test_integers_and_bools_cross_as_int32(tmp_path: Path) -> None:
 
 def test_what_coremltools_lacks_is_decomposed_further(tmp_path: Path) -> None:
     network = Function(lambda s, x: torch.where(torch.deg2rad(x) > 0, x, 0.0))
-    compiled(network, {"x": torch.randn(1, 5)}, tmp_path)
+    compiled(network, {"x": torch.randn(1, 5)}, tmp_path, way="decomposed")
 
 
 def test_a_batch_of_one_before_five_axes_is_left_out(tmp_path: Path) -> None:

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from edge_export.bundle.numerics import ArtifactRun
 from edge_export.pipeline import artifacts
 from edge_export.pipeline.build import build as build_family
 from edge_export.pipeline.context import BuildRequest
 from edge_export.pipeline.mother_source import MotherSource
 from edge_export.pipeline.target import read_target
+from edge_export.pipeline.ways import may_help
+from edge_export.spec.agreement import Agreement
 from edge_export.workers import WorkerError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +88,98 @@ def test_where_none_holds_the_build_fails_with_what_each_lost(build):
     assert f"from {run['metric']['mother']:.2f} to {run['metric']['artifact']:.2f} points" in artifact["reason"]
 
 
+COREML = """
+name = "phone"
+mother = "digits"
+members = "only"
+[[artifacts]]
+format = "coreml"
+backend = "mlprogram"
+precision = "fp32"
+[tolerances.member.fp32]
+snr_db = 90
+max_abs_of_peak = 1e-4
+[tolerances.coreml.fp32]
+snr_db = 90
+max_abs_of_peak = 1e-4
+"""
+
+
+def built(folder, target, mother, members):
+    """Returns the only artifact of a family that is built in this process."""
+    (folder / "board.toml").write_text(target)
+    request = BuildRequest(
+        target=read_target(str(folder / "board.toml")),
+        mother=MotherSource(spec=mother, folder=folder),
+        members=members,
+        out=folder / "bundle",
+        jobs=1,
+        logs=folder / "logs",
+        store=None,
+    )
+    ((artifact,),) = [member.artifacts for member in build_family(request, lambda *_: None).manifest.members]
+    return artifact
+
+
+def test_what_the_usual_way_does_not_take_is_made_in_another(tmp_path):
+    artifact = built(tmp_path, COREML, "tests.reproductions:added_logs", "only")
+    assert (artifact.status, artifact.reason[:28]) == ("passed", "within tolerance of the moth")
+    assert artifact.notes == (
+        "made in another way: the program decomposed into core operators",
+        "not taken, the usual way: did not compile: coremltools does not take logaddexp: write it with plain "
+        "operators, or leave the format out of the target",
+    )
+    assert artifact.attempts == ()
+
+
+def test_a_float16_file_that_overflows_names_the_operator_where_it_begins(tmp_path):
+    target = COREML.replace("fp32", "fp16").replace("member.fp16", "member.fp32")
+    artifact = built(tmp_path, target, "tests.reproductions:overflow", "only")
+    assert artifact.status == "failed"
+    assert re.search(r"; float16 overflows first at pow, at [\de.+]+ of at most 65504$", artifact.reason)
+    assert [note.partition(":")[0] for note in artifact.notes] == [
+        "not taken, the program decomposed into core operators",
+        "not taken, coremltools' TorchScript front end",
+    ]
+
+
+def test_where_no_way_makes_a_file_the_first_reason_counts_and_each_way_is_named(tmp_path, monkeypatch):
+    """The environment that could help is offered with its size."""
+    monkeypatch.setenv("EDGE_EXPORT_CACHE", str(tmp_path / "cache"))
+
+    def fail(workers, request, log):
+        raise WorkerError(f"no file {request.options.get('way', 'at first')}", "exception")
+
+    monkeypatch.setattr(artifacts, "compile_in_worker", fail)
+    target = COREML.replace("coreml", "tflite").replace("mlprogram", "builtin")
+    artifact = built(tmp_path, target, "tests.reproductions:added_logs", "only")
+    assert (artifact.status, artifact.file) == ("error", None)
+    assert artifact.reason.startswith(
+        "did not compile: no file at first; or run `edge_export doctor --setup tensorflow`"
+    )
+    assert "2.2 GB" in artifact.reason
+    assert artifact.notes == (
+        "not taken, the program decomposed into core operators: did not compile: no file decomposed",
+    )
+
+
+def test_another_way_is_tried_where_it_may_help():
+    def run(verdict, snr_db=None):
+        found = None if snr_db is None else Agreement(snr_db, 1.0, 1.0)
+        return ArtifactRun(artifact="a", runtime="r", device="local", agreement=found, verdict=verdict, reason="")
+
+    helped = [
+        (each, precision)
+        for each in [("error",), ("failed",), ("failed", 50.0), ("failed", 5.0), ("passed", 99.0), ("unverified",)]
+        for precision in ("fp32", "fp16", "int8")
+        if may_help(run(*each), precision)
+    ]
+    assert helped == [
+        *[(each, precision) for each in [("error",), ("failed",)] for precision in ("fp32", "fp16", "int8")],
+        *[(("failed", 50.0), "fp32"), (("failed", 5.0), "fp32"), (("failed", 5.0), "fp16")],
+    ]
+
+
 @pytest.mark.slow
 def test_a_scheme_that_does_not_compile_gives_way_to_the_next(tmp_path, monkeypatch):
     real = artifacts.compile_in_worker
@@ -95,17 +190,8 @@ def test_a_scheme_that_does_not_compile_gives_way_to_the_next(tmp_path, monkeypa
         return real(workers, request, log)
 
     monkeypatch.setattr(artifacts, "compile_in_worker", without_static)
-    (tmp_path / "board.toml").write_text(TARGET.replace('schemes = ["dynamic"', 'schemes = ["static", "dynamic"'))
-    request = BuildRequest(
-        target=read_target(str(tmp_path / "board.toml")),
-        mother=MotherSource(spec="digits", folder=tmp_path),
-        members="0.25",
-        out=tmp_path / "bundle",
-        jobs=1,
-        logs=tmp_path / "logs",
-        store=None,
-    )
-    ((artifact,),) = [member.artifacts for member in build_family(request, lambda *_: None).manifest.members]
+    target = TARGET.replace('schemes = ["dynamic"', 'schemes = ["static", "dynamic"')
+    artifact = built(tmp_path, target, "digits", "0.25")
     assert (artifact.status, artifact.scheme) == ("passed", "dynamic")
     (attempt,) = artifact.attempts
     assert (attempt.scheme, attempt.reason) == ("static", "did not compile: ValueError: no way to write ADD")

@@ -21,6 +21,10 @@ FORMAT = Format(
     backends=("mlprogram",),
     precisions={"fp32": (), "fp16": (), "int8": ("palette4", "palette6", "linear8")},
     on_request=("palette4", "palette6"),
+    ways={
+        "decomposed": "the program decomposed into core operators",
+        "torchscript": "coremltools' TorchScript front end",
+    },
     runtimes=(_OWN if sys.platform == "darwin" else _EVALUATOR,),
     imports=("coremltools", "sklearn", "threadpoolctl"),
     packages=("coremltools==9.0", "torch==2.13.0", "numpy==2.2.6"),

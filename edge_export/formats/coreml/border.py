@@ -2,6 +2,7 @@
 
 int64, int16, int8, uint8   int32
 bool                        int32; inside it is x ≠ 0
+bytes and short integers stay int32 inside, which holds all of their values
 (1, …) of six axes          (…): the batch of one that a network without a batch gets at its border
 """
 
@@ -14,6 +15,7 @@ from edge_export.spec.tensors import IOSpec, TensorSpec
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
+    from torch.fx import GraphModule
 
 MOST_AXES = 5
 _NEAREST = dict.fromkeys(("int64", "int16", "int8", "uint8", "bool"), "int32")
@@ -36,6 +38,7 @@ def with_own_border(exported: ExportedProgram, io: IOSpec) -> ExportedProgram:
     if own_border(io) == io:
         return exported
     network = exported.module(check_guards=False)
+    _forget_types(network)
 
     class Bordered(torch.nn.Module):
         def __init__(self) -> None:
@@ -58,13 +61,11 @@ def _has_one_too_many(spec: TensorSpec) -> bool:
 
 
 def _inward(tensor: Any, spec: TensorSpec) -> Any:
-    import torch
-
     if _has_one_too_many(spec):
         tensor = tensor.unsqueeze(0)
-    if spec.dtype not in _NEAREST:
-        return tensor
-    return tensor != 0 if spec.dtype == "bool" else tensor.to(getattr(torch, spec.dtype))
+    if spec.dtype == "int64":  # PyTorch's indices must have it
+        return tensor.long()
+    return tensor != 0 if spec.dtype == "bool" else tensor
 
 
 def _outward(tensor: Any, spec: TensorSpec) -> Any:
@@ -73,6 +74,16 @@ def _outward(tensor: Any, spec: TensorSpec) -> Any:
     if _has_one_too_many(spec):
         tensor = tensor.squeeze(0)
     return tensor.to(getattr(torch, _NEAREST[spec.dtype])) if spec.dtype in _NEAREST else tensor
+
+
+def _forget_types(network: GraphModule) -> None:
+    """Removes the checks that a tensor has the type with which it was exported."""
+    import torch
+
+    for node in list(network.graph.nodes):
+        if node.target is torch.ops.aten._assert_tensor_metadata.default:
+            network.graph.erase_node(node)
+    network.recompile()
 
 
 def _without_detours(exported: ExportedProgram) -> ExportedProgram:

@@ -18,7 +18,7 @@ from edge_export.formats.coreml.equal_constants import merge
 from edge_export.formats.coreml.normalize import normalize
 from edge_export.formats.coreml.weights import compressed, stayed_float
 from edge_export.formats.garbage import set_aside
-from edge_export.formats.program import load_program, own_outputs
+from edge_export.formats.program import DECOMPOSED, load_program, own_outputs
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -54,20 +54,19 @@ def compile(
 
     schemes = FORMATS["coreml"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
-    reject_options(options, {"backend": ("mlprogram",), "scheme": schemes or (scheme,)})
+    ways = tuple(FORMATS["coreml"].ways)
+    reject_options(options, {"backend": ("mlprogram",), "scheme": schemes or (scheme,), "way": ways})
     own_io = own_border(_allowed_names(io))
     exported, outcomes = legalized(load_program(program, io), "coreml")
-    exported = with_own_border(exported, io)
+    if options.get("way") == DECOMPOSED:
+        exported, others = legalized(exported.run_decompositions(), "coreml")
+        outcomes += others
+    exported = with_own_border(exported, io).run_decompositions({})
+    exported = _own_boundary(exported, [spec.name for spec in own_io.inputs])
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
-    compute_precision = "FLOAT32" if precision == "fp32" else "FLOAT16"
     with set_aside():
-        try:
-            model = _convert(exported, own_io, compute_precision)
-        except Exception:  # coremltools raises anything for an operator that it does not take
-            # PyTorch's own decompositions write it with simpler ones.
-            exported, others = legalized(exported.run_decompositions(), "coreml")
-            model = _convert(exported, own_io, compute_precision)
-            outcomes += others
+        convert = _convert_traced if options.get("way") == "torchscript" else _convert
+        model = convert(exported, own_io, "FLOAT32" if precision == "fp32" else "FLOAT16")
         (compressed(model, scheme) if scheme else model).save(str(path))
     if scheme:
         merge(path)
@@ -89,12 +88,26 @@ def compile(
     return Compiled(path, own_io, versions("coremltools", "torch"), notes)
 
 
-def _convert(exported: ExportedProgram, own_io: IOSpec, compute_precision: str) -> Any:
+def _convert_traced(exported: ExportedProgram, own_io: IOSpec, compute_precision: str) -> Any:
+    """Converts by the front end for TorchScript."""
+    import coremltools as ct
+    import numpy as np
+    import torch
+
+    arguments, _ = exported.example_inputs
+    with torch.no_grad():
+        traced = torch.jit.trace(exported.module(check_guards=False), arguments, check_trace=False)
+    inputs = [ct.TensorType(spec.name, spec.shape, dtype=np.dtype(spec.dtype).type) for spec in own_io.inputs]
+    return _convert(traced, own_io, compute_precision, inputs=inputs)
+
+
+def _convert(program: Any, own_io: IOSpec, compute_precision: str, **front_end: Any) -> Any:
     import coremltools as ct
     import numpy as np
 
     return ct.convert(
-        _own_boundary(exported.run_decompositions({}), [spec.name for spec in own_io.inputs]),
+        program,
+        **front_end,
         outputs=[ct.TensorType(name=spec.name, dtype=np.dtype(spec.dtype).type) for spec in own_io.outputs],
         convert_to="mlprogram",
         minimum_deployment_target=ct.target.iOS17,

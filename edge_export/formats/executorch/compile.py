@@ -14,7 +14,7 @@ from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, versions
 from edge_export.formats.executorch.coreml import COMPUTE_UNITS, MINIMUM_OS
 from edge_export.formats.executorch.opened import verify
-from edge_export.formats.program import load_program
+from edge_export.formats.program import decomposed, load_program
 from edge_export.spec.tensors import IOSpec
 
 _OWN_OPTIONS: dict[str, dict[str, Sequence[str]]] = {
@@ -42,7 +42,8 @@ def compile(
     schemes = known.precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     own = _OWN_OPTIONS.get(backend, {})
-    reject_options(options, {"backend": known.backends, "scheme": schemes or (scheme,), **own})
+    ways = tuple(known.ways_of(backend))
+    reject_options(options, {"backend": known.backends, "scheme": schemes or (scheme,), "way": ways, **own})
     lowered, notes = _lowered(program, io, precision, scheme, {**options, "backend": backend}, calibration)
     path = workdir / f"executorch-{backend}-{precision}.pte"
     path.write_bytes(lowered)
@@ -66,6 +67,7 @@ def _lowered(
     backend = str(options["backend"])
     exported, outcomes = legalized(load_program(program, io), "coreml" if backend == "coreml" else "executorch")
     notes: tuple[str, ...] = ()
+    exported = decomposed(exported, options)
     if backend == "coreml":
         from edge_export.formats.executorch import coreml
 
@@ -85,5 +87,5 @@ def _lowered(
             from edge_export.formats.executorch.int8 import quantize
 
             exported, notes = quantize(exported, io, scheme, calibration)
-        lowered = lower(exported)
+        lowered = lower(exported, str(options.get("way", "")))
     return lowered, rewritten(outcomes) + notes

@@ -20,9 +20,16 @@ _SEGMENT_ALIGNMENT = 64
 """Bytes. XNNPACK requires 16. ExecuTorch's default, 128, is mostly padding if there are many small constants."""
 
 
-def lower(exported: ExportedProgram) -> bytes:
-    """Lowers `exported` and returns the bytes of its `.pte` file."""
-    edge = to_edge_transform_and_lower(exported, partitioner=[_Partitioner()])
+def lower(exported: ExportedProgram, way: str = "") -> bytes:
+    """Lowers `exported` and returns the bytes of its `.pte` file.
+
+    Args:
+        way: "stock": by ExecuTorch's own partitioner. "portable": in core operators, without a delegate.
+    """
+    if way == "portable":
+        exported = exported.run_decompositions()
+    partitioners = {"stock": [XnnpackPartitioner()], "portable": []}.get(way) if way else [_Partitioner()]
+    edge = to_edge_transform_and_lower(exported, partitioner=partitioners)
     return bytes(edge.to_executorch(ExecutorchBackendConfig(segment_alignment=_SEGMENT_ALIGNMENT)).buffer)
 
 

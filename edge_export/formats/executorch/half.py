@@ -27,4 +27,5 @@ def halve(exported: ExportedProgram, io: IOSpec) -> tuple[ExportedProgram, tuple
     network = exported.module(check_guards=False)
     convolutions = any("aten.conv" in str(node.target) for node in network.graph.nodes)
     notes = (*_NOTES, _CONVOLUTIONS) if convolutions else _NOTES
+    notes = (*notes, *half.clamp(network))
     return half.halve(network, io), notes

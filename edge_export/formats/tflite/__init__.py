@@ -26,5 +26,6 @@ FORMAT = Format(
     extra="tflite",
     submit="edge_export.formats.tflite.routes:compile_by_routes",
     direct={"route": DIRECT},
+    ways={"decomposed": "the program decomposed into core operators"},
     environments={ENVIRONMENT: {"route": BY_TENSORFLOW}},
 )

@@ -20,7 +20,7 @@ from edge_export.formats import FORMATS
 from edge_export.formats.calibration_samples import read_samples
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.garbage import set_aside
-from edge_export.formats.program import load_program
+from edge_export.formats.program import decomposed, load_program
 from edge_export.formats.tflite import BY_TENSORFLOW, GROUPED, PRODUCTS, ROUTES
 from edge_export.formats.tflite.boundary import UNNAMED, moved, name_boundary, permutation, set_boundary
 from edge_export.formats.tflite.floats import stayed_float
@@ -59,12 +59,13 @@ def compile(
     schemes = FORMATS["tflite"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     known = {"backend": ("builtin",), "input_layout": ("NHWC", "NCHW"), "scheme": schemes or (scheme,), "route": ROUTES}
-    reject_options(options, {**known, "products": PRODUCTS})
+    reject_options(options, {**known, "products": PRODUCTS, "way": tuple(FORMATS["tflite"].ways)})
     rewrite = grouped if options.get("products", GROUPED) == GROUPED else bytes
     own_io = artifact_io(io, options)
     samples = read_samples(calibration, io, own_io) if scheme == "static" else []
     exported = load_program(program, io)
     taken, outcomes = legalized(exported, "tflite")
+    taken = decomposed(taken, options)
     with set_aside():
         model = to_onnx(taken, io)
         set_boundary(model, io, own_io)
@@ -174,30 +175,34 @@ def _open(content: bytes, io: IOSpec) -> Any:
 
 
 def _check(float32: bytes, io: IOSpec, own_io: IOSpec, exported: ExportedProgram) -> None:
-    """Runs the file once and compares it with the network. Equal sizes can hide a wrong layout or swapped outputs."""
+    """Runs the file on two inputs and compares it with the network.
+
+    Equal sizes can hide a wrong layout or swapped outputs, and a first run a state that the file keeps.
+    """
     import numpy as np
     import torch
 
     interpreter = _open(float32, own_io)
     rng = np.random.default_rng(0)
-    inputs = [
-        rng.standard_normal(spec.shape, np.float32) if spec.dtype == "float32" else np.zeros(spec.shape, spec.dtype)
-        for spec in io.inputs
-    ]
-    with torch.inference_mode():
-        expected = exported.module()(*map(torch.from_numpy, inputs))
-    expected = [expected] if isinstance(expected, torch.Tensor) else list(expected)
-    runner = interpreter.get_signature_runner(SIGNATURE)
-    actual = runner(
-        **{own.name: moved(x, spec, own) for x, spec, own in zip(inputs, io.inputs, own_io.inputs, strict=True)}
-    )
-    for spec, own, value in zip(io.outputs, own_io.outputs, expected, strict=True):
-        reference = moved(value.numpy(), spec, own).astype(np.float64)
-        finite = np.isfinite(reference)
-        error = np.abs(actual[own.name] - reference)[finite].max(initial=0)
-        # A loose tolerance: this finds values in wrong places. Later steps verify the values on real input.
-        if not error <= 0.01 * max(1e-3, np.abs(reference[finite]).max(initial=0)):
-            raise ValueError(f"output {own.name} differs from the network by {error:.3g} on a random input")
+    module, runner = exported.module(), interpreter.get_signature_runner(SIGNATURE)
+    for _ in range(2):
+        inputs = [
+            rng.standard_normal(spec.shape, np.float32) if spec.dtype == "float32" else np.zeros(spec.shape, spec.dtype)
+            for spec in io.inputs
+        ]
+        with torch.inference_mode():
+            expected = module(*map(torch.from_numpy, inputs))
+        expected = [expected] if isinstance(expected, torch.Tensor) else list(expected)
+        actual = runner(
+            **{own.name: moved(x, spec, own) for x, spec, own in zip(inputs, io.inputs, own_io.inputs, strict=True)}
+        )
+        for spec, own, value in zip(io.outputs, own_io.outputs, expected, strict=True):
+            reference = moved(value.numpy(), spec, own).astype(np.float64)
+            finite = np.isfinite(reference)
+            error = np.abs(actual[own.name] - reference)[finite].max(initial=0)
+            # A loose tolerance: this finds values in wrong places. Later steps verify the values on real input.
+            if not error <= 0.01 * max(1e-3, np.abs(reference[finite]).max(initial=0)):
+                raise ValueError(f"output {own.name} differs from the network by {error:.3g} on a random input")
 
 
 def tensor_specs(interpreter: Any, io: IOSpec) -> tuple[list[TensorSpec], list[TensorSpec]]:

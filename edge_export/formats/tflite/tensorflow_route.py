@@ -48,12 +48,12 @@ class ConvertOnnxAnswer(Message):
 def write_onnx(request: CompileRequest) -> WriteOnnxAnswer:
     """The task "write_onnx": writes the member as ONNX, with its own names and layouts."""
     from edge_export.formats.legalize.program import legalized
-    from edge_export.formats.program import load_program
+    from edge_export.formats.program import decomposed, load_program
     from edge_export.formats.tflite.compile import to_onnx
 
     start = time.perf_counter()
     exported, _ = legalized(load_program(request.program, request.io), "tflite")
-    model = to_onnx(exported, request.io)
+    model = to_onnx(decomposed(exported, request.options), request.io)
     (request.workdir / ONNX).write_bytes(model.SerializeToString(deterministic=True))
     return WriteOnnxAnswer(seconds=time.perf_counter() - start)
 
