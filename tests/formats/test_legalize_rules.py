@@ -19,6 +19,7 @@ from edge_export.formats.legalize.program import legalized, notes
 from edge_export.formats.legalize.rules import RULES
 
 PICTURE, SEQUENCE, VOLUME = (1, 4, 7, 6), (1, 5, 4), (1, 4, 5, 6, 7)
+ROWS = torch.arange(1.0, 7.0).reshape(6, 1)
 
 
 def assigned(s: Any, x: torch.Tensor) -> torch.Tensor:
@@ -135,6 +136,38 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         lambda s, x: torch.take_along_dim(x, torch.tensor([[[2], [0]]]), 1),
     ),
     "cdist": ("distances", SEQUENCE, lambda s, x: torch.cdist(x, x + 1)),
+    "sort": ("sorted values", SEQUENCE, lambda s, x: torch.cat([e.to(x.dtype) for e in (x * 2).round().sort(1)])),
+    "argsort": ("sorted values", SEQUENCE, lambda s, x: x.argsort(-1, descending=True).to(x.dtype)),
+    "msort": ("sorted values", SEQUENCE, lambda s, x: x[0].msort()),
+    "stable": (
+        "values sorted in a stable order",
+        SEQUENCE,
+        lambda s, x: torch.cat([e.to(x.dtype) for e in x.round().sort(stable=True, descending=True)]),
+    ),
+    "median": ("order statistics", SEQUENCE, lambda s, x: torch.cat([e.to(x.dtype) for e in x.median(2)])),
+    "median of all": ("order statistics", SEQUENCE, lambda s, x: x.median().reshape(1)),
+    "nanmedian": ("order statistics", SEQUENCE, lambda s, x: torch.where(x > 1, math.nan, x).nanmedian(1)[0]),
+    "kthvalue": ("order statistics", SEQUENCE, lambda s, x: torch.cat([e.to(x.dtype) for e in x.kthvalue(2, 1)])),
+    "bucketize": (
+        "searched values",
+        SEQUENCE,
+        lambda s, x: torch.bucketize(x, torch.tensor([-1, 0.2, 0.8], dtype=x.dtype), right=True).to(x.dtype),
+    ),
+    "searchsorted": (
+        "searched values",
+        SEQUENCE,
+        lambda s, x: torch.searchsorted(x.abs().cumsum(-1), x[..., :3] * 2).to(x.dtype),
+    ),
+    "cumprod": ("running values", SEQUENCE, lambda s, x: x.cumprod(1)),
+    "cummax": ("running values", SEQUENCE, lambda s, x: torch.cat([e.to(x.dtype) for e in x.round().cummax(1)])),
+    "cummin": ("running values", SEQUENCE, lambda s, x: torch.cat([e.to(x.dtype) for e in x.cummin(-1)])),
+    "logcumsumexp": ("running sums of exponentials", SEQUENCE, lambda s, x: (x * 9).logcumsumexp(1)),
+    "constant rows": (
+        "constants along other axes than the channels",
+        (1, 4, 6, 6),
+        lambda s, x: s.d(s.d(x) * ROWS) - ROWS.reshape(6),
+    ),
+    "relu": ("relu between products", SEQUENCE, lambda s, x: torch.relu(x * 2) * 3),
     "cdist 1": ("distances", SEQUENCE, lambda s, x: torch.cdist(x, x + 1, p=1.0)),
 }
 
@@ -143,7 +176,8 @@ def network(function: Callable[..., Any]) -> Function:
     torch.manual_seed(0)
     norm = nn.InstanceNorm2d(4, affine=True, track_running_stats=True)
     nn.init.uniform_(norm.running_mean)  # type: ignore[arg-type]
-    return Function(function, c=nn.Conv3d(4, 6, (3, 2, 3), (2, 1, 1), 1, groups=2, dilation=(1, 2, 1)), n=norm)
+    conv = nn.Conv3d(4, 6, (3, 2, 3), (2, 1, 1), 1, groups=2, dilation=(1, 2, 1))
+    return Function(function, c=conv, n=norm, d=nn.Conv2d(4, 4, 1))
 
 
 def formats_of(case: str) -> tuple[str, ...]:

@@ -63,8 +63,10 @@ def _rewrite(module: torch.fx.GraphModule, rules: list[Rule]) -> list[Outcome]:
     for node in list(module.graph.nodes):
         for rule in rules if node.op == "call_function" else ():
             rewrite = rule.rewrites.get(node.target)
-            reason = _why_not(module, node, rewrite) if rewrite else None
-            if rewrite is None or reason is None:
+            if rewrite is None or (rule.concerns and not rule.concerns(node)):
+                continue
+            reason = _why_not(module, node, rewrite)
+            if reason is None:
                 continue
             outcomes.append(Outcome(rule.name, _name(node.target), reason))
             if not reason:
