@@ -54,7 +54,7 @@ def fold(module: torch.fx.GraphModule) -> bool:
         readers = [user for user in node.users if user not in values]
         if not readers:
             continue
-        name = f"folded_{sum(name.startswith('folded_') for name, _ in module.named_buffers())}"
+        name = _free_name(module)
         module.register_buffer(name, value.detach().clone().contiguous())
         with graph.inserting_before(node):
             constant = graph.get_attr(name)
@@ -66,6 +66,14 @@ def fold(module: torch.fx.GraphModule) -> bool:
             graph.erase_node(node)  # otherwise it keeps what it reads
     drop_unused(module)
     return folded
+
+
+def _free_name(module: torch.fx.GraphModule) -> str:
+    """Returns a buffer's name that is not taken. Of those of an earlier round, some may be gone."""
+    number = sum(name.startswith("folded_") for name, _ in module.named_buffers())
+    while hasattr(module, f"folded_{number}"):
+        number += 1
+    return f"folded_{number}"
 
 
 def _is_constant(node: torch.fx.Node, values: dict[torch.fx.Node, Any]) -> bool:

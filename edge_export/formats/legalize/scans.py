@@ -50,7 +50,7 @@ def _extreme(is_more: Callable[[Tensor, Tensor], Tensor]) -> Any:
         def later(a: Parts, b: Parts) -> Parts:
             takes = is_more(b[0], a[0])
             if x.is_floating_point():
-                takes = takes | (b[0] != b[0])  # NaN stays until a later one
+                takes = torch.logical_or(takes, b[0] != b[0])  # NaN stays until a later one
             return tuple(torch.where(takes, new, old) for old, new in zip(a, b, strict=True))
 
         values, found = _scanned((x, places), dim, later)
