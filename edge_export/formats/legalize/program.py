@@ -15,6 +15,7 @@ from torch._guards import detect_fake_mode
 from torch.fx.node import map_arg
 
 from edge_export.formats.constants import constant_named
+from edge_export.formats.legalize.complex_pairs import uses_complex, with_pairs
 from edge_export.formats.legalize.folding import changes_in_place, fold
 from edge_export.formats.legalize.rule import Outcome, Refused
 from edge_export.formats.legalize.rules import RULES
@@ -30,10 +31,20 @@ _MOST_ROUNDS = 8
 def legalized(exported: ExportedProgram, format_name: str) -> tuple[ExportedProgram, tuple[Outcome, ...]]:
     """Returns the program for the converter of a format, and the outcome of each rule that matched."""
     rules = [rule for rule in RULES if format_name in rule.formats]
-    if not any(node.target in rule.rewrites for rule in rules for node in exported.graph.nodes):
+    is_complex = uses_complex(exported.graph)
+    if not is_complex and not any(node.target in rule.rewrites for rule in rules for node in exported.graph.nodes):
         return exported, ()
     module, refused = _module(exported), dict[Outcome, None]()
     rewritten: list[Outcome] = []
+    if is_complex:
+        fold(module)
+        targets, reason = with_pairs(module)
+        outcomes = [Outcome("complex numbers", _name(target), reason) for target in targets]
+        if reason:
+            refused = dict.fromkeys(outcomes)
+        else:
+            rewritten, exported = outcomes, _exported(module, exported)
+        module = _module(exported)
     for _ in range(_MOST_ROUNDS):
         constants = fold(module)
         found = _rewrite(module, rules)
