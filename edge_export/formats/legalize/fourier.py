@@ -150,7 +150,9 @@ def istft(
     whole = None
     for part, unit in zip(x, (1, 1j), strict=True):
         matrix = torch.fft.irfft(torch.eye(bins, dtype=torch.float64) * unit, n_fft, norm=norm) * shape
-        spectra = part.reshape(-1, *part.shape[-2:])[:, :bins]
+        spectra = part.reshape(-1, *part.shape[-2:])
+        if onesided is False:
+            spectra = spectra[:, :bins]
         samples = F.conv_transpose1d(spectra, matrix.unsqueeze(1).to(part.dtype), None, hop)
         whole = samples if whole is None else whole + samples
     assert whole is not None
@@ -158,7 +160,9 @@ def istft(
     overlap = F.conv_transpose1d(torch.ones(1, 1, frames, dtype=torch.float64), squares, None, hop)
     start = n_fft // 2 if center else 0
     end = whole.shape[-1] - start if length is None else min(start + length, whole.shape[-1])
-    result = whole[..., start:end] * (1.0 / overlap[..., start:end]).to(whole.dtype)
+    if (start, end) != (0, whole.shape[-1]):
+        whole, overlap = whole[..., start:end], overlap[..., start:end]
+    result = whole * (1.0 / overlap).to(whole.dtype)
     if length is not None and length > end - start:
         result = F.pad(result, (0, length - (end - start)))
     return result.reshape(*x.real.shape[:-2], result.shape[-1])

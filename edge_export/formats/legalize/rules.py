@@ -5,6 +5,7 @@ from __future__ import annotations
 from edge_export.formats.legalize import (
     activations,
     arithmetic,
+    attention,
     average_pooling,
     broadcast,
     composites,
@@ -48,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     arithmetic.EXP2,
     arithmetic.FMOD,
     arithmetic.TRUNC,
+    arithmetic.ATAN2,
     arithmetic.LOGARITHMS,
     arithmetic.SMALL_BOUNDS,
     arithmetic.FLOAT_BOUNDS,
@@ -61,6 +63,7 @@ RULES: tuple[Rule, ...] = (
     composites.SAMPLED,
     composites.GRIDS,
     composites.DISTANCES,
+    attention.RULE,
     ordering.ORDERED,
     ordering.STABLE,
     ordering.STATISTICS,
