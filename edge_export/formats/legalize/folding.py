@@ -12,7 +12,6 @@ from edge_export.formats.constants import constant_named, drop_unused
 
 _MOST_ELEMENTS = 2**22
 """Larger values are left to the converter, unless they are views."""
-_CHECKS = torch.ops.aten._assert_tensor_metadata.default
 _DETACHES = torch.ops.aten.detach_.default
 _VIEWS = frozenset({"expand", "broadcast_to"})
 
@@ -61,9 +60,9 @@ def fold(module: torch.fx.GraphModule) -> bool:
         constant.meta = dict(node.meta)
         node.replace_all_uses_with(constant)
         folded = True
-    for node in values:
-        if node.target in (_CHECKS, _DETACHES) and not node.users:
-            graph.erase_node(node)  # otherwise it keeps what it reads
+    for node in reversed(list(values)):
+        if node.op == "call_function" and not node.users:
+            graph.erase_node(node)  # otherwise `detach_` and checks keep what they read
     drop_unused(module)
     return folded
 

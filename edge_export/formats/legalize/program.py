@@ -46,6 +46,7 @@ def legalized(exported: ExportedProgram, format_name: str) -> tuple[ExportedProg
             rewritten, exported = outcomes, _exported(module, exported)
         module = _module(exported)
     for _ in range(_MOST_ROUNDS):
+        rewritten += _of_constants(module, rules)
         constants = fold(module)
         found = _rewrite(module, rules)
         refused |= {outcome: None for outcome in found if outcome.reason}
@@ -66,6 +67,21 @@ def notes(outcomes: tuple[Outcome, ...]) -> tuple[str, ...]:
     names = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in sorted(rewritten.items()))
     refused = {f"{outcome.operator} is left as it is: {outcome.reason}": None for outcome in outcomes if outcome.reason}
     return (*([f"written with other operators: {names}"] if names else []), *refused)
+
+
+def _of_constants(module: torch.fx.GraphModule, rules: list[Rule]) -> list[Outcome]:
+    """Returns the outcomes of calls that a rule would rewrite, but that are folded before: they read constants alone."""
+    module.graph.eliminate_dead_code()
+    dynamic: set[torch.fx.Node] = set()
+    outcomes = []
+    for node in module.graph.nodes:
+        if node.op == "placeholder" or any(source in dynamic for source in node.all_input_nodes):
+            dynamic.add(node)
+        elif node.op == "call_function":
+            of_node = [rule for rule in rules if node.target in rule.rewrites and rule.concerns is None]
+            rule = next((each for each in of_node if _why_not(module, node, each.rewrites[node.target]) == ""), None)
+            outcomes += [Outcome(rule.name, _name(node.target))] if rule else []
+    return outcomes
 
 
 def _rewrite(module: torch.fx.GraphModule, rules: list[Rule]) -> list[Outcome]:

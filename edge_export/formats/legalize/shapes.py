@@ -5,6 +5,7 @@ x.unfold             index_select of all windows               coremltools and C
 fold                 transposed convolution with 0 and 1       refused by coremltools, Core AI and ExecuTorch
 max along an axis    amax, then squeeze                        ExecuTorch's XNNPACK pass refuses one less axis
 pixel_unshuffle      slices, one beside the other               onnx2tf leaves an operator that LiteRT lacks
+roll                 of axes counted from the first             torch's ONNX exporter fails on others
 """
 
 from __future__ import annotations
@@ -69,8 +70,20 @@ def _pixel_unshuffle(x: Tensor, factor: int) -> Any:
     return torch.cat(pixels, 2).reshape(*outer, channels * factor**2, height // factor, width // factor)
 
 
+def _roll(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Any:
+    return torch.roll(x, shifts, [axis % x.dim() for axis in dims]) if any(axis < 0 for axis in dims) else NotImplemented
+
+
 _aten = torch.ops.aten
-RULE = Rule("shapes", ("tflite",), {_aten.flip.default: _flip, _aten.pixel_unshuffle.default: _pixel_unshuffle})
+RULE = Rule(
+    "shapes",
+    ("tflite",),
+    {
+        _aten.flip.default: _flip,
+        _aten.pixel_unshuffle.default: _pixel_unshuffle,
+        _aten.roll.default: _roll,
+    },
+)
 WINDOWS = Rule("windows", ("coreml", "coreai"), {_aten.unfold.default: _windows})
 FOLD = Rule("fold", ("executorch", "coreml", "coreai"), {_aten.col2im.default: _fold})
 LARGEST = Rule("largest along an axis", ("executorch",), {_aten.max.dim: _largest})
