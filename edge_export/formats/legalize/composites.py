@@ -77,7 +77,9 @@ def _filled(value: float) -> Any:
 def _scalars_where(condition: Tensor, x: Any, y: Any) -> Tensor:
     tensors = [each for each in (x, y) if isinstance(each, Tensor)]
     dtype = tensors[0].dtype if tensors else torch.float32
-    x, y = (each if isinstance(each, Tensor) else torch.full([1] * condition.dim(), each, dtype=dtype) for each in (x, y))
+    x, y = (
+        each if isinstance(each, Tensor) else torch.full([1] * condition.dim(), each, dtype=dtype) for each in (x, y)
+    )
     return torch.where(condition, x, y)
 
 

@@ -105,9 +105,7 @@ def stft(
     weights = (matrix * _window(window, n_fft, win_length).unsqueeze(1)).t()
     samples = x.reshape(-1, 1, x.shape[-1])
     hop = n_fft // 4 if hop_length is None else hop_length
-    parts = [
-        F.conv1d(samples, part.unsqueeze(1).to(x.dtype), None, hop) for part in (weights.real, weights.imag)
-    ]
+    parts = [F.conv1d(samples, part.unsqueeze(1).to(x.dtype), None, hop) for part in (weights.real, weights.imag)]
     real, imag = (part.reshape(*x.shape[:-1], *part.shape[1:]) for part in parts)
     return torch.stack([real, imag], -1) if return_complex is False else Pair(real, imag)
 

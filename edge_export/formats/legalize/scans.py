@@ -27,9 +27,7 @@ def _scanned(parts: Parts, dim: int, combine: Callable[[Parts, Parts], Parts]) -
         earlier = tuple(each.narrow(dim, 0, size - step) for each in parts)
         later = tuple(each.narrow(dim, step, size - step) for each in parts)
         joined = combine(earlier, later)
-        parts = tuple(
-            torch.cat([each.narrow(dim, 0, step), new], dim) for each, new in zip(parts, joined, strict=True)
-        )
+        parts = tuple(torch.cat([each.narrow(dim, 0, step), new], dim) for each, new in zip(parts, joined, strict=True))
         step *= 2
     return parts
 

@@ -71,7 +71,9 @@ def _pixel_unshuffle(x: Tensor, factor: int) -> Any:
 
 
 def _roll(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Any:
-    return torch.roll(x, shifts, [axis % x.dim() for axis in dims]) if any(axis < 0 for axis in dims) else NotImplemented
+    return (
+        torch.roll(x, shifts, [axis % x.dim() for axis in dims]) if any(axis < 0 for axis in dims) else NotImplemented
+    )
 
 
 _aten = torch.ops.aten
