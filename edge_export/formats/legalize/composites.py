@@ -8,6 +8,7 @@ Those of the first table are written by PyTorch's own decompositions; the others
     fftshift              roll by half of each axis
     zeros_like, ones_like a constant, where the call gives another type: coremltools keeps that of x
     where with a number   where with a tensor of one place
+    x & y, x | y, x ^ y   the logical operators, of bools
     take_along_dim        gather, with both tensors expanded to one shape
 """
 
@@ -77,10 +78,17 @@ def _filled(value: float) -> Any:
 def _scalars_where(condition: Tensor, x: Any, y: Any) -> Tensor:
     tensors = [each for each in (x, y) if isinstance(each, Tensor)]
     dtype = tensors[0].dtype if tensors else torch.float32
-    x, y = (
-        each if isinstance(each, Tensor) else torch.full([1] * condition.dim(), each, dtype=dtype) for each in (x, y)
-    )
+    ones = [1] * condition.dim()
+    x, y = (each if isinstance(each, Tensor) else torch.full(ones, each, dtype=dtype) for each in (x, y))
     return torch.where(condition, x, y)
+
+
+def _logical(operator: Any) -> Any:
+    def apply(x: Tensor, y: Any) -> Any:
+        is_bool = x.dtype == torch.bool and isinstance(y, Tensor) and y.dtype == torch.bool
+        return operator(x, y) if is_bool else NotImplemented
+
+    return apply
 
 
 def _without(x: Tensor, dim: int) -> list[int]:
@@ -96,6 +104,9 @@ COREML = Rule(
         _aten.lerp.Scalar: _lerp,
         _aten.fft_fftshift.default: _shifted(1),
         _aten.fft_ifftshift.default: _shifted(-1),
+        _aten.__and__.Tensor: _logical(torch.logical_and),
+        _aten.__or__.Tensor: _logical(torch.logical_or),
+        _aten.__xor__.Tensor: _logical(torch.logical_xor),
         _aten.zeros_like.default: _filled(0.0),
         _aten.ones_like.default: _filled(1.0),
         **dict.fromkeys((_aten.where.ScalarOther, _aten.where.ScalarSelf), _scalars_where),

@@ -1,6 +1,6 @@
 """Fourier transforms of real and complex tensors → products with constant matrices.
 
-    y = x_re T(1) + x_im T(i)     T(1), T(i): what PyTorch's own transform makes of the unit vectors, and of i times them
+    y = x_re T(1) + x_im T(i)     T(1), T(i): PyTorch's own transform of the unit vectors, and of i times them
     STFT     a convolution with stride `hop_length`; its weights are the transform, times the window
     iSTFT    a transposed convolution, divided by the windows' squares where they overlap
 

@@ -27,9 +27,7 @@ def _is_too_large(x: Tensor, dim: int, other: int | None = None) -> Refused | No
     pairs = x.numel() * (size if other is None else other)
     if pairs <= _MOST_PAIRS:
         return None
-    return Refused(
-        f"{pairs:,} comparisons are more than {_MOST_PAIRS:,}: order fewer values, or outside of the network"
-    )
+    return Refused(f"{pairs:,} comparisons are more than {_MOST_PAIRS:,}: order fewer values")
 
 
 def _ranks(x: Tensor, descending: bool = False) -> Tensor:

@@ -45,8 +45,8 @@ def legalized(exported: ExportedProgram, format_name: str) -> tuple[ExportedProg
         else:
             rewritten, exported = outcomes, _exported(module, exported)
         module = _module(exported)
+    rewritten += _of_constants(module, rules)
     for _ in range(_MOST_ROUNDS):
-        rewritten += _of_constants(module, rules)
         constants = fold(module)
         found = _rewrite(module, rules)
         refused |= {outcome: None for outcome in found if outcome.reason}
@@ -70,7 +70,7 @@ def notes(outcomes: tuple[Outcome, ...]) -> tuple[str, ...]:
 
 
 def _of_constants(module: torch.fx.GraphModule, rules: list[Rule]) -> list[Outcome]:
-    """Returns the outcomes of calls that a rule would rewrite, but that are folded before: they read constants alone."""
+    """Returns the outcomes of calls that a rule would rewrite, but that are folded because they read constants."""
     module.graph.eliminate_dead_code()
     dynamic: set[torch.fx.Node] = set()
     outcomes = []

@@ -35,6 +35,8 @@ RULES: tuple[Rule, ...] = (
     padding.NEGATIVE,
     resize.EXACT,
     resize.NEAREST,
+    resize.NEAREST_ODD,
+    resize.VOLUMES,
     resize.CUBIC,
     resize.ANTIALIAS,
     resize.ODD_SCALE,
