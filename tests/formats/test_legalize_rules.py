@@ -278,7 +278,7 @@ def test_a_folded_constant_keeps_its_name_in_later_rounds() -> None:
     def many(s: Any, x: torch.Tensor) -> torch.Tensor:
         first = torch.bucketize(x, torch.tensor([-1.0, 0.2, 0.8], dtype=x.dtype)).to(x.dtype)
         y = x.median(2)[0] + x.kthvalue(2, 2)[0] + x.cummax(2)[0][..., 0]
-        return y + first.sum(2) + torch.relu(x * 2).sort(2, stable=True)[0][..., 1] * 3
+        return y + first.sum(2) + torch.relu(x * 2).sort(stable=True)[0][..., 1] * 3
 
     assert math_error(Function(many), seeded(*SEQUENCE), "tflite") < 1e-12
 
