@@ -19,6 +19,7 @@ from edge_export.formats.legalize.program import legalized, notes
 from edge_export.formats.legalize.rules import RULES
 
 PICTURE, SEQUENCE, VOLUME = (1, 4, 7, 6), (1, 5, 4), (1, 4, 5, 6, 7)
+ROWS = torch.arange(1.0, 7.0).reshape(6, 1)
 
 
 def assigned(s: Any, x: torch.Tensor) -> torch.Tensor:
@@ -140,6 +141,64 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         lambda s, x: torch.take_along_dim(x, torch.tensor([[[2], [0]]]), 1),
     ),
     "cdist": ("distances", SEQUENCE, lambda s, x: torch.cdist(x, x + 1)),
+    "atan2": ("atan2", SEQUENCE, lambda s, x: torch.atan2(x, x.roll(1, 2).round())),
+    "grouped attention": (
+        "attention",
+        PICTURE,
+        lambda s, x: F.scaled_dot_product_attention(x, x[:, :2], x[:, 2:], is_causal=True, enable_gqa=True),
+    ),
+    "blind query": (
+        "attention",
+        PICTURE,
+        lambda s, x: F.scaled_dot_product_attention(x, x, x, x[:, :1, :, :1].transpose(2, 3) > x[:, 1:2, :, 1:2] + 0.5),
+    ),
+    "zeros_like": (
+        "composites of Core ML",
+        SEQUENCE,
+        lambda s, x: torch.zeros_like(x > 0, dtype=x.dtype).masked_fill(x > 0, -9.0) + x,
+    ),
+    "where a number": ("composites of Core ML", SEQUENCE, lambda s, x: torch.where(x > 0, x, -1e9)),
+    "bools": ("composites of Core ML", SEQUENCE, lambda s, x: ((x > 0) ^ (x < 0.5) | (x > 1) & (x < 2)).to(x.dtype)),
+    "nearest odd scale": (
+        "resize to neighbors by a float scale",
+        PICTURE,
+        lambda s, x: F.interpolate(x, scale_factor=0.6),
+    ),
+    "nearest of volumes": ("resize of volumes", VOLUME, lambda s, x: F.interpolate(x, scale_factor=1.5)),
+    "trilinear": ("resize of volumes", VOLUME, lambda s, x: F.interpolate(x, (5, 3, 7), mode="trilinear")),
+    "roll": ("shapes", SEQUENCE, lambda s, x: x.roll(1, -1)),
+    "sort": ("sorted values", SEQUENCE, lambda s, x: torch.cat([e.to(x.dtype) for e in (x * 2).round().sort(1)])),
+    "argsort": ("sorted values", SEQUENCE, lambda s, x: x.argsort(-1, descending=True).to(x.dtype)),
+    "msort": ("sorted values", SEQUENCE, lambda s, x: x[0].msort()),
+    "stable": (
+        "values sorted in a stable order",
+        SEQUENCE,
+        lambda s, x: torch.cat([e.to(x.dtype) for e in x.round().sort(stable=True, descending=True)]),
+    ),
+    "median": ("order statistics", SEQUENCE, lambda s, x: torch.cat([e.to(x.dtype) for e in x.median(2)])),
+    "median of all": ("order statistics", SEQUENCE, lambda s, x: x.median().reshape(1)),
+    "nanmedian": ("order statistics", SEQUENCE, lambda s, x: (x + 1).sqrt().nanmedian(1)[0]),
+    "kthvalue": ("order statistics", SEQUENCE, lambda s, x: torch.cat([e.to(x.dtype) for e in x.kthvalue(2, 1)])),
+    "bucketize": (
+        "searched values",
+        SEQUENCE,
+        lambda s, x: torch.bucketize(x, torch.tensor([-1, 0.2, 0.8], dtype=x.dtype), right=True).to(x.dtype),
+    ),
+    "searchsorted": (
+        "searched values",
+        SEQUENCE,
+        lambda s, x: torch.searchsorted(x.abs().cumsum(-1), x[..., :3] * 2).to(x.dtype),
+    ),
+    "cumprod": ("running values", SEQUENCE, lambda s, x: x.cumprod(1)),
+    "cummax": ("running values", SEQUENCE, lambda s, x: torch.cat([e.to(x.dtype) for e in x.round().cummax(1)])),
+    "cummin": ("running values", SEQUENCE, lambda s, x: torch.cat([e.to(x.dtype) for e in x.cummin(-1)])),
+    "logcumsumexp": ("running sums of exponentials", SEQUENCE, lambda s, x: (x * 9).logcumsumexp(1)),
+    "constant rows": (
+        "constants along other axes than the channels",
+        (1, 4, 6, 6),
+        lambda s, x: s.d(s.d(x) * ROWS) - ROWS.reshape(6),
+    ),
+    "relu": ("relu between products", SEQUENCE, lambda s, x: torch.relu(x * 2) * 3),
     "cdist 1": ("distances", SEQUENCE, lambda s, x: torch.cdist(x, x + 1, p=1.0)),
 }
 
@@ -148,7 +207,8 @@ def network(function: Callable[..., Any]) -> Function:
     torch.manual_seed(0)
     norm = nn.InstanceNorm2d(4, affine=True, track_running_stats=True)
     nn.init.uniform_(norm.running_mean)  # type: ignore[arg-type]
-    return Function(function, c=nn.Conv3d(4, 6, (3, 2, 3), (2, 1, 1), 1, groups=2, dilation=(1, 2, 1)), n=norm)
+    conv = nn.Conv3d(4, 6, (3, 2, 3), (2, 1, 1), 1, groups=2, dilation=(1, 2, 1))
+    return Function(function, c=conv, n=norm, d=nn.Conv2d(4, 4, 1))
 
 
 def formats_of(case: str) -> tuple[str, ...]:
@@ -189,6 +249,43 @@ def test_what_no_rule_matches_stays_the_same_program() -> None:
     program = export_program(plain.eval(), (torch.zeros(1, 4, 8, 8),))
     for format_name in FORMATS:
         assert legalized(program, format_name) == (program, ())
+
+
+@pytest.mark.parametrize("format_name", ["executorch", "coreml", "tflite"])
+def test_nan_is_the_largest_value(format_name: str) -> None:
+    def statistics(s: Any, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y = torch.log(x)
+        return (
+            *y.sort(stable=True),
+            *y.sort(descending=True, stable=True),
+            *y.median(2),
+            y.nanmedian(1)[0],
+            *y.cummax(2),
+        )
+
+    x = seeded(*SEQUENCE)
+    network = Function(statistics)
+    program, _ = legalized(export_program(network, (x,)), format_name)
+    for expected, actual in zip(network(x), program.module()(x), strict=True):
+        assert torch.equal(expected.nan_to_num(99.0), actual.nan_to_num(99.0))
+
+
+def test_too_many_values_to_order_are_refused_and_told() -> None:
+    program = export_program(Function(lambda s, x: x.sort(-1)[0]), (seeded(1, 3000),))
+    same, outcomes = legalized(program, "executorch")
+    assert same is program
+    assert "9,000,000 comparisons are more than 4,194,304" in notes(outcomes)[0]
+
+
+def test_a_folded_constant_keeps_its_name_in_later_rounds() -> None:
+    """Constants that are dropped between rounds leave gaps in the numbers of those that stay."""
+
+    def many(s: Any, x: torch.Tensor) -> torch.Tensor:
+        first = torch.bucketize(x, torch.tensor([-1.0, 0.2, 0.8], dtype=x.dtype)).to(x.dtype)
+        y = x.median(2)[0] + x.kthvalue(2, 2)[0] + x.cummax(2)[0][..., 0]
+        return y + first.sum(2) + torch.relu(x * 2).sort(stable=True)[0][..., 1] * 3
+
+    assert math_error(Function(many), seeded(*SEQUENCE), "tflite") < 1e-12
 
 
 def test_indices_that_are_read_are_refused_and_told() -> None:

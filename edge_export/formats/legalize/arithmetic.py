@@ -8,6 +8,7 @@ fmod(x, y)                     x − trunc(x / y) y     coremltools and LiteRT h
 trunc(x)                       sign(x) ⌊|x|⌋          coremltools takes no trunc
 asinh(x)                       sign(x) ln(|x| + √(x² + 1))
 log1p(x)                       ln(u) x / (u − 1), u = 1 + x; x where u = 1     coremltools writes ln(1 + x)
+atan2(y, x)                    atan of the smaller by the larger size, then moved to y's and x's octant
 clamp, hardtanh with integers  floats                 coremltools refuses integers
 """
 
@@ -88,6 +89,16 @@ def _asinh(x: Tensor) -> Tensor:
     return torch.sign(x) * _log1p(z)
 
 
+def _atan2(y: Tensor, x: Tensor) -> Tensor:
+    high, wide = torch.abs(y), torch.abs(x)
+    most = torch.maximum(high, wide)
+    nothing, one = (torch.full([1] * most.dim(), value, dtype=most.dtype) for value in (0.0, 1.0))
+    angle = torch.atan(torch.minimum(high, wide) / torch.where(most == 0, one, most))
+    angle = torch.where(high > wide, math.pi / 2 - angle, angle)
+    angle = torch.where(x < nothing, math.pi - angle, angle)
+    return torch.where(y < nothing, -angle, angle)
+
+
 SUMS = Rule(
     "scaled sums",
     ("coreml", "coreai"),
@@ -111,3 +122,4 @@ EXP2 = Rule("exp2", ("executorch",), {_aten.exp2.default: _exp2})
 FMOD = Rule("fmod", ("coreml", "tflite"), {_aten.fmod.Scalar: _fmod, _aten.fmod.Tensor: _fmod})
 TRUNC = Rule("trunc", ("coreml",), {_aten.trunc.default: _trunc, _aten.fix.default: _trunc})
 LOGARITHMS = Rule("logarithms near 1", ("coreml",), {_aten.asinh.default: _asinh, _aten.log1p.default: _log1p})
+ATAN2 = Rule("atan2", ("coreml",), {_aten.atan2.default: _atan2})

@@ -5,11 +5,16 @@ Those of the first table are written by PyTorch's own decompositions; the others
     lerp                  x + w (y − x), from the nearer end
     cosine similarity     Σ xy / (max(‖x‖, ε) max(‖y‖, ε))
     distances p = 2       √Σ (x − y)²,   p = 1   Σ |x − y|,   for every pair of rows
+    fftshift              roll by half of each axis
+    zeros_like, ones_like a constant, where the call gives another type: coremltools keeps that of x
+    where with a number   where with a tensor of one place
+    x & y, x | y, x ^ y   the logical operators, of bools
     take_along_dim        gather, with both tensors expanded to one shape
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -54,6 +59,38 @@ def _take_along(x: Tensor, indices: Tensor, dim: int | None = None) -> Any:
     return torch.gather(x.expand(whole), dim, indices.expand(shape))
 
 
+def _shifted(sign: int) -> Any:
+    def shift(x: Tensor, dim: Sequence[int] | None = None) -> Tensor:
+        dims = list(range(x.dim()) if dim is None else dim)
+        halves = [x.shape[axis] // 2 if sign > 0 else (x.shape[axis] + 1) // 2 for axis in dims]
+        return torch.roll(x, halves, dims)
+
+    return shift
+
+
+def _filled(value: float) -> Any:
+    def like(x: Tensor, *, dtype: torch.dtype | None = None, **options: Any) -> Any:
+        return NotImplemented if dtype in (None, x.dtype) else torch.full(x.shape, value, dtype=dtype)
+
+    return like
+
+
+def _scalars_where(condition: Tensor, x: Any, y: Any) -> Tensor:
+    tensors = [each for each in (x, y) if isinstance(each, Tensor)]
+    dtype = tensors[0].dtype if tensors else torch.float32
+    ones = [1] * condition.dim()
+    x, y = (each if isinstance(each, Tensor) else torch.full(ones, each, dtype=dtype) for each in (x, y))
+    return torch.where(condition, x, y)
+
+
+def _logical(operator: Any) -> Any:
+    def apply(x: Tensor, y: Any) -> Any:
+        is_bool = x.dtype == torch.bool and isinstance(y, Tensor) and y.dtype == torch.bool
+        return operator(x, y) if is_bool else NotImplemented
+
+    return apply
+
+
 def _without(x: Tensor, dim: int) -> list[int]:
     sizes = list(x.shape)
     sizes[dim] = 1
@@ -65,6 +102,14 @@ COREML = Rule(
     ("coreml",),
     {
         _aten.lerp.Scalar: _lerp,
+        _aten.fft_fftshift.default: _shifted(1),
+        _aten.fft_ifftshift.default: _shifted(-1),
+        _aten.__and__.Tensor: _logical(torch.logical_and),
+        _aten.__or__.Tensor: _logical(torch.logical_or),
+        _aten.__xor__.Tensor: _logical(torch.logical_xor),
+        _aten.zeros_like.default: _filled(0.0),
+        _aten.ones_like.default: _filled(1.0),
+        **dict.fromkeys((_aten.where.ScalarOther, _aten.where.ScalarSelf), _scalars_where),
         **{
             operator: decomposition_table[operator]
             for operator in (

@@ -12,7 +12,6 @@ from edge_export.formats.constants import constant_named, drop_unused
 
 _MOST_ELEMENTS = 2**22
 """Larger values are left to the converter, unless they are views."""
-_CHECKS = torch.ops.aten._assert_tensor_metadata.default
 _DETACHES = torch.ops.aten.detach_.default
 _VIEWS = frozenset({"expand", "broadcast_to"})
 
@@ -54,18 +53,26 @@ def fold(module: torch.fx.GraphModule) -> bool:
         readers = [user for user in node.users if user not in values]
         if not readers:
             continue
-        name = f"folded_{sum(name.startswith('folded_') for name, _ in module.named_buffers())}"
+        name = _free_name(module)
         module.register_buffer(name, value.detach().clone().contiguous())
         with graph.inserting_before(node):
             constant = graph.get_attr(name)
         constant.meta = dict(node.meta)
         node.replace_all_uses_with(constant)
         folded = True
-    for node in values:
-        if node.target in (_CHECKS, _DETACHES) and not node.users:
-            graph.erase_node(node)  # otherwise it keeps what it reads
+    for node in reversed(list(values)):
+        if node.op == "call_function" and not node.users:
+            graph.erase_node(node)  # otherwise `detach_` and checks keep what they read
     drop_unused(module)
     return folded
+
+
+def _free_name(module: torch.fx.GraphModule) -> str:
+    """Returns a buffer's name that is not taken. Of those of an earlier round, some may be gone."""
+    number = sum(name.startswith("folded_") for name, _ in module.named_buffers())
+    while hasattr(module, f"folded_{number}"):
+        number += 1
+    return f"folded_{number}"
 
 
 def _is_constant(node: torch.fx.Node, values: dict[torch.fx.Node, Any]) -> bool:

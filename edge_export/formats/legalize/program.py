@@ -15,6 +15,7 @@ from torch._guards import detect_fake_mode
 from torch.fx.node import map_arg
 
 from edge_export.formats.constants import constant_named
+from edge_export.formats.legalize.complex_pairs import uses_complex, with_pairs
 from edge_export.formats.legalize.folding import changes_in_place, fold
 from edge_export.formats.legalize.rule import Outcome, Refused
 from edge_export.formats.legalize.rules import RULES
@@ -30,10 +31,21 @@ _MOST_ROUNDS = 8
 def legalized(exported: ExportedProgram, format_name: str) -> tuple[ExportedProgram, tuple[Outcome, ...]]:
     """Returns the program for the converter of a format, and the outcome of each rule that matched."""
     rules = [rule for rule in RULES if format_name in rule.formats]
-    if not any(node.target in rule.rewrites for rule in rules for node in exported.graph.nodes):
+    is_complex = uses_complex(exported.graph)
+    if not is_complex and not any(node.target in rule.rewrites for rule in rules for node in exported.graph.nodes):
         return exported, ()
     module, refused = _module(exported), dict[Outcome, None]()
     rewritten: list[Outcome] = []
+    if is_complex:
+        fold(module)
+        targets, reason = with_pairs(module)
+        outcomes = [Outcome("complex numbers", _name(target), reason) for target in targets]
+        if reason:
+            refused = dict.fromkeys(outcomes)
+        else:
+            rewritten, exported = outcomes, _exported(module, exported)
+        module = _module(exported)
+    rewritten += _of_constants(module, rules)
     for _ in range(_MOST_ROUNDS):
         constants = fold(module)
         found = _rewrite(module, rules)
@@ -57,14 +69,31 @@ def notes(outcomes: tuple[Outcome, ...]) -> tuple[str, ...]:
     return (*([f"written with other operators: {names}"] if names else []), *refused)
 
 
+def _of_constants(module: torch.fx.GraphModule, rules: list[Rule]) -> list[Outcome]:
+    """Returns the outcomes of calls that a rule would rewrite, but that are folded because they read constants."""
+    module.graph.eliminate_dead_code()
+    dynamic: set[torch.fx.Node] = set()
+    outcomes = []
+    for node in module.graph.nodes:
+        if node.op == "placeholder" or any(source in dynamic for source in node.all_input_nodes):
+            dynamic.add(node)
+        elif node.op == "call_function":
+            of_node = [rule for rule in rules if node.target in rule.rewrites and rule.concerns is None]
+            rule = next((each for each in of_node if _why_not(module, node, each.rewrites[node.target]) == ""), None)
+            outcomes += [Outcome(rule.name, _name(node.target))] if rule else []
+    return outcomes
+
+
 def _rewrite(module: torch.fx.GraphModule, rules: list[Rule]) -> list[Outcome]:
     """Lets each node that a rule matches call the rule's function instead of its operator."""
     outcomes = []
     for node in list(module.graph.nodes):
         for rule in rules if node.op == "call_function" else ():
             rewrite = rule.rewrites.get(node.target)
-            reason = _why_not(module, node, rewrite) if rewrite else None
-            if rewrite is None or reason is None:
+            if rewrite is None or (rule.concerns and not rule.concerns(node)):
+                continue
+            reason = _why_not(module, node, rewrite)
+            if reason is None:
                 continue
             outcomes.append(Outcome(rule.name, _name(node.target), reason))
             if not reason:

@@ -2,7 +2,7 @@
 
     y = R x Cᵀ      R, C: what PyTorch's own operator makes of the unit vectors along an axis
 
-Nearest neighbors are rows that are picked. coremltools has no bicubic and no exact resize, ignores antialias, and
+Nearest neighbors are rows that are picked. coremltools has no bicubic, exact or 3-D resize, ignores antialias, and
 refuses a float scale that doesn't give the size exactly, of which XNNPACK and onnx2tf make another number. Core AI
 takes other neighbors if a ratio is no whole number, and its runtime dies of one pixel whose corners are aligned.
 """
@@ -45,8 +45,8 @@ def _by_matrices(operator: Any, needed: Callable[[Tensor, list[int], bool, Any],
                 scales[place] = scale_factors[place]
             given = (None, align_corners, scales) if scale_factors is not None else (target, align_corners, None)
             resized = operator(units, *given)
-            if axes == 2:
-                resized = resized.select(3 - place, 0)
+            for other in reversed([each for each in range(axes) if each != place]):
+                resized = resized.select(2 + other, 0)
             weight = resized.reshape(size, sizes[place]).t()
             last = place == axes - 1
             moved = x if last else x.transpose(axis, -1)
@@ -72,12 +72,17 @@ def _to_one(x: Tensor, sizes: list[int], align_corners: bool, scale_factors: Seq
     return align_corners and 1 in sizes
 
 
-def _picked(operator: Any, any_ratio: bool = False) -> Any:
-    """Picks the neighbors along one axis after the other, which the operator itself finds among the places 0, 1, …"""
+def _picked(operator: Any, any_ratio: bool = False, only_odd: bool = False) -> Any:
+    """Picks the neighbors along one axis after the other, which the operator itself finds among the places 0, 1, …
+
+    Without `any_ratio`, sizes that are multiples stay; with `only_odd`, all whose scale factors are the ratios.
+    """
 
     def resize(x: Tensor, output_size: Sequence[int] | None, scale_factors: Sequence[float] | None = None) -> Any:
         axes, sizes = x.dim() - 2, _sizes(x, output_size, scale_factors)
         if not any_ratio and all(count % size == 0 for count, size in zip(sizes, x.shape[2:], strict=True)):
+            return NotImplemented
+        if only_odd and not _odd_scale(x, sizes, False, scale_factors):
             return NotImplemented
         for place, count in enumerate(sizes):
             shape, target, scales = [1] * (2 + axes), [1] * axes, [1.0] * axes
@@ -112,6 +117,22 @@ NEAREST = Rule(
     {
         operator: _picked(operator)
         for operator in (_aten.upsample_nearest1d.vec, _aten.upsample_nearest2d.vec, _aten.upsample_nearest3d.vec)
+    },
+)
+NEAREST_ODD = Rule(
+    "resize to neighbors by a float scale",
+    ("coreml",),
+    {
+        operator: _picked(operator, any_ratio=True, only_odd=True)
+        for operator in (_aten.upsample_nearest1d.vec, _aten.upsample_nearest2d.vec)
+    },
+)
+VOLUMES = Rule(
+    "resize of volumes",
+    ("coreml",),
+    {
+        _aten.upsample_nearest3d.vec: _picked(_aten.upsample_nearest3d.vec, any_ratio=True),
+        _aten.upsample_trilinear3d.vec: _by_matrices(_aten.upsample_trilinear3d.vec),
     },
 )
 CUBIC = Rule("bicubic resize", ("coreml",), {_aten.upsample_bicubic2d.vec: _by_matrices(_aten.upsample_bicubic2d.vec)})

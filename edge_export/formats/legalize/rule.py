@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch.fx import Node
+
 
 @dataclass(frozen=True)
 class Refused:
@@ -31,11 +33,14 @@ class Rule:
         name: What it is about, for tests and outcomes.
         formats: The formats that need it.
         rewrites: The function for each operator.
+        concerns: Tells of a call with its neighbors in the graph whether the rule is for it; None: it is for every one.
+            The constants of the graph are its nodes `get_attr`.
     """
 
     name: str
     formats: tuple[str, ...]
     rewrites: Mapping[Any, Rewrite]
+    concerns: Callable[[Node], bool] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ amax over all axes   the largest of one row                     torch's ONNX exp
 max along an axis    amax, then squeeze                        ExecuTorch's XNNPACK pass refuses one less axis
 pixel_unshuffle      slices, one beside the other               onnx2tf leaves an operator that LiteRT lacks
 split, chunk         a slice for each part                      the same, if parts have different sizes
+roll                 of axes counted from the first             torch's ONNX exporter fails on others
 """
 
 from __future__ import annotations
@@ -95,8 +96,22 @@ def _parts(x: Tensor, sizes: Sequence[int], dim: int = 0) -> Any:
     return tuple(x.narrow(dim, sum(sizes[:index]), size) for index, size in enumerate(sizes))
 
 
+def _roll(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Any:
+    return (
+        torch.roll(x, shifts, [axis % x.dim() for axis in dims]) if any(axis < 0 for axis in dims) else NotImplemented
+    )
+
+
 _aten = torch.ops.aten
-RULE = Rule("shapes", ("tflite",), {_aten.flip.default: _flip, _aten.pixel_unshuffle.default: _pixel_unshuffle})
+RULE = Rule(
+    "shapes",
+    ("tflite",),
+    {
+        _aten.flip.default: _flip,
+        _aten.pixel_unshuffle.default: _pixel_unshuffle,
+        _aten.roll.default: _roll,
+    },
+)
 WINDOWS = Rule("windows", ("coreml", "coreai"), {_aten.unfold.default: _windows})
 FOLD = Rule("fold", ("executorch", "coreml", "coreai"), {_aten.col2im.default: _fold})
 LARGEST = Rule("largest along an axis", ("executorch",), {_aten.max.dim: _largest})

@@ -1,0 +1,192 @@
+"""Sorting, order statistics and searching → comparisons of all pairs along an axis of fixed size.
+
+    rank of x_i     Σ_j [x_j before x_i]; of equal values the first one comes first, NaN is the largest
+    k-th value      Σ_i x_i where rank of x_i = k, elsewhere 0; its place likewise
+    searchsorted    Σ_j [s_j < v], with right ≤; NaN comes behind everything
+
+The values are picked, not computed: they are the same bits. n values need n² comparisons; the places are exact below
+2²⁴. Only orders by ranks keep the first of equal values first, on every device.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edge_export.formats.legalize.rule import Refused, Rule
+
+_aten = torch.ops.aten
+_MOST_PAIRS = 2**22
+"""Comparisons in one call: 16 MB of float32."""
+
+
+def _is_too_large(x: Tensor, dim: int, other: int | None = None) -> Refused | None:
+    size = x.shape[dim] if x.dim() else 1
+    pairs = x.numel() * (size if other is None else other)
+    if pairs <= _MOST_PAIRS:
+        return None
+    return Refused(f"{pairs:,} comparisons are more than {_MOST_PAIRS:,}: order fewer values")
+
+
+def _ranks(x: Tensor, descending: bool = False) -> Tensor:
+    """Returns the place of every value along the last axis in sorted order, in float32."""
+    size = x.shape[-1]
+    mine, other = x.unsqueeze(-1), x.unsqueeze(-2)
+    earlier = (torch.arange(size).unsqueeze(0) < torch.arange(size).unsqueeze(1)).to(torch.float32)
+    smaller = (mine < other) if descending else (other < mine)
+    before = smaller.to(torch.float32) + (other == mine).to(torch.float32) * earlier
+    if x.is_floating_point():
+        mine_nan, other_nan = ((each != each).to(torch.float32) for each in (mine, other))
+        both = mine_nan * other_nan * earlier
+        first, second = (other_nan, mine_nan) if descending else (mine_nan, other_nan)
+        before = before + first * (1.0 - second) + both
+    return before.sum(-1)
+
+
+def _picked(x: Tensor, ranks: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the values of the wanted ranks `(…, k)` along the last axis, and their places."""
+    chosen = ranks.unsqueeze(-2) == wanted.unsqueeze(-1)
+    nothing = torch.zeros([1] * chosen.dim(), dtype=x.dtype)
+    values = torch.where(chosen, x.unsqueeze(-2), nothing).sum(-1, dtype=x.dtype)
+    places = (chosen.to(torch.float32) * torch.arange(x.shape[-1], dtype=torch.float32)).sum(-1)
+    return values, places.to(torch.int64)
+
+
+def _along_last(x: Tensor, dim: int) -> Tensor:
+    return x.reshape(1) if not x.dim() else x.movedim(dim, -1)
+
+
+def _of_ranks(x: Tensor, dim: int, first: int, count: int | None, descending: bool = False) -> Any:
+    """Returns `count` values from rank `first` on along `dim`, and their places; None: all."""
+    if refused := _is_too_large(x, dim):
+        return refused
+    rows = _along_last(x, dim)
+    wanted = torch.arange(first, first + (rows.shape[-1] if count is None else count), dtype=torch.float32)
+    found = _picked(rows, _ranks(rows, descending), wanted)
+    return tuple(each.movedim(-1, dim) if x.dim() else each.reshape(()) for each in found)
+
+
+def _sort(x: Tensor, dim: int = -1, descending: bool = False) -> Any:
+    return _of_ranks(x, dim, 0, None, descending)
+
+
+def _sort_stable(x: Tensor, *, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
+    return _of_ranks(x, dim, 0, None, descending)
+
+
+def _second(found: Any) -> Any:
+    return found if isinstance(found, Refused) else found[1]
+
+
+def _argsort(x: Tensor, dim: int = -1, descending: bool = False) -> Any:
+    return _second(_sort(x, dim, descending))
+
+
+def _argsort_stable(x: Tensor, *, stable: bool, dim: int = -1, descending: bool = False) -> Any:
+    return _second(_sort(x, dim, descending))
+
+
+def _msort(x: Tensor) -> Any:
+    found = _sort(x, 0)
+    return found if isinstance(found, Refused) else found[0]
+
+
+def _topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+    return _of_ranks(x, dim, 0, k, largest)
+
+
+def _kthvalue(x: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    found = _of_ranks(x, dim, k - 1, 1)
+    if isinstance(found, Refused) or keepdim or not x.dim():
+        return found
+    return tuple(each.squeeze(dim) for each in found)
+
+
+def _median(x: Tensor, dim: int, keepdim: bool = False, ignore_nan: bool = False) -> Any:
+    """The lower one of two medians. With a NaN in a row it is NaN, unless `ignore_nan`."""
+    if refused := _is_too_large(x, dim):
+        return refused
+    rows = _along_last(x, dim)
+    size, ranks = rows.shape[-1], _ranks(rows)
+    if rows.is_floating_point():
+        missing = (rows != rows).to(torch.float32).sum(-1, keepdim=True)
+        numbers = float(size) - missing
+        half = torch.floor((numbers - 1.0) * 0.5).clamp(min=0.0)
+        # NaN has the highest ranks: the first one's is the count of numbers
+        wanted = half if ignore_nan else torch.where(missing > 0, numbers, half)
+    else:
+        wanted = torch.full([1] * rows.dim(), float((size - 1) // 2))
+    found: tuple[Tensor, ...] = _picked(rows, ranks, wanted)
+    if not x.dim():
+        return tuple(each.reshape(()) for each in found)
+    found = tuple(each.movedim(-1, dim) for each in found)
+    return found if keepdim else tuple(each.squeeze(dim) for each in found)
+
+
+def _median_of_all(ignore_nan: bool) -> Any:
+    def median(x: Tensor) -> Any:
+        found = _median(x.reshape(-1), 0, ignore_nan=ignore_nan)
+        return found if isinstance(found, Refused) else found[0]
+
+    return median
+
+
+def _nanmedian(x: Tensor, dim: int, keepdim: bool = False) -> Any:
+    return _median(x, dim, keepdim, ignore_nan=True)
+
+
+def _count_below(edges: Tensor, x: Tensor, right: bool, out_int32: bool) -> Any:
+    """Returns how many of the ascending edges `(…, n)` come before each value `(…, m)`."""
+    if refused := _is_too_large(x, -1, edges.shape[-1]):
+        return refused
+    value, edges = x.unsqueeze(-1), edges.unsqueeze(-2) if edges.dim() > 1 else edges
+    behind = (edges > value) if right else (edges >= value)
+    count = (1.0 - behind.to(torch.float32)).sum(-1)
+    return count.to(torch.int32 if out_int32 else torch.int64)
+
+
+def _bucketize(x: Tensor, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Any:
+    return _count_below(boundaries, x, right, out_int32)
+
+
+def _searchsorted(
+    edges: Tensor,
+    x: Tensor,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
+) -> Any:
+    edges = edges if sorter is None else torch.gather(edges, -1, sorter)
+    return _count_below(edges, x, right or side == "right", out_int32)
+
+
+ORDERED = Rule(
+    "sorted values",
+    ("executorch", "coreml"),
+    {_aten.sort.default: _sort, _aten.argsort.default: _argsort, _aten.msort.default: _msort},
+)
+STABLE = Rule(
+    "values sorted in a stable order",
+    ("executorch", "coreml", "tflite"),
+    {_aten.sort.stable: _sort_stable, _aten.argsort.stable: _argsort_stable},
+)
+STATISTICS = Rule(
+    "order statistics",
+    ("executorch", "coreml", "tflite"),
+    {
+        _aten.kthvalue.default: _kthvalue,
+        _aten.median.dim: _median,
+        _aten.median.default: _median_of_all(ignore_nan=False),
+        _aten.nanmedian.dim: _nanmedian,
+        _aten.nanmedian.default: _median_of_all(ignore_nan=True),
+    },
+)
+SEARCHED = Rule(
+    "searched values",
+    ("executorch", "coreml", "tflite"),
+    {_aten.bucketize.Tensor: _bucketize, _aten.searchsorted.Tensor: _searchsorted},
+)
