@@ -181,9 +181,13 @@ STATISTICS = Rule(
         _aten.kthvalue.default: _kthvalue,
         _aten.median.dim: _median,
         _aten.median.default: _median_of_all(ignore_nan=False),
-        _aten.nanmedian.dim: _nanmedian,
-        _aten.nanmedian.default: _median_of_all(ignore_nan=True),
     },
+)
+# In a TFLite file NaN would be multiplied by 0 where it is left out.
+WITHOUT_NAN = Rule(
+    "order statistics without NaN",
+    ("executorch", "coreml"),
+    {_aten.nanmedian.dim: _nanmedian, _aten.nanmedian.default: _median_of_all(ignore_nan=True)},
 )
 SEARCHED = Rule(
     "searched values",

@@ -71,6 +71,7 @@ RULES: tuple[Rule, ...] = (
     ordering.ORDERED,
     ordering.STABLE,
     ordering.STATISTICS,
+    ordering.WITHOUT_NAN,
     ordering.SEARCHED,
     scans.RULE,
     scans.EXPONENTIALS,
