@@ -158,6 +158,7 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         SEQUENCE,
         lambda s, x: torch.zeros_like(x > 0, dtype=x.dtype).masked_fill(x > 0, -9.0) + x,
     ),
+    "slice of all": ("composites of Core ML", SEQUENCE, lambda s, x: x[:, : x.shape[1]] * 2),
     "where a number": ("composites of Core ML", SEQUENCE, lambda s, x: torch.where(x > 0, x, -1e9)),
     "bools": ("composites of Core ML", SEQUENCE, lambda s, x: ((x > 0) ^ (x < 0.5) | (x > 1) & (x < 2)).to(x.dtype)),
     "nearest odd scale": (

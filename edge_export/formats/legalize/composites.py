@@ -9,6 +9,7 @@ Those of the first table are written by PyTorch's own decompositions; the others
     zeros_like, ones_like a constant, where the call gives another type: coremltools keeps that of x
     where with a number   where with a tensor of one place
     x & y, x | y, x ^ y   the logical operators, of bools
+    alias                 x itself: PyTorch exports a slice of all as one
     take_along_dim        gather, with both tensors expanded to one shape
 """
 
@@ -83,6 +84,10 @@ def _scalars_where(condition: Tensor, x: Any, y: Any) -> Tensor:
     return torch.where(condition, x, y)
 
 
+def _itself(x: Tensor) -> Tensor:
+    return x
+
+
 def _logical(operator: Any) -> Any:
     def apply(x: Tensor, y: Any) -> Any:
         is_bool = x.dtype == torch.bool and isinstance(y, Tensor) and y.dtype == torch.bool
@@ -102,6 +107,7 @@ COREML = Rule(
     ("coreml",),
     {
         _aten.lerp.Scalar: _lerp,
+        _aten.alias.default: _itself,
         _aten.fft_fftshift.default: _shifted(1),
         _aten.fft_ifftshift.default: _shifted(-1),
         _aten.__and__.Tensor: _logical(torch.logical_and),
