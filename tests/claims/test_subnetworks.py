@@ -90,11 +90,12 @@ def test_every_claim_has_a_command_and_one_trains_them_all() -> None:
     assert {claim.__name__.split("_")[-1] for claim in subnetworks_all.CLAIMS} == set(COMMANDS)
 
 
-def test_another_process_trains_the_same_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_process_trains_the_same_network(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(separators, "PLAN", PLAN)  # the other process knows no other
     training = Training(1, alone="d1w1", epochs=1)
     for name in ("here", "there"):
-        write_songs(tmp_path / name / "songs")
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "songs").symlink_to(folder / "songs")
     train_all([training], tmp_path / "there", jobs=2)
     gains(training, tmp_path / "here")
     found = [sorted((tmp_path / name).glob("*.*")) for name in ("here", "there")]
