@@ -6,12 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 680, 320, 50, 210, 20, 45
 _APART = 3
 """Pixels between the points of two lines at the same place, so that their error bars can be told apart."""
 _MOST_MARKS = 8
-"""Of the horizontal axis: as many places are marked each; of more, four."""
+"""Of the horizontal axis: as many places are marked each, if they are far enough apart; else four."""
+_MARKS_APART = 30
+"""Pixels between two marks of the horizontal axis."""
 _COLORS = ("#1a7f64", "#c4512d", "#3b6fb6", "#8a5fb0", "#8a8f98", "#b59a1d", "#444b54")
 
 
@@ -46,7 +49,9 @@ def svg_of(lines: Sequence[Line], across: str, up: str, logarithmic: bool = Fals
         (x0, y), (x1, _) = place(left, mark), place(right, mark)
         drawn.append(f'<path d="M{x0:.1f} {y:.1f}H{x1:.1f}" stroke="#dde2e7"/>{_text(x0 - 6, y + 4, mark, "end")}')
     marks = sorted({x for x, *_ in points})
-    for x in marks if len(marks) <= _MOST_MARKS else [left + (right - left) * third / 3 for third in range(4)]:
+    at = [place(x, bottom)[0] for x in marks]
+    crowded = len(marks) > _MOST_MARKS or any(b - a < _MARKS_APART for a, b in pairwise(at))
+    for x in [left + (right - left) * third / 3 for third in range(4)] if crowded else marks:
         drawn.append(_text(place(x, bottom)[0], _HEIGHT - _BOTTOM + 18, f"{x:.3g}", "middle"))
     drawn.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 8, across, "middle"))
     drawn.append(_text(_LEFT - 6, 12, up, "start"))
@@ -57,10 +62,10 @@ def svg_of(lines: Sequence[Line], across: str, up: str, logarithmic: bool = Fals
         drawn.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.5"/>')
         for x, y, bar in line.points:
             half = _half(bar)
-            (at, low), (_, high), (_, middle) = place(x, max(y - half, bottom)), place(x, y + half), place(x, y)
-            at += aside
-            drawn.append(f'<path d="M{at:.1f} {low:.1f}V{high:.1f}" stroke="{color}" stroke-opacity=".6"/>')
-            drawn.append(f'<circle cx="{at:.1f}" cy="{middle:.1f}" r="2.2" fill="{color}"/>')
+            (center, low), (_, high), (_, middle) = place(x, max(y - half, bottom)), place(x, y + half), place(x, y)
+            center += aside
+            drawn.append(f'<path d="M{center:.1f} {low:.1f}V{high:.1f}" stroke="{color}" stroke-opacity=".6"/>')
+            drawn.append(f'<circle cx="{center:.1f}" cy="{middle:.1f}" r="2.2" fill="{color}"/>')
         drawn.append(f'<path d="M{_WIDTH - _RIGHT + 14} {name_y - 4}h16" stroke="{color}" stroke-width="2"/>')
         drawn.append(_text(_WIDTH - _RIGHT + 36, name_y, line.name, "start"))
     return (

@@ -17,7 +17,7 @@ KINDS = {
     "full and random": Kind(lambda seed, epochs, config: Training(seed, epochs=epochs)),
     "full, smallest, random": Kind(lambda seed, epochs, config: Training(seed, rule="ends", epochs=epochs)),
     "sandwich, distilled": Kind(lambda seed, epochs, config: Training(seed, rule="sandwich", epochs=epochs)),
-    "full and random, twice the steps": Kind(lambda seed, epochs, config: Training(seed, epochs=2 * epochs)),
+    "full and random, twice": Kind(lambda seed, epochs, config: Training(seed, epochs=2 * epochs)),
 }
 
 
