@@ -104,10 +104,10 @@ def _run(
     usual = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
+        network = copy.deepcopy(mother).to(dtype).eval()
+        given = tuple(t.to(dtype) if _floats(t) else t for t in inputs)
         with _AllIn(dtype):
-            return forward(
-                copy.deepcopy(mother).to(dtype).eval(), tuple(t.to(dtype) if _floats(t) else t for t in inputs)
-            )
+            return forward(network, given)
     except Exception:  # a stranger's forward may need one type, as C++ of its own does, and raise anything
         return None
     finally:
