@@ -23,6 +23,7 @@ from edge_export.mothers.band_split.mother import DepthWidth, DepthWidthSpace, E
 from edge_export.mothers.band_split.network import BandSplitSettings
 from edge_export.tasks.separation import si_sdr
 from edge_export.training.separation import SeparationPlan, set_up
+from edge_export.workers.threads import cpu_threads
 
 SETTINGS = BandSplitSettings(
     sample_rate=BOOK.sample_rate,
@@ -137,6 +138,7 @@ class Gains:
     mean_gates: dict[str, float]
 
 
+@cpu_threads(1)
 def gains(training: Training, folder: Path) -> Gains:
     """Returns the gains of a training, from `folder` if they are there. Statistics are those of all training songs."""
     path = folder / f"{key_of(settings_of(training))}.gains.json"
@@ -187,6 +189,6 @@ def train_all(trainings: Iterable[Training], folder: Path, jobs: int) -> None:
 
 
 def _one_thread() -> None:
-    """No worker takes a GPU or a second core, so that results do not depend on how many there are."""
+    """No worker takes a GPU, or more than one core."""
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     torch.set_num_threads(1)
