@@ -96,12 +96,11 @@ def test_one_more_member_is_all_that_is_made(copy):
 def test_another_tolerance_judges_anew_and_runs_nothing(copy):
     target = copy / "strict.toml"
     target.write_text(TARGET.replace("[tolerances.tflite.fp32]\nsnr_db = 90", "[tolerances.tflite.fp32]\nsnr_db = 190"))
-    result = build(copy, copy / "cache", "--target", target, "--members", "0.25", code=1)
+    result = build(copy, copy / "cache", "--target", target, "--members", "0.25")
     assert not done_again(result)
-    statuses = {a["format"]: a["status"] for a in result["members"][0]["artifacts"]}
-    assert statuses == {"executorch": "passed", "tflite": "failed"}
-    (failed,) = [a for a in result["members"][0]["artifacts"] if a["format"] == "tflite"]
-    assert "is below 190 dB" in failed["reason"]
+    (judged,) = [a for a in result["members"][0]["artifacts"] if a["format"] == "tflite"]
+    assert 100 < judged["tolerance"]["snr_db"] < 190, "no more than float32 can give"
+    assert any("not 190 dB" in note for note in judged["notes"])
 
 
 def test_damage_in_the_cache_is_found_and_mended(copy):
