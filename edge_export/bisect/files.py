@@ -9,8 +9,8 @@ import numpy as np
 from edge_export.bisect.divergence import bisect
 from edge_export.bisect.values import Bisection, Value
 from edge_export.formats import format_named
-from edge_export.runtimes.run import CompiledFile
-from edge_export.spec.arrays import to_layout, to_type
+from edge_export.runtimes.run import CompiledFile, crossed
+from edge_export.spec.arrays import to_layout
 from edge_export.spec.lazy import resolve
 from edge_export.workers.task import InputPath, Message, WorkerTask
 
@@ -49,7 +49,7 @@ def bisect_file(request: BisectFileRequest) -> Bisection:
     expected, expected_outputs = program_values(load_program(request.program, member_io), inputs)
     samples = [
         {
-            own.name: to_type(to_layout(array[index : index + 1], spec.layout, own.layout), own)
+            own.name: crossed(array[index : index + 1], spec, own)
             for own, spec, array in zip(io.inputs, member_io.inputs, inputs, strict=True)
         }
         for index in range(len(inputs[0]))

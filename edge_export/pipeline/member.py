@@ -113,7 +113,6 @@ def prepare_member(
     batch = 1 if getattr(mother, "alone", False) else REFERENCE_BATCH
     scores = bool(mother.io.labels)
     stages: list[Stage] = []
-
     rounding: Agreement | None = None
 
     def prove(name: str, network: nn.Module, reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:

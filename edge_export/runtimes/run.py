@@ -174,19 +174,20 @@ def as_member(call: Run, io: IOSpec, member_io: IOSpec) -> Run:
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
         own = {
-            artifact.name: _crossed(inputs[member.name], member, artifact)
+            artifact.name: crossed(inputs[member.name], member, artifact)
             for artifact, member in zip(io.inputs, member_io.inputs, strict=True)
         }
         outputs = call(own)
         return {
-            member.name: _crossed(outputs[artifact.name], artifact, member)
+            member.name: crossed(outputs[artifact.name], artifact, member)
             for artifact, member in zip(io.outputs, member_io.outputs, strict=True)
         }
 
     return run
 
 
-def _crossed(array: Array, source: TensorSpec, target: TensorSpec) -> Array:
+def crossed(array: Array, source: TensorSpec, target: TensorSpec) -> Array:
+    """Returns an array in the layout, type and shape of the other side: of a member, or of its artifact."""
     array = to_type(to_layout(array, source.layout, target.layout), target)
     # A file may lack the batch of one, where its format has no more axes.
     return array.reshape(target.shape) if array.ndim != len(target.shape) else array
