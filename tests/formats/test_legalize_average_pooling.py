@@ -93,7 +93,7 @@ def test_every_way_of_rounding_up() -> None:
     """What is written instead agrees in PyTorch itself."""
     network, x = Many(), torch.randn(1, 1, 9)
     program, outcomes = program_rules.legalized(export_program(network, (x,)), "coreml")
-    assert {outcome.operator for outcome in outcomes} == {"avg_pool1d"}
+    assert {outcome.operator for outcome in outcomes} == {"alias", "avg_pool1d"}  # a slice of all is an alias
     written = program.module()
     for index, (got, wanted) in enumerate(zip(written(x), network(x), strict=True)):
         assert got.shape == wanted.shape, index
