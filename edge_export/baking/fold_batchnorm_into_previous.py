@@ -4,59 +4,36 @@
     z  = a·y + c                       BatchNorm in eval mode, a = γ/√(σ²+ε), c = β − a·μ
     W' = a·W,  b' = a·b + c            so that z = W' x + b'
 
-This holds for grouped, dilated, strided, padded and transposed convolutions: a and c act on output channels only.
+This holds for grouped, dilated, strided, padded and transposed convolutions: a and c act on output channels only. The
+BatchNorm may follow across operators that it commutes with, such as a concatenation or a sum of layers: see
+`commuting.py`. Then it is folded into each of them, or into none.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torch.nn.modules.batchnorm import _BatchNorm
-
-from edge_export.baking.rule import (
-    AFFINE,
-    Outcome,
-    calls,
-    describe,
-    feature_axis,
-    fold_batch_norms,
-    layer_at,
-    rank,
-    scale_outputs,
-)
+from edge_export.baking.factor import STATISTICS, norm_of
+from edge_export.baking.moving import into_previous, move
+from edge_export.baking.nodes import is_call, name_of
+from edge_export.baking.rule import Outcome, Refused
 
 if TYPE_CHECKING:
-    from torch import Tensor, fx
+    from torch import fx
+
+    from edge_export.baking.network import Network
 
 NAME = "fold_batchnorm_into_previous"
 
 
-def apply(graph_module: fx.GraphModule) -> list[Outcome]:
-    """Folds every BatchNorm that directly follows a convolution or linear layer into that layer."""
-    return fold_batch_norms(graph_module, NAME, _why_not, _fold)
+def apply(network: Network) -> list[Outcome]:
+    """Folds every BatchNorm of the outputs of convolutions and linear layers into them."""
+    norms, refused = of_batches(network, NAME)
+    return [*refused, *move(network, NAME, norms, into_previous)]
 
 
-def _fold(graph_module: fx.GraphModule, node: fx.Node, scale: Tensor, shift: Tensor) -> None:
-    previous = layer_at(graph_module, node.args[0])
-    assert previous is not None
-    scale_outputs(previous, scale, shift)
-
-
-def _why_not(graph_module: fx.GraphModule, node: fx.Node, norm: _BatchNorm) -> str | None:
-    before = node.all_input_nodes[0]
-    previous = layer_at(graph_module, before)
-    if norm.running_mean is None:
-        return "it normalizes by the statistics of each batch"
-    if not isinstance(previous, AFFINE):
-        return f"it follows {describe(graph_module, before)}, not a convolution or linear layer"
-    if len(before.users) > 1:
-        return f"{before.target} feeds {len(before.users)} nodes"
-    if (count := calls(graph_module, before)) > 1:
-        return f"{before.target} is called {count} times"
-    if (count := calls(graph_module, node)) > 1:
-        return f"it is called {count} times"
-    if feature_axis(previous, rank(before)) != 1:
-        return (
-            f"it normalizes axis 1, but {before.target} writes features on axis {feature_axis(previous, rank(before))}"
-        )
-    return None
+def of_batches(network: Network, rule: str) -> tuple[list[fx.Node], list[Refused]]:
+    """Returns every BatchNorm, and the outcomes of those that have no constants to fold."""
+    norms = [node for node in network.graph.nodes if is_call(node, STATISTICS)]
+    reason = "it normalizes by the statistics of each batch"
+    return norms, [Refused(rule, name_of(node), reason) for node in norms if norm_of(network, node) is None]

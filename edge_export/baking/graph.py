@@ -1,38 +1,45 @@
 """Applies all rules on graphs until no rule changes the graph.
 
-The whole member is converted to float64 first and to float32 last. Each weight is thus rounded once, however many rules
-change it.
+The network is exported first: rules see the operators that it runs and every reader of a value, whatever way it was
+written. Constants that rules write are computed in float64 and rounded once, however many rules change them.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from edge_export.baking import (
+    expand_batchnorm,
     fold_batchnorm_into_next,
     fold_batchnorm_into_previous,
+    fold_scale_into_next,
     fold_scale_into_previous,
     merge_linear,
+    recognize_activation,
     remove_identity,
 )
+from edge_export.baking.network import opened
 from edge_export.baking.rule import Applied, Baked, OnRule, Outcome, Refused, Rule
-from edge_export.baking.trace import compute_weights, narrow, trace
-from edge_export.errors import RequestError, one_line
+from edge_export.errors import RequestError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-# Identities come first, because they separate layers that fold. "Previous" comes before "next", because it has fewer
-# conditions. Merging comes last, because by then no norm separates the layers.
+# Identities come first, because they separate layers that fold. Activations come before scales, of which they are made.
+# "Previous" comes before "next", because it has fewer conditions. Merging comes late, because by then no norm separates
+# the layers. What is left of BatchNorm is written as what it is when nothing folds any more.
 RULES: tuple[tuple[str, Rule], ...] = (
     (remove_identity.NAME, remove_identity.apply),
+    (recognize_activation.NAME, recognize_activation.apply),
     (fold_scale_into_previous.NAME, fold_scale_into_previous.apply),
     (fold_batchnorm_into_previous.NAME, fold_batchnorm_into_previous.apply),
     (fold_batchnorm_into_next.NAME, fold_batchnorm_into_next.apply),
+    (fold_scale_into_next.NAME, fold_scale_into_next.apply),
     (merge_linear.NAME, merge_linear.apply),
+    (expand_batchnorm.NAME, expand_batchnorm.apply),
 )
+_LAST = expand_batchnorm.NAME
 
 
 def check(_member: nn.Module, options: Mapping[str, object]) -> None:
@@ -46,27 +53,26 @@ def bake_graph(member: nn.Module, inputs: tuple[Tensor, ...], on_rule: OnRule | 
 
     Args:
         member: A calibrated member in eval mode.
-        inputs: Example inputs. They give the rules the rank of every value.
+        inputs: Example inputs. The network is baked for their shapes.
         on_rule: Called with the network after each rule that changed it, also in later rounds.
-    """
-    try:
-        graph_module = trace(copy.deepcopy(member).eval().double(), inputs)
-    except Exception as error:  # the forward of a user's network may raise any exception while it is traced
-        reason = f"its forward cannot be traced as a graph ({one_line(error, 160)})"
-        unchanged = copy.deepcopy(member).eval()
-        compute_weights(unchanged)
-        return Baked(unchanged, (), (Refused("trace", type(member).__name__, reason),))
 
+    Raises:
+        RequestError: The member cannot be exported.
+    """
+    network = opened(member, inputs)
     applied: list[Applied] = []
-    while True:
+    refused: tuple[Refused, ...] = ()
+    done = True
+    while done:
         outcomes: list[Outcome] = []
         for name, rule in RULES:
-            found = rule(graph_module)
+            if name == _LAST and any(isinstance(outcome, Applied) for outcome in outcomes):
+                continue
+            found = rule(network)
             if on_rule is not None and any(isinstance(outcome, Applied) for outcome in found):
-                on_rule(name, narrow(copy.deepcopy(graph_module)))
+                on_rule(name, network.module())
             outcomes += found
         done = [o for o in outcomes if isinstance(o, Applied)]
         applied += done
-        if not done:
-            refused = tuple(o for o in outcomes if isinstance(o, Refused))
-            return Baked(narrow(graph_module), tuple(applied), refused)
+        refused = tuple(o for o in outcomes if isinstance(o, Refused))
+    return Baked(network.module(), tuple(applied), refused)

@@ -9,84 +9,76 @@ bottleneck is narrower than its inputs and outputs. In the narrowest members of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from torch import nn
-
-from edge_export.baking.rule import Applied, Outcome, Refused, bypass, calls, layer_at
+from edge_export.baking.layers import Layer, layer_of, write
+from edge_export.baking.nodes import name_of, set_argument
+from edge_export.baking.rule import Applied, Outcome, Refused
 
 if TYPE_CHECKING:
     from torch import fx
 
+    from edge_export.baking.network import Network
+
 NAME = "merge_linear"
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
-def apply(graph_module: fx.GraphModule) -> list[Outcome]:
-    """Merges every such layer into its only user."""
+def apply(network: Network) -> list[Outcome]:
+    """Merges every such layer into its only reader."""
     outcomes: list[Outcome] = []
-    for node in list(graph_module.graph.nodes):
-        after = _next_matrix(graph_module, node)
-        if after is None:
+    for node in list(network.graph.nodes):
+        first = _matrix(network, node) if node.users else None
+        second = None if first is None else _next_matrix(network, first)
+        if first is None or second is None:
             continue
-        if reason := _why_not(graph_module, node, after):
-            outcomes.append(Refused(NAME, str(node.target), reason))
+        if reason := _why_not(network, first, second):
+            outcomes.append(Refused(NAME, name_of(node), reason))
             continue
-        _merge(layer_at(graph_module, node), layer_at(graph_module, after))
-        bypass(graph_module, node)
-        outcomes.append(Applied(NAME, str(node.target)))
+        outcomes.append(Applied(NAME, name_of(node)))
+        _merge(network, first, second)
     return outcomes
 
 
-def _next_matrix(graph_module: fx.GraphModule, node: fx.Node) -> fx.Node | None:
-    """Returns the first user of the matrix at `node` that is a matrix of the same kind; None: there is none."""
-    first = layer_at(graph_module, node)
-    if not _is_matrix(first):
-        return None
-    followers = ((user, layer_at(graph_module, user)) for user in node.users)
-    return next((user for user, layer in followers if type(layer) is type(first) and _is_matrix(layer)), None)
+def _matrix(network: Network, node: fx.Node) -> Layer | None:
+    """Returns the layer at `node` if it multiplies the features at each position by the same matrix."""
+    layer = layer_of(network, node)
+    if layer is None or layer.is_linear:
+        return layer
+    is_plain = set(layer.kernel_size) == {1} and layer.groups == 1 and not layer.is_transposed
+    padding = layer.given["padding"]
+    pads = padding if isinstance(padding, int) else any(padding) and not isinstance(padding, str)
+    return layer if is_plain and not pads else None
 
 
-def _why_not(graph_module: fx.GraphModule, node: fx.Node, after: fx.Node) -> str | None:
-    first: Any = layer_at(graph_module, node)
-    second: Any = layer_at(graph_module, after)
-    if len(node.users) > 1:
-        return f"it feeds {len(node.users)} nodes"
-    if (count := calls(graph_module, node)) > 1:
-        return f"it is called {count} times"
-    if (count := calls(graph_module, after)) > 1:
-        return f"{after.target} is called {count} times"
-    if _stride(first) > 1:
-        return f"it has stride {_stride(first)}, and only the second of two layers may skip positions"
+def _next_matrix(network: Network, first: Layer) -> Layer | None:
+    """Returns the first reader of a matrix that is a matrix of the same kind; None: there is none."""
+    readers = (_matrix(network, reader) for reader in first.node.users)
+    alike = (each for each in readers if each is not None and each.node.target == first.node.target)
+    return next((each for each in alike if each.given["input"] is first.node), None)
+
+
+def _why_not(network: Network, first: Layer, second: Layer) -> str | None:
+    if len(first.node.users) > 1:
+        return f"it feeds {len(first.node.users)} nodes"
+    if first.node in network.changed:
+        return "it is changed in place"
+    if first.stride > 1:
+        return f"it has stride {first.stride}, and only the second of two layers may skip positions"
     (middle, inputs), outputs = first.weight.shape[:2], len(second.weight)
     one, two = inputs * outputs, middle * (inputs + outputs)
     if one > two:
-        return f"it and {after.target} as one layer would need {one} products at each position, not {two}"
+        name = name_of(second.node)
+        return f"it and {name} as one layer would need {one} products at each position, not {two}"
     return None
 
 
-def _is_matrix(layer: Any) -> bool:
-    """Returns whether `layer` multiplies the features at each position by the same matrix."""
-    if not isinstance(layer, _CONVOLUTIONS):
-        return isinstance(layer, nn.Linear)
-    return set(layer.kernel_size) == {1} and layer.groups == 1 and (layer.padding == "valid" or not any(layer.padding))
-
-
-def _stride(layer: Any) -> int:
-    return 1 if isinstance(layer, nn.Linear) else max(layer.stride)
-
-
-def _merge(first: Any, second: Any) -> None:
+def _merge(network: Network, first: Layer, second: Layer) -> None:
     """Changes `second` to compute `second` ∘ `first`."""
     inner, outer = first.weight.flatten(1), second.weight.flatten(1)
-    ones = second.weight.shape[2:]
     bias = second.bias
     if first.bias is not None:
         shift = outer @ first.bias
         bias = shift if bias is None else bias + shift
-    second.weight = nn.Parameter((outer @ inner).reshape(len(outer), -1, *ones).detach(), requires_grad=False)
-    second.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
-    if isinstance(second, nn.Linear):
-        second.in_features = inner.shape[1]
-    else:
-        second.in_channels = inner.shape[1]
+    write(network, second, (outer @ inner).reshape(len(outer), -1, *second.kernel_size), bias)
+    set_argument(second.node, "input", first.given["input"])
+    network.clean()

@@ -1,49 +1,41 @@
-"""Dropout → nothing, Identity → nothing: in eval mode both return their input."""
+"""Dropout → nothing: in eval mode it returns its input. 1·x → nothing, x + 0 → nothing."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
-from torch.nn import functional
-from torch.nn.modules.dropout import _DropoutNd
-
-from edge_export.baking.rule import Applied, Outcome, Refused, bypass, layer_at
+from edge_export.baking.factor import factor_of
+from edge_export.baking.nodes import arguments, is_call, name_of
+from edge_export.baking.rule import Applied, Outcome, Refused
 
 if TYPE_CHECKING:
     from torch import fx
 
+    from edge_export.baking.network import Network
+
 NAME = "remove_identity"
-DROPOUT_FUNCTIONS = (
-    functional.dropout,
-    functional.dropout1d,
-    functional.dropout2d,
-    functional.dropout3d,
-    functional.alpha_dropout,
-    functional.feature_alpha_dropout,
-    torch.dropout,
-)
+_DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 
 
-def apply(graph_module: fx.GraphModule) -> list[Outcome]:
-    """Removes every dropout and identity. Refuses a dropout function that stays on in eval mode."""
+def apply(network: Network) -> list[Outcome]:
+    """Removes every dropout and identity. Refuses a dropout that stays on in eval mode."""
     outcomes: list[Outcome] = []
-    for node in list(graph_module.graph.nodes):
-        layer = layer_at(graph_module, node)
-        if isinstance(layer, _DropoutNd | nn.Identity):
-            bypass(graph_module, node)
-            outcomes.append(Applied(NAME, str(node.target)))
-        elif node.op == "call_function" and node.target in DROPOUT_FUNCTIONS:
-            if _is_on(node):
-                outcomes.append(Refused(NAME, node.name, "it stays on in eval mode: give it training=self.training"))
-            else:
-                bypass(graph_module, node)
-                outcomes.append(Applied(NAME, node.name))
+    for node in list(network.graph.nodes):
+        source = node.args[0] if is_call(node, *_DROPOUTS) else _scaled_by_one(network, node)
+        if source is None:
+            continue
+        if arguments(node).get("train"):
+            reason = "it stays on in eval mode: give it training=self.training"
+            outcomes.append(Refused(NAME, name_of(node), reason))
+            continue
+        outcomes.append(Applied(NAME, name_of(node)))
+        network.replace(node, source)
     return outcomes
 
 
-def _is_on(node: fx.Node) -> bool:
-    """Returns whether a dropout function drops values in eval mode. Its third argument, training, defaults to True."""
-    training = node.args[2] if len(node.args) > 2 else node.kwargs.get("training", node.kwargs.get("train", True))
-    return training is not False
+def _scaled_by_one(network: Network, node: fx.Node) -> fx.Node | None:
+    found = factor_of(network, node) if node.users else None
+    if found is None or node in network.changed or found[0] in network.changed:
+        return None
+    source, factor = found
+    return source if not factor.shifts and bool((factor.scale == 1).all()) else None

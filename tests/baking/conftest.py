@@ -1,4 +1,4 @@
-"""The checks that the tests of all rules share: equal outputs, and the layers that remain."""
+"""The checks that the tests of all rules share: equal outputs, and the operators that remain."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from edge_export.baking.bake import bake
+from edge_export.baking.nodes import operator_of
 from edge_export.baking.rule import Baked
 
 
@@ -26,8 +27,6 @@ def baking():
 
 
 @pytest.fixture
-def layer_types():
-    def types(baked: Baked) -> list[str]:
-        return [type(m).__name__ for n, m in baked.module.named_modules() if n and not list(m.children())]
-
-    return types
+def operators():
+    """The operators of a baked network, in order."""
+    return lambda baked: [operator_of(node) for node in baked.module.graph.nodes if node.op == "call_function"]

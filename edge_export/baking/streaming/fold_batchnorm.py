@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from edge_export.baking.rule import scale_and_shift
+from edge_export.baking.factor import scale_and_shift
 
 NAME = "fold_batchnorm"
 
