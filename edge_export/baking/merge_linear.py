@@ -81,4 +81,4 @@ def _merge(network: Network, first: Layer, second: Layer) -> None:
         bias = shift if bias is None else bias + shift
     write(network, second, (outer @ inner).reshape(len(outer), -1, *second.kernel_size), bias)
     set_argument(second.node, "input", first.given["input"])
-    network.clean()
+    network.drop(first.node)

@@ -110,12 +110,16 @@ class Network:
     def replace(self, node: fx.Node, by: fx.Node) -> None:
         """Lets the readers of `node` read another node, and removes it."""
         node.replace_all_uses_with(by)
-        self.clean()
+        self.drop(node)
 
-    def clean(self) -> None:
-        """Removes nodes that nothing reads."""
-        self.graph.eliminate_dead_code()
+    def drop(self, node: fx.Node) -> None:
+        """Removes `node`, which nothing reads, and all that only it read."""
+        sources = node.all_input_nodes
+        self.graph.erase_node(node)
         self._changed = None
+        for source in sources:
+            if not source.users and source.op != "placeholder" and source not in self.changed:
+                self.drop(source)
 
     def module(self) -> fx.GraphModule:
         """Returns the network as a module, its written constants rounded to the types of their readers."""
@@ -159,10 +163,10 @@ def opened(member: nn.Module, inputs: tuple[Tensor, ...]) -> Network:
         if isinstance(value, torch.Tensor) and not value.is_complex():
             own = exact.get(name, value).detach()
             wide[name] = own.double() if own.is_floating_point() else own
-    without_simple_changes(module.graph)
-    network = Network(module.graph, given, wide)
-    network.clean()
-    return network
+    module.graph.eliminate_dead_code()
+    graph = copy.deepcopy(module.graph)  # one that no module owns, which would check each change
+    without_simple_changes(graph)
+    return Network(graph, given, wide)
 
 
 def _legal(name: str) -> str:
