@@ -37,12 +37,14 @@ class Baker:
             the options request no approximation. Its arguments are the calibrated member, the options, the calibration
             batches and the number of batches to use. Called with a calibrated mother and a configuration, it returns
             the approximated mother: the reference of that member.
+        fixed_shapes: Baked networks, also between rules, run only on inputs of the example inputs' shapes.
     """
 
     member: type[nn.Module]
     check: Callable[[nn.Module, Options], None]
     bake: Callable[[nn.Module, tuple[Tensor, ...], Options, OnRule | None], Baked]
     approximate: Approximate
+    fixed_shapes: bool = False
 
 
 # The first baker whose type matches is used.
@@ -53,6 +55,7 @@ BAKERS: tuple[Baker, ...] = (
         graph.check,
         lambda member, inputs, _, on_rule: graph.bake_graph(member, inputs, on_rule),
         lambda *_: None,
+        fixed_shapes=True,
     ),
 )
 
@@ -77,7 +80,7 @@ def bake(
         on_rule: Called with the network after each rule that changed it.
 
     Raises:
-        RequestError: The member cannot be baked with these options.
+        RequestError: The member cannot be exported, or not be baked with these options.
     """
     baker = baker_of(member)
     baker.check(member, options or {})

@@ -1,9 +1,10 @@
 """A BatchNorm that no layer takes → one product and one sum.
 
     y = a·x + c                        BatchNorm in eval mode, a = γ/√(σ²+ε), c = β − a·μ
+    y = a·(x + c/a)                    where layers take the product behind it, but not the sum: they pad with zeros,
+                                       or come after a ReLU
 
-A product with 1 and a sum with 0 are left out. Converters without a BatchNorm of its own would write it with four
-constants, and some leave it to a slow operator.
+A product with 1 and a sum with 0 are left out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from edge_export.baking.factor import STATISTICS, factor_of
+from edge_export.baking.factor import STATISTICS, Factor, factor_of
+from edge_export.baking.fold_scale_into_next import into_layers
 from edge_export.baking.nodes import arguments, dtype, is_call, name_of
 from edge_export.baking.rule import Applied, Outcome
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from edge_export.baking.network import Network
 
 NAME = "expand_batchnorm"
+_MOST = 2.0**10
+_aten = torch.ops.aten
 
 
 def apply(network: Network) -> list[Outcome]:
@@ -32,13 +36,21 @@ def apply(network: Network) -> list[Outcome]:
         if found is None:
             continue
         value, factor = found
-        if not bool((factor.scale == 1).all()):
-            value = _with(network, node, torch.ops.aten.mul.Tensor, value, "scale", factor.scale)
-        if factor.shifts:
-            value = _with(network, node, torch.ops.aten.add.Tensor, value, "shift", factor.shift)
+        calls = [(_aten.mul.Tensor, "scale", factor.scale), (_aten.add.Tensor, "shift", factor.shift)]
+        if _folds_alone(network, node, value, factor.scale, factor.shift):
+            calls = [(_aten.add.Tensor, "shift", factor.shift / factor.scale), calls[0]]
+        for target, name, constant in calls:
+            if not bool((constant == (name == "scale")).all()):
+                value = _with(network, node, target, value, name, constant)
         outcomes.append(Applied(NAME, name_of(node)))
         network.replace(node, value)
     return outcomes
+
+
+def _folds_alone(network: Network, node: fx.Node, value: fx.Node, scale: Tensor, shift: Tensor) -> bool:
+    """Returns whether layers take the scale behind a sum with a constant that float16 can add."""
+    plan = into_layers(network, node, value, Factor(scale, torch.zeros_like(shift)))
+    return not isinstance(plan, str) and bool((shift / scale).abs().max() <= _MOST)
 
 
 def _with(network: Network, node: fx.Node, target: Any, value: fx.Node, name: str, constant: Tensor) -> fx.Node:

@@ -29,10 +29,11 @@ _LEAST, _MOST = 2.0**-10, 2.0**10
 
 def apply(network: Network) -> list[Outcome]:
     """Folds every product and sum with constants that feeds convolutions and linear layers alone into them."""
-    return move(network, NAME, constant_factors(network), _into_next)
+    return move(network, NAME, constant_factors(network), into_layers)
 
 
-def _into_next(network: Network, node: fx.Node, before: fx.Node, factor: Factor) -> list[Step] | str:
+def into_layers(network: Network, node: fx.Node, before: fx.Node, factor: Factor) -> list[Step] | str:
+    """A plan: into all layers that read the value, if their weights stay in float16's range."""
     scales = factor.scale.abs()
     if not bool(((scales >= _LEAST) & (scales <= _MOST)).all()):
         return "weights that are multiplied by it may leave the range of float16"

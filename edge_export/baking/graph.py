@@ -20,7 +20,7 @@ from edge_export.baking import (
     remove_identity,
 )
 from edge_export.baking.network import opened
-from edge_export.baking.rule import Applied, Baked, OnRule, Outcome, Refused, Rule
+from edge_export.baking.rule import Applied, Baked, OnRule, Refused, Rule
 from edge_export.errors import RequestError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Identities come first, because they separate layers that fold. Activations come before scales, of which they are made.
 # "Previous" comes before "next", because it has fewer conditions. Merging comes late, because by then no norm separates
-# the layers. What is left of BatchNorm is written as what it is when nothing folds any more.
+# the layers. The last one is applied when nothing folds any more.
 RULES: tuple[tuple[str, Rule], ...] = (
     (remove_identity.NAME, remove_identity.apply),
     (recognize_activation.NAME, recognize_activation.apply),
@@ -39,7 +39,6 @@ RULES: tuple[tuple[str, Rule], ...] = (
     (merge_linear.NAME, merge_linear.apply),
     (expand_batchnorm.NAME, expand_batchnorm.apply),
 )
-_LAST = expand_batchnorm.NAME
 
 
 def check(_member: nn.Module, options: Mapping[str, object]) -> None:
@@ -61,18 +60,23 @@ def bake_graph(member: nn.Module, inputs: tuple[Tensor, ...], on_rule: OnRule | 
     """
     network = opened(member, inputs)
     applied: list[Applied] = []
-    refused: tuple[Refused, ...] = ()
-    done = True
-    while done:
-        outcomes: list[Outcome] = []
-        for name, rule in RULES:
-            if name == _LAST and any(isinstance(outcome, Applied) for outcome in outcomes):
-                continue
-            found = rule(network)
-            if on_rule is not None and any(isinstance(outcome, Applied) for outcome in found):
+
+    def apply(rules: tuple[tuple[str, Rule], ...]) -> tuple[bool, list[Refused]]:
+        """Applies each rule once. Returns whether any changed the network, and what they refused."""
+        before, refused = len(applied), []
+        for name, rule in rules:
+            outcomes = rule(network)
+            done = [outcome for outcome in outcomes if isinstance(outcome, Applied)]
+            if on_rule is not None and done:
                 on_rule(name, network.module())
-            outcomes += found
-        done = [o for o in outcomes if isinstance(o, Applied)]
-        applied += done
-        refused = tuple(o for o in outcomes if isinstance(o, Refused))
-    return Baked(network.module(), tuple(applied), refused)
+            applied.extend(done)
+            refused += [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+        return len(applied) > before, refused
+
+    changed, refused = True, list[Refused]()
+    while changed:
+        changed, refused = apply(RULES[:-1])
+    changed, _ = apply(RULES[-1:])
+    while changed:  # the scale alone may fold
+        changed, _ = apply(RULES[:-1])
+    return Baked(network.module(), tuple(applied), tuple(refused))

@@ -11,6 +11,7 @@ import copy
 import keyword
 from dataclasses import dataclass, field
 from itertools import chain, count
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,6 +25,7 @@ from edge_export.baking.nodes import arguments, dtype, operator_of, set_argument
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.export import ExportedProgram
 
 _NOT_CONSTANT = frozenset({"empty", "empty_strided", "new_empty", "empty_like"})
 
@@ -66,7 +68,7 @@ class Network:
         if dtype(node) is None or any(self.value(source) is None for source in node.all_input_nodes):
             return None
         with torch.no_grad():
-            value = target(*map_arg(node.args, self.value), **map_arg(node.kwargs, self.value))
+            value: Tensor = target(*map_arg(node.args, self.value), **map_arg(node.kwargs, self.value))
         return value.double() if value.is_floating_point() else value
 
     @property
@@ -133,13 +135,7 @@ class Network:
                 same = alike.setdefault((rounded.shape, kind), [])
                 tensors[name] = next((other for other in same if torch.equal(other, rounded)), rounded)
                 same.append(rounded)
-        legal = {name: _legal(name) for name in tensors}
-        for node in graph.nodes:
-            node.meta.pop("from_node", None)  # each export copies this history into that of more nodes
-            if node.op == "get_attr":
-                node.target = legal[str(node.target)]
-        module = fx.GraphModule({legal[name]: value for name, value in tensors.items()}, graph)
-        return module.eval()
+        return fx.GraphModule(tensors, graph).eval()
 
 
 def opened(member: nn.Module, inputs: tuple[Tensor, ...]) -> Network:
@@ -150,23 +146,35 @@ def opened(member: nn.Module, inputs: tuple[Tensor, ...]) -> Network:
     """
     working = copy.deepcopy(member).eval().double()
     compute_weights(working)
-    exact = working.state_dict()
-    module = export_program(working.float(), inputs).module(check_guards=False)
+    exact = {_legal(name): value for name, value in working.state_dict().items()}
+    program = export_program(working.float(), inputs)
+    _rename(program)
+    module = program.module(check_guards=False)
     assert isinstance(module, fx.GraphModule)
-    given, wide = {}, {}
-    for node in module.graph.find_nodes(op="get_attr"):
-        name = str(node.target)
-        value: Any = module
-        for part in name.split("."):
-            value = getattr(value, part)
-        given[name] = value
-        if isinstance(value, torch.Tensor) and not value.is_complex():
-            own = exact.get(name, value).detach()
-            wide[name] = own.double() if own.is_floating_point() else own
     module.graph.eliminate_dead_code()
+    given, wide = {}, {}
+    for node in module.graph.nodes:
+        node.meta.pop("from_node", None)  # each export copies this history into that of more nodes
+        if node.op == "get_attr":
+            name = str(node.target)
+            given[name] = value = attrgetter(name)(module)
+            if isinstance(value, torch.Tensor) and not value.is_complex():
+                own = exact.get(name, value).detach()
+                wide[name] = own.double() if own.is_floating_point() else own
     graph = copy.deepcopy(module.graph)  # one that no module owns, which would check each change
     without_simple_changes(graph)
     return Network(graph, given, wide)
+
+
+def _rename(program: ExportedProgram) -> None:
+    """Gives the constants of a program names that code can have."""
+    for spec in program.graph_signature.input_specs:
+        if spec.target is None or (name := _legal(spec.target)) == spec.target:
+            continue
+        for constants in (program.state_dict, program.constants):
+            if spec.target in constants:
+                constants[name] = constants.pop(spec.target)  # type: ignore[arg-type]
+        spec.target = name
 
 
 def _legal(name: str) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NAME = "recognize_activation"
 _aten = torch.ops.aten
-_ACTIVATIONS: tuple[tuple[Any, dict[str, str]], ...] = (
+_ACTIVATIONS: tuple[tuple[Any, dict[str, Any]], ...] = (
     (_aten.hardswish.default, {}),
     (_aten.hardsigmoid.default, {}),
     (_aten.silu.default, {}),
@@ -84,7 +84,7 @@ def _sources(network: Network, node: fx.Node) -> list[fx.Node]:
 
 def _recognized(
     network: Network, node: fx.Node, source: fx.Node, inside: list[fx.Node]
-) -> tuple[Any, dict[str, str]] | None:
+) -> tuple[Any, dict[str, Any]] | None:
     if shape(source) != shape(node) or dtype(source) != dtype(node) or source in network.changed:
         return None
     got = _computed(network, source, inside)
@@ -119,7 +119,7 @@ def _computed(network: Network, source: fx.Node, inside: list[fx.Node]) -> Tenso
     return result
 
 
-def _write(network: Network, node: fx.Node, source: fx.Node, target: Any, options: dict[str, str]) -> None:
+def _write(network: Network, node: fx.Node, source: fx.Node, target: Any, options: dict[str, Any]) -> None:
     with network.graph.inserting_before(node):
         call = network.graph.call_function(target, (source,), options)
     call.meta = dict(node.meta)

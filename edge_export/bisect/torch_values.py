@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from edge_export.bisect.values import Value
+from edge_export.formats.program import layer_of
 from edge_export.members.extract import forward
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from edge_export.mothers.protocol import Config
 
@@ -48,17 +50,39 @@ def torch_values(
 
 def _record(module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None) -> tuple[list[Value], list[str]]:
     recorder = _Recorder(inputs)
-    hooks = []
-    for name, layer in module.named_modules():
+    hooks: list[Any] = []
+    for name, layer in () if isinstance(module, fx.GraphModule) else module.named_modules():
         hooks.append(layer.register_forward_pre_hook(partial(recorder.enter, name)))
         hooks.append(layer.register_forward_hook(recorder.leave))
     try:
         with recorder:
-            outputs = forward(module, inputs, config)
+            runner = _ByLayer(module, recorder) if isinstance(module, fx.GraphModule) else module
+            outputs = forward(runner, inputs, config)
     finally:
         for hook in hooks:
             hook.remove()
     return recorder.values, [recorder.names[id(output)] for output in outputs if id(output) in recorder.names]
+
+
+class _ByLayer(nn.Module):
+    """Runs an exported graph, whose operators tell their layers themselves."""
+
+    def __init__(self, graph_module: fx.GraphModule, recorder: _Recorder) -> None:
+        super().__init__()
+        self._graph_module, self._recorder = graph_module, recorder
+
+    def forward(self, *inputs: Tensor) -> Any:
+        recorder = self._recorder
+
+        class Interpreter(fx.Interpreter):
+            def run_node(self, n: fx.Node) -> Any:
+                recorder.enter(layer_of(n))
+                try:
+                    return super().run_node(n)
+                finally:
+                    recorder.leave()
+
+        return Interpreter(self._graph_module).run(*inputs)
 
 
 class _Recorder(TorchDispatchMode):

@@ -163,15 +163,15 @@ def prepare_member(
 
     def prove_rule(rule: str, network: nn.Module) -> None:
         times = 1 + sum(stage.name.split()[0] == rule for stage in stages)
-        prove(
-            rule if times == 1 else f"{rule} {times}", network, at_first, run_batched(network, beginning, batch=batch)
-        )
+        outputs = run_batched(network, beginning, batch=baked_batch)
+        prove(rule if times == 1 else f"{rule} {times}", network, at_first, outputs)
 
     inputs = mother.example_inputs(config)
+    baked_batch = 1 if baker.fixed_shapes else batch
     baked = baker.bake(member, inputs, options, prove_rule)
     io = baked.io or mother.io
     inputs = inputs if baked.io is None else example_inputs(io)
-    prove("baked", baked.module, reference, _run(baked.module, io, goldens, batch))
+    prove("baked", baked.module, reference, _run(baked.module, io, goldens, baked_batch))
 
     on_extremes: dict[str, Array] = {}
     if extremes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from edge_export.baking import expand_batchnorm
 from edge_export.bundle.manifest import Refusal
 from edge_export.files.arrays import load_arrays, save_arrays
 from edge_export.formats.program import CALIBRATION, PROGRAM
@@ -132,7 +133,7 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
         weight_bytes=prepared.complexity.weight_bytes,
         peak_activation_bytes=prepared.complexity.peak_activation_bytes,
         calibration_batches=prepared.calibration_batches,
-        folded=len(prepared.baked.applied),
+        folded=sum(change.rule != expand_batchnorm.NAME for change in prepared.baked.applied),
         refused=tuple(Refusal(**asdict(refusal)) for refusal in prepared.baked.refused),
         metric=prepared.metric,
         stages=tuple(Stage(stage.name, stage.agreement) for stage in prepared.stages),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
 from edge_export.baking.bake import bake
+from edge_export.errors import RequestError
+from tests.reproductions import Net
 
 
 def test_folding_through_many_layers_rounds_once(randomized):
@@ -19,12 +22,6 @@ def test_folding_through_many_layers_rounds_once(randomized):
     assert (got.double() - exact).abs().le(0.5 * one_ulp + 1e-300).all()
 
 
-class Branches(nn.Module):
-    def forward(self, x):
-        return x if x.sum() > 0 else -x
-
-
-def test_what_cannot_be_traced_is_kept_with_its_reason():
-    baked = bake(Branches(), (torch.randn(3),))
-    assert [r.rule for r in baked.refused] == ["trace"]
-    assert isinstance(baked.module, Branches)
+def test_what_cannot_be_exported_is_an_error_that_says_why():
+    with pytest.raises(RequestError, match=r"torch.export cannot export Net: .*data-dependent"):
+        bake(Net(lambda s, x: x if x.sum() > 0 else -x), (torch.randn(3),))
