@@ -94,6 +94,8 @@ class Network:
         kind = dtype(before) or dtype(node)
         assert kind is not None
         set_argument(node, argument, self.constant(node, name, value, kind))
+        if isinstance(before, fx.Node) and not before.users:
+            self.drop(before)
 
     def constant(self, before: fx.Node, name: str, value: Tensor, kind: torch.dtype) -> fx.Node:
         """Returns a new node, before another one, of a constant that is written under a name."""

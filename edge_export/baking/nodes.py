@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from torch import fx
 
 
+_LAYERS = ("Linear", "Conv", "BatchNorm")
+
+
 def is_call(node: object, *names: str) -> bool:
     """Returns whether `node` calls an operator of PyTorch with one of these names, such as "conv2d"."""
     return operator_of(node) in names
@@ -53,13 +56,15 @@ def dtype(node: object) -> torch.dtype | None:
 def path_of(node: fx.Node) -> tuple[str, str]:
     """Returns the path and the type of the innermost module that the node was captured in: ("body.0", "Conv2d").
 
-    Empty: the network itself, or a module that is not PyTorch's own: it may call many operators.
+    Empty: the network itself, a module that is not PyTorch's own, which may call many operators, or a hook of a layer.
     """
     stack = node.meta.get("nn_module_stack") or {}
     path, kind = next(reversed(stack.values()), ("", ""))
     kind = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
-    is_own = path and kind.startswith("torch.nn.modules.")
-    return (path.partition("@")[0], kind.rpartition(".")[2]) if is_own else ("", "")
+    name = kind.rpartition(".")[2]
+    of_hook = name.startswith(_LAYERS) and not operator_of(node).startswith(("linear", "conv", "batch_norm"))
+    is_own = path and kind.startswith("torch.nn.modules.") and not of_hook
+    return (path.partition("@")[0], name) if is_own else ("", "")
 
 
 def name_of(node: fx.Node) -> str:

@@ -111,6 +111,7 @@ def test_an_operator_in_place_does_not_reach_what_the_norm_copied(baking, operat
     norm = randomized(nn.BatchNorm2d(6))
     norm.running_mean.zero_()
     nn.init.zeros_(norm.bias)
+    norm.weight.data.abs_()
     member = Net(forward, a=nn.Conv2d(4, 6, 1), n=norm, b=nn.Conv2d(6, 6, 1)).eval()
     assert operators(baking(member, torch.randn(2, 4, 9, 9))) == ["conv2d", "relu", "conv2d", "add"]
     member.function = lambda s, x: s.b((y := s.n(x), y[:, 1:].relu_(), y)[0])

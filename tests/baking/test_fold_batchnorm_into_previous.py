@@ -70,7 +70,7 @@ class AfterSum(nn.Module):
     ("member", "shape", "reason"),
     [
         (Branching(), (1, 3, 4, 4), "conv feeds 2 nodes"),
-        (AfterSum(), (1, 3, 4, 4), "it follows the input, not a convolution or linear layer"),
+        (AfterSum(), (1, 3, 4, 4), "it follows a add, not a convolution or linear layer"),
         (nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(4)), (2, 4, 5), "it normalizes axis 1, but 0 writes"),
         (nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(4)), (1, 3, 4, 4), "it follows 1 (ReLU)"),
     ],

