@@ -18,16 +18,22 @@ STAGES: dict[str, str] = {
     + _INSIDE,
     "calibrated": "the member's BatchNorm statistics differ from the mother's at this configuration: were the"
     f" calibration batches, their order or the momentum changed? {_INSIDE}",
-    "remove_identity": "a removed layer is not an identity in eval mode: use another type than Dropout or Identity"
-    " for it",
+    "remove_identity": "a removed operator is not an identity in eval mode: write it without dropout, and without a"
+    " product with 1 or a sum with 0",
+    "recognize_activation": "an activation written by hand differs from PyTorch's own on some values: call the one of"
+    " torch.nn.functional instead",
     "fold_scale_into_previous": "the scaled layer does not compute its output times the constant: check whether the"
     " layer or the constant is used elsewhere",
-    "fold_batchnorm_into_previous": "the layer before a BatchNorm does not compute what the fold assumes: check whether"
-    " it is shared, or a subclass with its own forward",
-    "fold_batchnorm_into_next": "the layer after a BatchNorm does not compute what the fold assumes: check whether it"
-    " pads, is shared, or is a subclass with its own forward",
+    "fold_batchnorm_into_previous": "the layers before a BatchNorm do not compute what the fold assumes: check whether"
+    " their outputs are changed in place, or read elsewhere",
+    "fold_batchnorm_into_next": "the layers after a BatchNorm do not compute what the fold assumes: check whether one"
+    " pads, or reads a value that is changed in place",
+    "fold_scale_into_next": "a layer after a constant product or sum does not compute what the fold assumes: check"
+    " whether it pads, or reads a value that is changed in place",
     "merge_linear": "two consecutive layers do not compute the matrix products that the merge assumes: check whether"
-    " one is a subclass with its own forward",
+    " what lies between them is changed in place",
+    "expand_batchnorm": "a BatchNorm that stays differs from its scale and shift: look for a variance near zero, or"
+    " statistics that are not finite",
     "fold_batchnorm": "a BatchNorm was folded wrongly into the LSTM or linear layer after it: look for a variance"
     " near zero, and compare fold_batchnorm.py with the norm that the mother uses",
     "merge_recurrences": "the batched LSTM diverges from nn.LSTM: compare the order of its gates, directions and"

@@ -16,7 +16,7 @@ import torch
 from faults_bases import BATCHES, mother, recorded
 from torch import nn
 
-from edge_export.baking import rule
+from edge_export.baking import factor
 from edge_export.baking.streaming import (
     band_split,
     fold_batchnorm,
@@ -159,7 +159,7 @@ def patched(module: Any, name: str, faulty: Callable[[Any], Any]) -> Plant:
 def _without_eps(scale_and_shift: Any) -> Any:
     def faulty(norm: Any) -> Any:
         without = copy.deepcopy(norm)
-        without.eps = 0.0
+        without.__dict__["eps"] = 0.0  # of a layer, or of a frozen record
         return scale_and_shift(without)
 
     return faulty
@@ -276,8 +276,8 @@ IN_DIGITS: dict[str, tuple[str, Plant]] = {
     "wrong pad": ("extracted", in_extract(pad_shifted)),
     "input transposed": ("extracted", in_extract(input_transposed)),
     "exported weight 1 %": ("exported", patched(verification, "export_program", _weight_off_in_program)),
-    "fold without mean": ("fold_batchnorm_into_previous", patched(rule, "scale_and_shift", _without_mean)),
-    "fold without eps": ("fold_batchnorm_into_previous", patched(rule, "scale_and_shift", _without_eps)),
+    "fold without mean": ("fold_batchnorm_into_previous", patched(factor, "scale_and_shift", _without_mean)),
+    "fold without eps": ("fold_batchnorm_into_previous", patched(factor, "scale_and_shift", _without_eps)),
 }
 IN_SEPARATORS: dict[str, tuple[str, Plant]] = {
     "gates of another": ("extracted", in_extract(gates_of_another_width)),
