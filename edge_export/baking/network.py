@@ -22,6 +22,7 @@ from edge_export.baking.computed_weights import compute_weights
 from edge_export.baking.export import export_program
 from edge_export.baking.in_place import changed_in_place, without_simple_changes
 from edge_export.baking.nodes import arguments, dtype, operator_of, set_argument
+from edge_export.errors import RequestError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -149,7 +150,12 @@ def opened(member: nn.Module, inputs: tuple[Tensor, ...]) -> Network:
     working = copy.deepcopy(member).eval().double()
     compute_weights(working)
     exact = {_legal(name): value for name, value in working.state_dict().items()}
-    program = export_program(working.float(), inputs)
+    try:
+        program = export_program(working.float(), inputs)
+    except RequestError:  # it may need types of its own, such as float64 inside
+        working = copy.deepcopy(member).eval()
+        compute_weights(working)
+        program = export_program(working, inputs)
     _rename(program)
     module = program.module(check_guards=False)
     assert isinstance(module, fx.GraphModule)

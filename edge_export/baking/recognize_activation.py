@@ -12,6 +12,7 @@ is that function. References: arXiv 1905.02244 (hard-swish), 1710.05941 (SiLU), 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -43,7 +44,8 @@ _ELEMENTWISE = _LAST | {
 _MOST_NODES = 12
 _MAGNITUDES = torch.cat([torch.logspace(-12, 12, 500, dtype=torch.float64), torch.linspace(0.01, 12, 1200).double()])
 _NUMBERS = torch.cat([-_MAGNITUDES.flip(0), torch.zeros(1, dtype=torch.float64), _MAGNITUDES])
-_ROUNDING = 4e-7
+_ROUNDING, _SMALL = 4e-7, 1e-3
+"""Relative to values, or to `_SMALL` where they are smaller."""
 
 
 def apply(network: Network) -> list[Outcome]:
@@ -90,14 +92,16 @@ def _recognized(
     got = _computed(network, source, inside)
     if got is None:
         return None
-    for target, options in _ACTIVATIONS:
-        expected = target(_NUMBERS, **options)
-        if bool(((got - expected).abs() <= _ROUNDING * torch.maximum(expected.abs(), _SMALL)).all()):
+    for (target, options), expected in zip(_ACTIVATIONS, _expected(), strict=True):
+        if bool(((got - expected).abs() <= _ROUNDING * expected.abs().clamp(min=_SMALL)).all()):
             return target, options
     return None
 
 
-_SMALL = torch.tensor(1e-3, dtype=torch.float64)
+@cache
+def _expected() -> list[Tensor]:
+    """Returns what the activations are of `_NUMBERS`."""
+    return [target(_NUMBERS, **options) for target, options in _ACTIVATIONS]
 
 
 def _computed(network: Network, source: fx.Node, inside: list[fx.Node]) -> Tensor | None:

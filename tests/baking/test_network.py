@@ -94,6 +94,24 @@ def test_casts_inside_do_not_end_baking_and_stay(operators, randomized) -> None:
     ] * 3
 
 
+def test_float64_inside_is_kept(operators, randomized) -> None:
+    member = Net(lambda s, x: (s.n(s.a(x)).double() @ s.w).float(), a=nn.Linear(6, 4), n=randomized(nn.BatchNorm1d(4)))
+    member.register_buffer("w", torch.randn(4, 4, dtype=torch.float64))
+    x = torch.randn(3, 6)
+    baked = bake(member.eval(), (x,))
+    assert [name for name in operators(baked) if not name.startswith("_")] == ["linear", "to", "matmul", "to"]
+    assert torch.allclose(baked.module(x), member(x), atol=1e-5)
+
+
+def test_branches_are_kept_and_what_is_around_them_folds(baking, operators, randomized) -> None:
+    def forward(s, x):
+        y = s.n(s.a(x))
+        return torch.cond(y.sum() > 0, lambda y: y * 2, lambda y: y - 1, (y,))
+
+    member = Net(forward, a=nn.Linear(6, 4), n=randomized(nn.BatchNorm1d(4))).eval()
+    assert [each.rule for each in baking(member, torch.randn(3, 6)).applied] == [FOLDED]
+
+
 def test_names_that_are_keywords(baking, operators, randomized) -> None:
     layers = nn.ModuleDict({"class": nn.Linear(6, 4), "for": randomized(nn.BatchNorm1d(4))})
     member = Net(lambda s, x: s.layers["for"](s.layers["class"](x)) * getattr(s, "lambda"), layers=layers)
