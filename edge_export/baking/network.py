@@ -22,7 +22,6 @@ from edge_export.baking.computed_weights import compute_weights
 from edge_export.baking.export import export_program
 from edge_export.baking.in_place import changed_in_place, without_simple_changes
 from edge_export.baking.nodes import arguments, dtype, operator_of, set_argument
-from edge_export.errors import RequestError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -150,12 +149,11 @@ def opened(member: nn.Module, inputs: tuple[Tensor, ...]) -> Network:
     working = copy.deepcopy(member).eval().double()
     compute_weights(working)
     exact = {_legal(name): value for name, value in working.state_dict().items()}
-    try:
-        program = export_program(working.float(), inputs)
-    except RequestError:  # it may need types of its own, such as float64 inside
+    working.float()
+    if not _runs(working, member, inputs):
         working = copy.deepcopy(member).eval()
         compute_weights(working)
-        program = export_program(working, inputs)
+    program = export_program(working, inputs)
     _rename(program)
     module = program.module(check_guards=False)
     assert isinstance(module, fx.GraphModule)
@@ -172,6 +170,19 @@ def opened(member: nn.Module, inputs: tuple[Tensor, ...]) -> Network:
     graph = copy.deepcopy(module.graph)  # one that no module owns, which would check each change
     without_simple_changes(graph)
     return Network(graph, given, wide)
+
+
+def _runs(narrow: nn.Module, member: nn.Module, inputs: tuple[Tensor, ...]) -> bool:
+    """Returns whether `member` runs in float32: it may need types of its own, such as float64 inside."""
+    tensors = [*member.parameters(), *member.buffers()]
+    if all(tensor.dtype == torch.float32 for tensor in tensors if tensor.is_floating_point()):
+        return True
+    try:
+        with torch.no_grad():
+            narrow(*inputs)
+    except Exception:  # a stranger's forward may raise anything
+        return False
+    return True
 
 
 def _rename(program: ExportedProgram) -> None:
