@@ -51,13 +51,13 @@ def torch_values(
 def _record(module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None) -> tuple[list[Value], list[str]]:
     recorder = _Recorder(inputs)
     hooks: list[Any] = []
-    for name, layer in () if isinstance(module, fx.GraphModule) else module.named_modules():
+    exported = isinstance(module, fx.GraphModule) and not module.graph.find_nodes(op="call_module")
+    for name, layer in () if exported else module.named_modules():
         hooks.append(layer.register_forward_pre_hook(partial(recorder.enter, name)))
         hooks.append(layer.register_forward_hook(recorder.leave))
     try:
         with recorder:
-            runner = _ByLayer(module, recorder) if isinstance(module, fx.GraphModule) else module
-            outputs = forward(runner, inputs, config)
+            outputs = forward(_ByLayer(module, recorder) if exported else module, inputs, config)
     finally:
         for hook in hooks:
             hook.remove()
@@ -67,7 +67,7 @@ def _record(module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None
 class _ByLayer(nn.Module):
     """Runs an exported graph, whose operators tell their layers themselves."""
 
-    def __init__(self, graph_module: fx.GraphModule, recorder: _Recorder) -> None:
+    def __init__(self, graph_module: nn.Module, recorder: _Recorder) -> None:
         super().__init__()
         self._graph_module, self._recorder = graph_module, recorder
 
@@ -82,7 +82,7 @@ class _ByLayer(nn.Module):
                 finally:
                     recorder.leave()
 
-        return Interpreter(self._graph_module).run(*inputs)
+        return Interpreter(self._graph_module).run(*inputs)  # type: ignore[arg-type]
 
 
 class _Recorder(TorchDispatchMode):

@@ -155,7 +155,7 @@ def member_at_border(
 ) -> fx.GraphModule:
     """Returns `network` with inputs and outputs in the form of the border.
 
-    A graph, because its forward must name each input: networks with `*inputs` cannot be traced.
+    A graph, so that its forward names each input.
     """
     root = nn.Module()
     root.network = network
