@@ -50,7 +50,7 @@ def apply(network: Network) -> list[Outcome]:
 def _folds_alone(network: Network, node: fx.Node, value: fx.Node, scale: Tensor, shift: Tensor) -> bool:
     """Returns whether layers take the scale behind a sum with a constant that float16 can add."""
     plan = into_layers(network, node, value, Factor(scale, torch.zeros_like(shift)))
-    return not isinstance(plan, str) and bool((shift / scale).abs().max() <= _MOST)
+    return isinstance(plan, list) and bool((shift / scale).abs().max() <= _MOST)
 
 
 def _with(network: Network, node: fx.Node, target: Any, value: fx.Node, name: str, constant: Tensor) -> fx.Node:

@@ -3,9 +3,9 @@
     y  = W (k·x + c) + b               such as the 1/6 behind an activation written by hand
     W' = W·k,  b' = b + W c            summed over inputs and taps
 
-It may stand before operators that it commutes with, such as pooling: see `commuting.py`. A convolution that pads with
-zeros takes no c. Weights that would leave the range in which float16 keeps its 11 bits, 2⁻¹⁴ to 2¹⁵, stay: the network
-may be compiled in float16.
+It may stand before operators that it commutes with, such as pooling: see `commuting.py`. What feeds anything else than
+layers is no match. A convolution that pads with zeros takes no c. Weights that would leave the range in which float16
+keeps its 11 bits, 2⁻¹⁴ to 2¹⁵, stay: the network may be compiled in float16.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from edge_export.baking.factor import Factor
 from edge_export.baking.fold_scale_into_previous import constant_factors
-from edge_export.baking.moving import Step, into_next, move
+from edge_export.baking.moving import NoLayer, Step, into_next, move
 
 if TYPE_CHECKING:
     from torch import fx
@@ -32,9 +32,12 @@ def apply(network: Network) -> list[Outcome]:
     return move(network, NAME, constant_factors(network), into_layers)
 
 
-def into_layers(network: Network, node: fx.Node, before: fx.Node, factor: Factor) -> list[Step] | str:
+def into_layers(network: Network, node: fx.Node, before: fx.Node, factor: Factor) -> list[Step] | str | None:
     """A plan: into all layers that read the value, if their weights stay in float16's range."""
+    steps = into_next(network, node, before, factor)
+    if isinstance(steps, NoLayer):
+        return None
     scales = factor.scale.abs()
-    if not bool(((scales >= _LEAST) & (scales <= _MOST)).all()):
+    if not isinstance(steps, str) and not bool(((scales >= _LEAST) & (scales <= _MOST)).all()):
         return "weights that are multiplied by it may leave the range of float16"
-    return into_next(network, node, before, factor)
+    return steps

@@ -24,20 +24,28 @@ if TYPE_CHECKING:
 
 Step = Callable[[], None]
 """Changes one layer."""
-Plan = Callable[["Network", "fx.Node", "fx.Node", Factor], "list[Step] | str"]
-"""Returns the changes instead of a node, which scales another by a factor; or the reason against it."""
+Plan = Callable[["Network", "fx.Node", "fx.Node", Factor], "list[Step] | str | None"]
+"""Returns the changes instead of a node, which scales another by a factor; or the reason against it.
+
+None: the node is no match.
+"""
+
+
+class NoLayer(str):
+    """The reason that there is no layer to move the factor into."""
 
 
 def move(network: Network, rule: str, nodes: list[fx.Node], plan: Plan) -> list[Outcome]:
     """Moves the factor of each of these nodes into other layers and removes the node, if `plan` has no reason not to.
 
-    A node that has no factor is left out.
+    A node that has no factor, or is no match, is left out.
     """
     outcomes: list[Outcome] = []
     for node in nodes:
         if not node.users or (found := factor_of(network, node)) is None:
             continue
-        steps = plan(network, node, *found)
+        if (steps := plan(network, node, *found)) is None:
+            continue
         if isinstance(steps, str):
             outcomes.append(Refused(rule, name_of(node), steps))
             continue
@@ -54,7 +62,7 @@ def into_previous(network: Network, node: fx.Node, before: fx.Node, factor: Fact
     sources = None if layer else back(network, before, factor)
     if layer is None and sources is None:
         verb = "follows" if is_call(node, STATISTICS) else "scales"
-        return f"it {verb} {describe(before)}, not a convolution or linear layer"
+        return NoLayer(f"it {verb} {describe(before)}, not a convolution or linear layer")
     if len(before.users) > 1:
         return f"{name_of(before)} feeds {len(before.users)} nodes"
     if before in network.changed:
@@ -85,7 +93,7 @@ def _into_reader(network: Network, node: fx.Node, value: fx.Node, reader: fx.Nod
             return f"{name_of(reader)} after it normalizes axis 1"
         return [partial(_scale_normalized, network, reader, factor)]
     if (after := forth(network, reader, value, factor)) is None:
-        return f"it feeds {describe(reader)}, not a convolution or linear layer"
+        return NoLayer(f"it feeds {describe(reader)}, not a convolution or linear layer")
     return _into_readers(network, node, reader, after)
 
 
