@@ -121,6 +121,6 @@ def scale_inputs(network: Network, layer: Layer, scale: Tensor, shift: Tensor) -
 
 def write(network: Network, layer: Layer, weight: Tensor, bias: Tensor | None) -> None:
     """Gives `layer` other constants."""
+    network.write(layer.node, "weight", weight)
     if bias is not None and bias is not layer.bias:
         network.write(layer.node, "bias", bias, near="weight")
-    network.write(layer.node, "weight", weight)

@@ -128,6 +128,7 @@ class Network:
     def module(self) -> fx.GraphModule:
         """Returns the network as a module, its written constants rounded to the types of their readers."""
         graph = copy.deepcopy(self.graph)
+        _in_order_of_readers(graph)
         used = {str(node.target) for node in graph.nodes if node.op == "get_attr"}
         tensors: dict[str, Any] = {name: value for name, value in self.given.items() if name in used}
         alike: dict[tuple[Any, ...], list[nn.Parameter]] = {}
@@ -137,7 +138,7 @@ class Network:
                 same = alike.setdefault((rounded.shape, kind), [])
                 tensors[name] = next((other for other in same if torch.equal(other, rounded)), rounded)
                 same.append(rounded)
-        return fx.GraphModule(tensors, graph).eval()
+        return fx.GraphModule(_tree(tensors), graph).eval()
 
 
 def opened(member: nn.Module, inputs: tuple[Tensor, ...]) -> Network:
@@ -194,6 +195,33 @@ def _rename(program: ExportedProgram) -> None:
             if spec.target in constants:
                 constants[name] = constants.pop(spec.target)  # type: ignore[arg-type]
         spec.target = name
+
+
+def _in_order_of_readers(graph: fx.Graph) -> None:
+    """Moves each constant to its first reader. Files hold constants in this order."""
+    placed: set[fx.Node] = set()
+    for node in list(graph.nodes):
+        for source in node.all_input_nodes:
+            if source.op == "get_attr" and source not in placed:
+                placed.add(source)
+                node.prepend(source)
+
+
+def _tree(values: dict[str, Any]) -> nn.Module:
+    """Returns a module that holds values at dotted paths."""
+    root = nn.Module()
+    for path, value in values.items():
+        *parents, name = path.split(".")
+        owner = root
+        for parent in parents:
+            if parent not in owner._modules:
+                owner.add_module(parent, nn.Module())
+            owner = owner.get_submodule(parent)
+        if isinstance(value, torch.Tensor) and not isinstance(value, nn.Parameter):
+            owner.register_buffer(name, value)
+        else:
+            setattr(owner, name, value)
+    return root
 
 
 def _legal(name: str) -> str:
