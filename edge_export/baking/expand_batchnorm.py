@@ -39,9 +39,9 @@ def apply(network: Network) -> list[Outcome]:
         calls = [(_aten.mul.Tensor, "scale", factor.scale), (_aten.add.Tensor, "shift", factor.shift)]
         if _folds_alone(network, node, value, factor.scale, factor.shift):
             calls = [(_aten.add.Tensor, "shift", factor.shift / factor.scale), calls[0]]
-        for target, name, constant in calls:
-            if not bool((constant == (name == "scale")).all()):
-                value = _with(network, node, target, value, name, constant)
+        needed = [call for call in calls if not bool((call[2] == (call[1] == "scale")).all())]
+        for target, name, constant in needed or calls[:1]:
+            value = _with(network, node, target, value, name, constant)
         outcomes.append(Applied(NAME, name_of(node)))
         network.replace(node, value)
     return outcomes
@@ -54,10 +54,13 @@ def _folds_alone(network: Network, node: fx.Node, value: fx.Node, scale: Tensor,
 
 
 def _with(network: Network, node: fx.Node, target: Any, value: fx.Node, name: str, constant: Tensor) -> fx.Node:
-    owner = str(arguments(node)["running_mean"].target).rpartition(".")[0] or node.name
+    mean = arguments(node)["running_mean"]
+    owner = str(mean.target).rpartition(".")[0] if mean.op == "get_attr" else ""
     kind = dtype(node)
     assert kind is not None
-    given = network.constant(node, network.free_name(f"{owner}.{name}"), constant, kind)
+    given = network.constant(
+        node, network.free_name(f"{owner}.{name}" if owner else f"{node.name}_{name}"), constant, kind
+    )
     with network.graph.inserting_before(node):
         call = network.graph.call_function(target, (value, given))
     call.meta = dict(node.meta)

@@ -60,8 +60,8 @@ def _next_matrix(network: Network, first: Layer) -> Layer | None:
 def _why_not(network: Network, first: Layer, second: Layer) -> str | None:
     if len(first.node.users) > 1:
         return f"it feeds {len(first.node.users)} nodes"
-    if first.node in network.changed:
-        return "it is changed in place"
+    if first.node in network.changed or first.given["input"] in network.changed:
+        return "what it reads or writes is changed in place"
     if first.stride > 1:
         return f"it has stride {first.stride}, and only the second of two layers may skip positions"
     (middle, inputs), outputs = first.weight.shape[:2], len(second.weight)

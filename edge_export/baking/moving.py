@@ -74,8 +74,10 @@ def into_previous(network: Network, node: fx.Node, before: fx.Node, factor: Fact
     return [partial(_scale_outputs, network, before, *of_features)]
 
 
-def into_next(network: Network, node: fx.Node, _before: fx.Node, factor: Factor) -> list[Step] | str:
+def into_next(network: Network, node: fx.Node, before: fx.Node, factor: Factor) -> list[Step] | str:
     """A plan: into all layers that read the value."""
+    if before in network.changed:
+        return f"{name_of(before)} is changed in place"
     return _into_readers(network, node, node, factor)
 
 

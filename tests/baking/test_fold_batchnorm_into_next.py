@@ -117,3 +117,6 @@ def test_an_operator_in_place_does_not_reach_what_the_norm_copied(baking, operat
     member.function = lambda s, x: s.b((y := s.n(x), y[:, 1:].relu_(), y)[0])
     (refused,) = [each for each in baking(member, torch.randn(2, 6, 9, 9)).refused if each.rule.endswith("next")]
     assert refused.reason == "n is changed in place"
+    member.function = lambda s, x: s.b((y := x.sigmoid(), s.n(y), y[:, 1:].relu_().neg_())[1])
+    (refused,) = [each for each in baking(member, torch.randn(2, 6, 9, 9)).refused if each.rule.endswith("next")]
+    assert refused.reason == "sigmoid is changed in place"

@@ -48,6 +48,16 @@ class ReadTwice(Twice):
         return y + self.second(y)
 
 
+class ReadChanged(Twice):
+    """What the first layer reads changes before the second one runs."""
+
+    def forward(self, x):
+        x = x.sigmoid()
+        y = self.first(x)
+        x[:, 1:].neg_()
+        return self.second(y)
+
+
 class CalledTwice(Twice):
     def forward(self, x):
         return self.second(self.second(self.first(x)))
@@ -83,6 +93,7 @@ def reasons(baked):
             {"0": "it has stride 2, and only the second of two layers may skip positions"},
         ),
         (ReadTwice(), (2, 4), {"first": "it feeds 2 nodes"}),
+        (ReadChanged(), (2, 4), {"first": "what it reads or writes is changed in place"}),
     ],
 )
 def test_two_that_stay_two_are_refused_with_the_reason(member, shape, expected, baking, operators):
