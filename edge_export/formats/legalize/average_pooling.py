@@ -4,8 +4,9 @@
 
 For a window that extends past the border, Core ML divides by the whole kernel, and PyTorch by the elements inside.
 coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`; onnx2tf gets both wrong.
-Core AI's converter fails on both, and counts padding that PyTorch doesn't. The rewritten form gives the same values
-everywhere. The factors are one constant for all windows: onnx2tf loses one of two products in a row.
+Core AI's converter fails on both, and counts padding that PyTorch doesn't. Core ML was seen to give other values for
+some paddings (apple/coremltools issue 1901), so a Core ML file pads before it pools. The rewritten form gives the same
+values everywhere. The factors are one constant for all windows: onnx2tf loses one of two products in a row.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from edge_export.formats.legalize.rule import Rewrite, Rule
 from edge_export.formats.legalize.windows import Axis, per_axis
 
 
-def _decomposition(operator: Any, axes: int, counts_padding: bool = True) -> Rewrite:
-    """Returns the rule for one operator. `counts_padding` False: for a converter that always counts it."""
+def _decomposition(operator: Any, axes: int, padded: tuple[bool, ...]) -> Rewrite:
+    """Returns the rule for one operator. `padded`: for which values of `count_include_pad` the converter pads."""
 
     def pool(
         x: Tensor,
@@ -33,7 +34,7 @@ def _decomposition(operator: Any, axes: int, counts_padding: bool = True) -> Rew
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> Any:
-        right = counts_padding or count_include_pad or not any(padding)
+        right = count_include_pad in padded or not any(padding)
         if not ceil_mode and divisor_override is None and right:
             return NotImplemented
         from torch.nn.functional import pad
@@ -57,13 +58,12 @@ def _decomposition(operator: Any, axes: int, counts_padding: bool = True) -> Rew
 
 _aten = torch.ops.aten
 _OPERATORS = {1: _aten.avg_pool1d.default, 2: _aten.avg_pool2d.default, 3: _aten.avg_pool3d.default}
-RULE = Rule(
-    "average pooling",
-    ("coreml", "tflite"),
-    {operator: _decomposition(operator, axes) for axes, operator in _OPERATORS.items()},
-)
-COREAI = Rule(
-    "average pooling of Core AI",
-    ("coreai",),
-    {operator: _decomposition(operator, axes, counts_padding=False) for axes, operator in _OPERATORS.items()},
-)
+
+
+def _rule(name: str, format_name: str, padded: tuple[bool, ...]) -> Rule:
+    return Rule(name, (format_name,), {each: _decomposition(each, axes, padded) for axes, each in _OPERATORS.items()})
+
+
+RULE = _rule("average pooling", "tflite", (True, False))
+COREML = _rule("average pooling of Core ML", "coreml", ())
+COREAI = _rule("average pooling of Core AI", "coreai", (True,))
