@@ -83,8 +83,10 @@ def judge_measured(
         extremes=measured.extremes,
         repeatable=measured.repeatable,
         stages=stages,
+        by_documentation=measured.by_documentation,
         verdict="failed" if wrong else "passed",
-        reason=wrong or "; ".join(filter(None, ["within tolerance of the mother", _left_out(measured), proves])),
+        reason=wrong
+        or "; ".join(filter(None, ["within tolerance of the mother", _left_out(measured), _read(measured), proves])),
     )
 
 
@@ -94,6 +96,12 @@ def _left_out(measured: Measured) -> str:
     if not names:
         return ""
     return f"not judged on {', '.join(names)}: a rounding of its input or weights changes the mother's own output there"
+
+
+def _read(measured: Measured) -> str:
+    """Returns which operators were evaluated as documentation has them, without other evidence. Empty: none."""
+    names = measured.by_documentation
+    return f"semantics by documentation only: {', '.join(names)}" if names else ""
 
 
 def _run_in(

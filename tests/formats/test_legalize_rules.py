@@ -68,6 +68,7 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     ),
     "repeated volume": ("mirrored padding of volumes", VOLUME, lambda s, x: nn.ReplicationPad3d((9, 1, 0, 2, 3, 1))(x)),
     "round": ("rounding", SEQUENCE, lambda s, x: torch.round(torch.cat([x * 9, (x * 9).floor() * 0.5]))),
+    "to integers": ("casts to integers", SEQUENCE, lambda s, x: x - (x * 3).to(torch.int32).to(x.dtype) / 3),
     "round decimals": ("rounding", SEQUENCE, lambda s, x: torch.round(x * 3, decimals=1)),
     "round tens": ("rounding", SEQUENCE, lambda s, x: torch.round(x * 99, decimals=-1)),
     "remainder 1": ("floored division", SEQUENCE, lambda s, x: (x * 3) % 1),
@@ -78,6 +79,11 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "pow of a number": ("powers", SEQUENCE, lambda s, x: 2**x + 0.3 ** (x * 4)),
     "argmax": ("places", SEQUENCE, lambda s, x: torch.stack([x.round().argmax(1), x.round().argmin(1)]).to(x.dtype)),
     "argmax of all": ("places", SEQUENCE, lambda s, x: (x * 9).round().argmax(keepdim=True).to(x.dtype)),
+    "max and place": (
+        "places",
+        SEQUENCE,
+        lambda s, x: torch.cat([e.to(x.dtype) for e in (*x.round().max(2), *x.round().min(2))]),
+    ),
     "rsqrt": ("reciprocals", SEQUENCE, lambda s, x: torch.rsqrt(x * x * 1e-12)),
     "softplus 1": ("activations", SEQUENCE, lambda s, x: F.softplus(x * 30)),
     "mish": ("activations", SEQUENCE, lambda s, x: F.mish(x * 9)),
@@ -112,6 +118,11 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         "sampled at a grid",
         PICTURE,
         lambda s, x: F.grid_sample(x, x[:, :2].permute(0, 2, 3, 1) * 0.7, align_corners=False),
+    ),
+    "grid_sample mirrored": (
+        "sampled beyond a mirrored border",
+        PICTURE,
+        lambda s, x: F.grid_sample(x, x[:, :2].permute(0, 2, 3, 1) * 2, padding_mode="reflection", align_corners=False),
     ),
     "affine_grid": (
         "affine grids",

@@ -45,7 +45,8 @@ def _reciprocal(x: Tensor) -> Any:
 
 
 def _rsqrt(x: Tensor) -> Tensor:
-    return _reciprocal(torch.sqrt(x))
+    y: Tensor = _reciprocal(torch.sqrt(x))
+    return y
 
 
 def _clamp_min(x: Tensor, least: float) -> Any:

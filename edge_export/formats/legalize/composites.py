@@ -25,6 +25,8 @@ from torch._decomp import decomposition_table
 from edge_export.formats.legalize.rule import Refused, Rule
 
 _aten = torch.ops.aten
+_REFLECTION = 2
+"""The number of this padding mode among the arguments of grid_sampler."""
 
 
 def _cosine(x: Tensor, y: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -41,6 +43,14 @@ def _sampled(x: Tensor, grid: Tensor, *options: Any) -> Any:
     if x.dim() != 4:
         return Refused("only pictures, not volumes, have another form")
     return decomposition_table[_aten.grid_sampler_2d.default](x, grid, *options)
+
+
+def _sampled_mirrored(
+    x: Tensor, grid: Tensor, mode: int = 0, padding_mode: int = 0, align_corners: bool | None = False
+) -> Any:
+    """Core ML's own samples differ there (microsoft/onnxruntime pull request 21431)."""
+    mirrored = padding_mode == _REFLECTION and not align_corners
+    return _sampled(x, grid, mode, padding_mode, bool(align_corners)) if mirrored else NotImplemented
 
 
 def _distances(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None) -> Any:
@@ -134,6 +144,7 @@ OURS = Rule(
     ("coreml", "coreai"),
     {_aten.cosine_similarity.default: _cosine, _aten.take_along_dim.default: _take_along},
 )
+MIRRORED = Rule("sampled beyond a mirrored border", ("coreml",), {_aten.grid_sampler.default: _sampled_mirrored})
 SAMPLED = Rule("sampled at a grid", ("coreai",), {_aten.grid_sampler.default: _sampled})
 GRIDS = Rule(
     "affine grids",

@@ -1,6 +1,7 @@
 """The place of the largest or smallest value → the first of the places that hold it.
 
-    argmax(x)    min over i of (i where x_i is not less than max x, the size elsewhere)
+    argmax(x)      min over i of (i where x_i is not less than max x, the size elsewhere)
+    max(x, dim)    max x, and this place
 
 Core ML's documentation guarantees no place among equal values; PyTorch gives the first.
 """
@@ -34,4 +35,25 @@ def _first(largest: bool) -> Any:
     return place
 
 
-RULE = Rule("places", ("coreml",), {_aten.argmax.default: _first(True), _aten.argmin.default: _first(False)})
+def _with_value(largest: bool) -> Any:
+    first = _first(largest)
+
+    def extreme(x: Tensor, dim: int, keepdim: bool = False) -> Any:
+        place = first(x, dim, keepdim)
+        if place is NotImplemented:
+            return place
+        return (x.amax(dim, keepdim) if largest else x.amin(dim, keepdim)), place
+
+    return extreme
+
+
+RULE = Rule(
+    "places",
+    ("coreml",),
+    {
+        _aten.argmax.default: _first(True),
+        _aten.argmin.default: _first(False),
+        _aten.max.dim: _with_value(True),
+        _aten.min.dim: _with_value(False),
+    },
+)

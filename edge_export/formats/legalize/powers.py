@@ -4,7 +4,8 @@
     √x, 1 / √x    for the exponents ½ and −½
     b^x           2^x by `exp2`, e^(x ln b) for other b > 0
 
-Core ML's `pow` was seen to give 0 for 2⁰ (apple/coremltools issue 2628), and to lose digits of x² in float16 (issue 2601).
+Core ML's `pow` was seen to give 0 for 2⁰ (apple/coremltools issue 2628), and to lose digits of x² in float16 (issue
+2601).
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """Rounding on which Core ML's devices differ, and division that coremltools drops → floors and comparisons.
 
+    x to integers          the same of ⌊x⌋ where x ≥ 0, of ⌈x⌉ elsewhere
     round(x)               ⌊x⌋ + (1 if x − ⌊x⌋ > ½), and the even neighbor where x − ⌊x⌋ = ½
     round(x, decimals)     round(10^d x) / 10^d
     x // y                 q = ⌊x / y⌋, one less where x − q y has the other sign than y
     x % y                  x − q y, plus y where it has the other sign than y
 
 Core ML's `round` takes halves to one neighbor on one unit and to the other on the next (webmachinelearning/webnn issue
-817). coremltools drops a floored division by 1, so that x % 1 is 0 (apple/coremltools issue 2836). The quotient x / y
-may be rounded up to a whole number that it does not reach: the sign of the remainder tells.
+817). A cast to integers and back was seen to keep the fraction (apple/coremltools issue 1589); of a whole number, every
+reading of a cast gives the same. coremltools drops a floored division by 1, so that x % 1 is 0 (issue 2836). The
+quotient x / y may be rounded up to a whole number that it does not reach: the sign of the remainder tells.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx import Node
 
 from edge_export.formats.legalize.rule import Rule
 
@@ -37,6 +40,27 @@ def _round_decimals(x: Tensor, *, decimals: int) -> Any:
     if decimals < 0:
         return _round(x / float(10**-decimals)) * float(10**-decimals)
     return _round(x * float(10**decimals)) / float(10**decimals)
+
+
+def _to_integers(operator: Any) -> Any:
+    def to(x: Tensor, *options: Any, **named: Any) -> Any:
+        dtype = named.get("dtype", options[0] if options else None)
+        whole = isinstance(dtype, torch.dtype) and not dtype.is_floating_point and not dtype.is_complex
+        if not x.is_floating_point() or not whole or dtype == torch.bool:
+            return NotImplemented
+        return operator(torch.where(x < 0, torch.ceil(x), torch.floor(x)), *options, **named)
+
+    return to
+
+
+def _may_be_a_fraction(call: Node) -> bool:
+    return not _is_whole(call.args[0])
+
+
+def _is_whole(node: Any) -> bool:
+    if not isinstance(node, Node) or node.target is _aten.where.self:
+        return isinstance(node, Node) and all(map(_is_whole, node.args[1:]))
+    return node.target in (_aten.floor.default, _aten.ceil.default)
 
 
 def _divided(x: Any, y: Any) -> tuple[Tensor, Tensor, Tensor] | None:
@@ -70,6 +94,12 @@ def _remainder(x: Any, y: Any) -> Any:
 
 
 ROUND = Rule("rounding", ("coreml",), {_aten.round.default: _round, _aten.round.decimals: _round_decimals})
+INTEGERS = Rule(
+    "casts to integers",
+    ("coreml",),
+    {operator: _to_integers(operator) for operator in (_aten.to.dtype, _aten._to_copy.default)},
+    concerns=_may_be_a_fraction,
+)
 FLOORED = Rule(
     "floored division",
     ("coreml",),
