@@ -7,7 +7,7 @@ package that holds such an operator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from edge_export.runtimes.mil.package import Package
@@ -20,10 +20,11 @@ inference: coremltools computes it itself, for constants (`value_inference` in m
 tests: coremltools' tests state the values that they expect of Core ML (mil/ops/tests).
 """
 
-Outcome = Literal["legalized", "evaluated", "refused", "unit", "open"]
+Outcome = Literal["legalized", "avoided", "evaluated", "refused", "unit", "open"]
 """What follows from a difference.
 
 legalized: Files are written so that both readings give the same (`formats/legalize`).
+avoided: Files are written without the operator. What Core ML does in a file that has it is not known.
 evaluated: The evaluator computes what Core ML computes, so that a file that relies on another value fails here.
 refused: The evaluator raises an error where Core ML does, or where its result is undefined.
 unit: One compute unit or system version is at fault. Only a run on the device can tell.
@@ -63,7 +64,7 @@ _ISSUES = "https://github.com/apple/coremltools/issues"
 _WEBNN = "https://github.com/webmachinelearning/webnn/issues"
 
 _NEURAL_ENGINE_SOFTPLUS = Difference(
-    "on the Neural Engine it is 0 above x = 10.4, where e^x overflows float16", f"{_ISSUES}/2687", "legalized"
+    "on the Neural Engine it is 0 above x = 10.4, where e^x overflows float16", f"{_ISSUES}/2687", "avoided"
 )
 _MOD = Difference(
     "the documentation gives the sign of the divisor, a report of a compiled model that of the dividend",
@@ -73,7 +74,7 @@ _MOD = Difference(
 _POW_OF_ZERO = Difference("2 to the power 0 was seen to be 0", f"{_ISSUES}/2628", "open")
 _POW_DIGITS = Difference("x² lost digits in float16 that x · x keeps", f"{_ISSUES}/2601", "legalized")
 _HALVES = Difference(
-    "halves go to the even or to the other neighbor, depending on the compute unit", f"{_WEBNN}/817", "legalized"
+    "halves go to the even or to the other neighbor, depending on the compute unit", f"{_WEBNN}/817", "avoided"
 )
 _FLOORED_BY_ONE = Difference("coremltools drops a floored division by 1", f"{_ISSUES}/2836", "legalized")
 _CAST_AND_BACK = Difference("a cast to integers and back was seen to keep the fraction", f"{_ISSUES}/1589", "legalized")
@@ -122,7 +123,7 @@ _INTERLEAVED = Difference(
     ("interleave", "True"),
 )
 _TIES = Difference("the order of equal values is not documented", "documentation of iOS15 topk and argsort", "open")
-_TIES_OF_EXTREMES = Difference("no place is guaranteed among equal values", f"{_WEBNN}/652", "open")
+_TIES_OF_EXTREMES = Difference("no place is guaranteed among equal values", f"{_WEBNN}/652", "avoided")
 _MIRRORED_VOLUMES = Difference(
     "only the last two axes can be reflected or repeated", f"{_ISSUES}/2576 and {_ISSUES}/2571", "legalized"
 )
@@ -159,7 +160,7 @@ _NEIGHBORS_OF_RANK_3 = Difference(
     "open",
 )
 _GRU_BIASES = Difference("its two biases are one, unlike PyTorch's", f"{_ISSUES}/1124", "legalized")
-_GRU_ON_GPU = Difference("it gave wrong results off the CPU", f"{_WEBNN}/689", "legalized")
+_GRU_ON_GPU = Difference("it gave wrong results off the CPU", f"{_WEBNN}/689", "unit")
 _UNROLLED = Difference("coremltools takes none of an exported program", "formats/legalize/recurrent.py", "legalized")
 _SMALL_STEPS = Difference("very small steps give another count", "test_torch_ops, rdar 88998831", "unit")
 _SQUEEZED_STRIDES = Difference(
@@ -185,7 +186,7 @@ TABLE: dict[str, Semantics] = {
     "sigmoid_hard": Semantics(BOTH),
     "silu": Semantics(TESTS),
     "softplus": Semantics(BOTH, (_NEURAL_ENGINE_SOFTPLUS,)),
-    "softplus_parametric": Semantics(BOTH, (replace(_NEURAL_ENGINE_SOFTPLUS, outcome="open"),)),
+    "softplus_parametric": Semantics(BOTH, (_NEURAL_ENGINE_SOFTPLUS,)),
     "softsign": Semantics(BOTH),
     "scaled_tanh": Semantics(BOTH),
     "linear_activation": Semantics(BOTH),
@@ -197,7 +198,7 @@ TABLE: dict[str, Semantics] = {
     "constexpr_lut_to_sparse": Semantics(TESTS),
     "constexpr_sparse_blockwise_shift_scale": Semantics(TESTS),
     "constexpr_cast": Semantics(TESTS),
-    "quantize": Semantics(BOTH, (replace(_HALVES, outcome="open"),)),
+    "quantize": Semantics(BOTH, (_HALVES,)),
     "dequantize": Semantics(TESTS),
     "conv": Semantics(TESTS, (_UNEVEN_KERNELS,)),
     "conv_transpose": Semantics(TESTS, (_OUTPUT_SHAPE,)),
@@ -339,7 +340,7 @@ def by_documentation(package: Package) -> list[str]:
         if operation.type == "const":
             constants[operation.outputs[0].name] = operation.attributes["val"]
         elif (semantics := TABLE.get(operation.type)) is not None:
-            unknown = [each for each in semantics.differences if each.outcome == "open"]
+            unknown = [each for each in semantics.differences if each.outcome in ("open", "avoided")]
             if not semantics.basis or any(_concerns(each, operation, constants) for each in unknown):
                 found.add(operation.type)
     return sorted(found)
