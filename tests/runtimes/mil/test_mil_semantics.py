@@ -207,8 +207,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "pad": (lambda: shape.pad(IMAGE, np.array([1, 1] * 3), "reflect"), "no padding 'reflect' at other axes"),
     "pad 4": (lambda: shape.pad(IMAGE, np.array([0, 4]), "reflect"), "no more than size - 1 elements"),
-    "matmul": (lambda: linear.matmul(INDICES[None], INDICES[:, None]), "no matrix products of integers"),
-    "linear": (lambda: linear.linear(INDICES[None], INDICES[None]), "no matrix products of integers"),
+    "linear": (lambda: linear.linear(INDICES[None], INDICES[None]), "linear takes no integers"),
     "ceil_mode": (
         lambda: pooling.max_pool(IMAGE[0], np.array([2]), None, "custom", np.array([0, 1]), True),
         "only with the same padding at both ends",

@@ -1,4 +1,4 @@
-"""Matrix products. Core ML has none of integers: it does not load such a program."""
+"""Matrix products."""
 
 from __future__ import annotations
 
@@ -12,25 +12,20 @@ from edge_export.runtimes.mil.ops.activation import softmax
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """Returns x W' + b for `x` (…, inputs), `weight` (outputs, inputs) and `bias` (outputs,)."""
-    _require_floats(x, weight)
+    """Returns x W' + b for `x` (…, inputs), `weight` (outputs, inputs) and `bias` (outputs,). None are integers."""
+    if x.dtype.kind != "f" or weight.dtype.kind != "f":
+        raise ValueError("Core ML's linear takes no integers")
     product = np.matmul(x, weight.T)
     return product if bias is None else product + bias
 
 
 def matmul(x: Array, y: Array, transpose_x: Any = False, transpose_y: Any = False) -> Array:
     """Multiplies matrices on the last two axes. The other axes broadcast."""
-    _require_floats(x, y)
     if transpose_x:
         x = x.swapaxes(-1, -2)
     if transpose_y:
         y = y.swapaxes(-1, -2)
     return np.matmul(x, y)
-
-
-def _require_floats(*operands: Array) -> None:
-    if any(operand.dtype.kind != "f" for operand in operands):
-        raise ValueError("Core ML has no matrix products of integers")
 
 
 def einsum(values: list[Array], equation: str) -> Array:
