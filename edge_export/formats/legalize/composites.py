@@ -11,6 +11,8 @@ Those of the first table are written by PyTorch's own decompositions; the others
     x & y, x | y, x ^ y   the logical operators, of bools
     alias                 x itself: PyTorch exports a slice of all as one
     take_along_dim        gather, with both tensors expanded to one shape
+    grid_sample, mirrored at the border's outer edge     the same with points folded into it, 1 − |(g + 1) mod 4 − 2|;
+                          Core ML's own samples differ there (microsoft/onnxruntime pull request 21431)
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ from torch._decomp import decomposition_table
 from edge_export.formats.legalize.rule import Refused, Rule
 
 _aten = torch.ops.aten
-_REFLECTION = 2
-"""The number of this padding mode among the arguments of grid_sampler."""
+_CUBIC, _BORDER, _REFLECTION = 2, 1, 2
+"""The numbers of a mode and of two padding modes among the arguments of grid_sampler."""
 
 
 def _cosine(x: Tensor, y: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -48,9 +50,11 @@ def _sampled(x: Tensor, grid: Tensor, *options: Any) -> Any:
 def _sampled_mirrored(
     x: Tensor, grid: Tensor, mode: int = 0, padding_mode: int = 0, align_corners: bool | None = False
 ) -> Any:
-    """Core ML's own samples differ there (microsoft/onnxruntime pull request 21431)."""
-    mirrored = padding_mode == _REFLECTION and not align_corners
-    return _sampled(x, grid, mode, padding_mode, bool(align_corners)) if mirrored else NotImplemented
+    if padding_mode != _REFLECTION or align_corners or mode == _CUBIC:
+        return NotImplemented
+    turned = grid + 1.0
+    turned = turned - 4.0 * torch.floor(turned * 0.25)
+    return _aten.grid_sampler.default(x, 1.0 - torch.abs(turned - 2.0), mode, _BORDER, False)
 
 
 def _distances(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None) -> Any:
