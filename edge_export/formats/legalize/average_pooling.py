@@ -4,15 +4,15 @@
 
 For a window that extends past the border, Core ML divides by the whole kernel, and PyTorch by the elements inside.
 coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`; onnx2tf gets both wrong.
-Core AI's converter fails on both, and counts padding that PyTorch doesn't. Core ML was seen to give other values for
-some paddings (apple/coremltools issue 1901), so a Core ML file pads before it pools. The rewritten form gives the same
-values everywhere. The factors are one constant for all windows: onnx2tf loses one of two products in a row.
+Core AI's converter fails on both, and counts padding that PyTorch doesn't. Core ML was seen to give right
+values with a padding of 1, and other ones with 3 (apple/coremltools issue 1901), so a Core ML file pads by more than 1
+before it pools. The rewritten form gives the same values everywhere. The factors are one constant for all windows: onnx2tf loses one of two products in a row.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -22,8 +22,12 @@ from edge_export.formats.legalize.rule import Rewrite, Rule
 from edge_export.formats.legalize.windows import Axis, per_axis
 
 
-def _decomposition(operator: Any, axes: int, padded: tuple[bool, ...]) -> Rewrite:
-    """Returns the rule for one operator. `padded`: for which values of `count_include_pad` the converter pads."""
+_Right = Callable[[Sequence[int], bool], bool]
+"""Whether a format's own pooling is right with a padding and a value of `count_include_pad`."""
+
+
+def _decomposition(operator: Any, axes: int, right: _Right) -> Rewrite:
+    """Returns the rule for one operator."""
 
     def pool(
         x: Tensor,
@@ -34,8 +38,7 @@ def _decomposition(operator: Any, axes: int, padded: tuple[bool, ...]) -> Rewrit
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> Any:
-        right = count_include_pad in padded or not any(padding)
-        if not ceil_mode and divisor_override is None and right:
+        if not ceil_mode and divisor_override is None and right(padding, count_include_pad):
             return NotImplemented
         from torch.nn.functional import pad
 
@@ -60,10 +63,10 @@ _aten = torch.ops.aten
 _OPERATORS = {1: _aten.avg_pool1d.default, 2: _aten.avg_pool2d.default, 3: _aten.avg_pool3d.default}
 
 
-def _rule(name: str, format_name: str, padded: tuple[bool, ...]) -> Rule:
-    return Rule(name, (format_name,), {each: _decomposition(each, axes, padded) for axes, each in _OPERATORS.items()})
+def _rule(name: str, format_name: str, right: _Right) -> Rule:
+    return Rule(name, (format_name,), {each: _decomposition(each, axes, right) for axes, each in _OPERATORS.items()})
 
 
-RULE = _rule("average pooling", "tflite", (True, False))
-COREML = _rule("average pooling of Core ML", "coreml", ())
-COREAI = _rule("average pooling of Core AI", "coreai", (True,))
+RULE = _rule("average pooling", "tflite", lambda padding, counted: True)
+COREML = _rule("average pooling of Core ML", "coreml", lambda padding, counted: max(padding) <= 1)
+COREAI = _rule("average pooling of Core AI", "coreai", lambda padding, counted: counted or not any(padding))
