@@ -76,6 +76,7 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "floor_divide": ("floored division", SEQUENCE, lambda s, x: (x * 9) // 1 + torch.floor_divide(x, x.roll(1, 2))),
     "div floor": ("floored division", SEQUENCE, lambda s, x: torch.div(x * 9, -0.7, rounding_mode="floor")),
     "pow": ("powers", SEQUENCE, lambda s, x: x**2 + x**3 * x.abs() ** 0.5 + (x + 9) ** -7 + (x + 9) ** -0.5),
+    "pow of integers": ("powers", SEQUENCE, lambda s, x: x + ((x * 9).int() ** 3).to(x.dtype)),
     "pow of a number": ("powers", SEQUENCE, lambda s, x: 2**x + 0.3 ** (x * 4)),
     "argmax": ("places", SEQUENCE, lambda s, x: torch.stack([x.round().argmax(1), x.round().argmin(1)]).to(x.dtype)),
     "argmax of all": ("places", SEQUENCE, lambda s, x: (x * 9).round().argmax(keepdim=True).to(x.dtype)),

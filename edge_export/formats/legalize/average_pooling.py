@@ -4,9 +4,10 @@
 
 For a window that extends past the border, Core ML divides by the whole kernel, and PyTorch by the elements inside.
 coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`; onnx2tf gets both wrong.
-Core AI's converter fails on both, and counts padding that PyTorch doesn't. Core ML was seen to give right
-values with a padding of 1, and other ones with 3 (apple/coremltools issue 1901), so a Core ML file pads by more than 1
-before it pools. The rewritten form gives the same values everywhere. The factors are one constant for all windows: onnx2tf loses one of two products in a row.
+Core AI's converter fails on both, and counts padding that PyTorch doesn't. Core ML was seen to give right values with a
+padding of 1, and other ones with 3 (apple/coremltools issue 1901), so a Core ML file pads by more than 1 before it
+pools. The rewritten form gives the same values everywhere. The factors are one constant for all windows: onnx2tf loses
+one of two products in a row.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from torch import Tensor
 
 from edge_export.formats.legalize.rule import Rewrite, Rule
 from edge_export.formats.legalize.windows import Axis, per_axis
-
 
 _Right = Callable[[Sequence[int], bool], bool]
 """Whether a format's own pooling is right with a padding and a value of `count_include_pad`."""

@@ -24,9 +24,9 @@ _MOST = 8
 
 
 def _to_a_number(x: Tensor, exponent: float) -> Any:
-    if not x.is_floating_point():
-        return NotImplemented
     size = abs(exponent)
+    if not x.is_floating_point() and exponent < 2:
+        return NotImplemented
     if size == 0.5:
         y = torch.sqrt(x)
     elif size in range(2, _MOST + 1) or exponent == -1:
