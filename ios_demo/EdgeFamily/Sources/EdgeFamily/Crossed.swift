@@ -21,7 +21,7 @@ extension Tensor {
             for index in 0..<count {
                 let value = Tensor.integer(source, index, dtype)
                 try demand(range.contains(value), "\(spec.name) holds \(value), which is no \(spec.dtype)")
-                withUnsafeBytes(of: value.littleEndian) { result += $0.prefix(spec.dtype.bytes) }
+                Swift.withUnsafeBytes(of: value.littleEndian) { result += $0.prefix(spec.dtype.bytes) }
             }
         }
         return try Tensor(spec.dtype, shape, bytes: result)
