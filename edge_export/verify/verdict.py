@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from edge_export.bundle.manifest import Artifact, Status
@@ -62,6 +62,11 @@ def not_run(
     )
 
 
+def documented(names: Sequence[str]) -> str:
+    """Returns the sentence on operators that were evaluated by their documentation only. Empty: there are none."""
+    return f"semantics by documentation only: {', '.join(names)}" if names else ""
+
+
 def judge_measured(
     artifact: Artifact, measured: Measured, exact: Tolerance, device: str = LOCAL, proves: str = ""
 ) -> ArtifactRun:
@@ -86,7 +91,12 @@ def judge_measured(
         by_documentation=measured.by_documentation,
         verdict="failed" if wrong else "passed",
         reason=wrong
-        or "; ".join(filter(None, ["within tolerance of the mother", _left_out(measured), _read(measured), proves])),
+        or "; ".join(
+            filter(
+                None,
+                ["within tolerance of the mother", _left_out(measured), documented(measured.by_documentation), proves],
+            )
+        ),
     )
 
 
@@ -96,12 +106,6 @@ def _left_out(measured: Measured) -> str:
     if not names:
         return ""
     return f"not judged on {', '.join(names)}: a rounding of its input or weights changes the mother's own output there"
-
-
-def _read(measured: Measured) -> str:
-    """Returns which operators were evaluated as documentation has them, without other evidence. Empty: none."""
-    names = measured.by_documentation
-    return f"semantics by documentation only: {', '.join(names)}" if names else ""
 
 
 def _run_in(
