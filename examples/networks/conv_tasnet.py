@@ -1,6 +1,6 @@
 """A Conv-TasNet (arXiv 1809.07454) with free repeats: two voices of a second of sound.
 
-    python -m edge_export build --target linux --mother examples.networks.conv_tasnet:ElasticConvTasNet
+python -m edge_export build --target linux --mother examples.networks.conv_tasnet:ElasticConvTasNet
 """
 
 import copy

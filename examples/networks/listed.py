@@ -45,4 +45,6 @@ def pictures(size=64, count=16):
 def sounds(samples=16000, count=8):
     """Recordings of songs at 16 kHz: `(count, samples)` in -1..1."""
     excerpts = open_excerpts()
-    return Recordings([(excerpts.calibration[:count, 0, :samples],)], (excerpts.mixtures[:count, 0, 16000:][:, :samples],))
+    return Recordings(
+        [(excerpts.calibration[:count, 0, :samples],)], (excerpts.mixtures[:count, 0, 16000:][:, :samples],)
+    )

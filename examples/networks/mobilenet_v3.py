@@ -122,7 +122,9 @@ class ElasticMobileNetV3(nn.Module):
             for inside, outside, activation in ((16, 24, nn.ReLU()), (24, 40, HardSwish()))
         )
         self.last = nn.Sequential(nn.Conv2d(40, 96, 1, bias=False), nn.BatchNorm2d(96), HardSwish())
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(96, 128), HardSwish(), nn.Linear(128, 10))
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(96, 128), HardSwish(), nn.Linear(128, 10)
+        )
 
     def forward(self, image, config=None):
         config = config or LARGE

@@ -1,6 +1,6 @@
 """A slimmable ResNet: two widths, a BatchNorm for each (arXiv 1812.08928), and He's basic blocks (arXiv 1512.03385).
 
-    python -m edge_export build --target linux --mother examples.networks.slimmable_resnet:SlimmableResNet
+python -m edge_export build --target linux --mother examples.networks.slimmable_resnet:SlimmableResNet
 """
 
 import torch
@@ -31,9 +31,7 @@ class Convolution(nn.Module):
     def extract(self, width, inside=None):
         inside = inside or int(self.convolution.in_channels * width)
         outside = int(self.convolution.out_channels * width)
-        return nn.Sequential(
-            self.convolution.extract(inside, outside), self.norm.extract(outside, WIDTHS.index(width))
-        )
+        return nn.Sequential(self.convolution.extract(inside, outside), self.norm.extract(outside, WIDTHS.index(width)))
 
 
 class Block(nn.Module):

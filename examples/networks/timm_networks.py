@@ -1,8 +1,8 @@
 """Networks of timm with a free depth: the first blocks of each stage. It needs `pip install timm`.
 
-    python -m edge_export build --target linux --mother examples.networks.timm_networks:convnext
-    python -m edge_export build --target linux --mother examples.networks.timm_networks:efficientnet
-    python -m edge_export build --target linux --mother examples.networks.timm_networks:vit
+python -m edge_export build --target linux --mother examples.networks.timm_networks:convnext
+python -m edge_export build --target linux --mother examples.networks.timm_networks:efficientnet
+python -m edge_export build --target linux --mother examples.networks.timm_networks:vit
 """
 
 import copy

@@ -1,6 +1,6 @@
 """The front of Whisper (arXiv 2212.04356): a waveform, its log-mel spectrogram, and an encoder of free depth.
 
-    python -m edge_export build --target linux --mother examples.networks.whisper:ElasticWhisper
+python -m edge_export build --target linux --mother examples.networks.whisper:ElasticWhisper
 """
 
 import copy

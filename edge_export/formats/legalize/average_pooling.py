@@ -6,6 +6,11 @@ For a window that extends past the border, Core ML divides by the whole kernel, 
 coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`; onnx2tf gets both wrong.
 Core AI's converter fails on both, and counts padding that PyTorch doesn't. The rewritten form gives the same values
 everywhere. The factors are one constant for all windows: onnx2tf loses one of two products in a row.
+
+    adaptive_avg_pool(x, 1)  →  mean(x)
+
+If the pixels of `x` lie beside each other, as behind a permutation, PyTorch writes the pool's strides into the program,
+which torch's ONNX exporter turns into a loop that no runtime of TFLite has.
 """
 
 from __future__ import annotations
@@ -55,6 +60,12 @@ def _decomposition(operator: Any, axes: int, counts_padding: bool = True) -> Rew
     return pool
 
 
+def _over_all(x: Tensor, output_size: Sequence[int]) -> Any:
+    if any(size != 1 for size in output_size) or x.is_contiguous():
+        return NotImplemented
+    return x.mean(list(range(-len(output_size), 0)), keepdim=True)
+
+
 _aten = torch.ops.aten
 _OPERATORS = {1: _aten.avg_pool1d.default, 2: _aten.avg_pool2d.default, 3: _aten.avg_pool3d.default}
 RULE = Rule(
@@ -67,3 +78,4 @@ COREAI = Rule(
     ("coreai",),
     {operator: _decomposition(operator, axes, counts_padding=False) for axes, operator in _OPERATORS.items()},
 )
+OVER_ALL = Rule("average of all pixels", ("tflite",), {_aten.adaptive_avg_pool2d.default: _over_all})
