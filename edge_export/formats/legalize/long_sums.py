@@ -81,9 +81,13 @@ def _normalized(x: Tensor, groups: int, weight: Tensor | None, bias: Tensor | No
     if not _is_long(rows, [2]):
         return NotImplemented
     off, _, square = _centered(rows, [2])
-    y = (off / torch.sqrt(square + eps)).reshape(x.shape)
+    scale = 1 / torch.sqrt(square + eps)
     each = (-1, *[1] * (x.dim() - 2))
-    y = y if weight is None else y * weight.reshape(each)
+    if weight is not None:  # one product with all pixels instead of two
+        scale = (scale * weight.reshape(1, groups, -1)).reshape(x.shape[0], *each)
+        y = off.reshape(x.shape) * scale
+    else:
+        y = (off * scale).reshape(x.shape)
     return y if bias is None else y + bias.reshape(each)
 
 
