@@ -60,6 +60,21 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         SEQUENCE,
         lambda s, x: F.conv_transpose1d(x, taps(x, 5, 2, 3), taps(x, 2), 1, 0, 0, 1, 2),
     ),
+    "computed bias": (
+        "computed bias",
+        PICTURE,
+        lambda s, x: F.conv2d(x, taps(x, 6, 2, 3, 3), x[0, :, 0, :2].reshape(-1)[:6], 2, 1, 1, 2),
+    ),
+    "computed weights": (
+        "computed weights",
+        PICTURE,
+        lambda s, x: F.conv2d(x, x[:, :, :3, :2].reshape(4, 1, 3, 2), x[0, :, 0, 0], (2, 1), (1, 0), (1, 2), 4),
+    ),
+    "computed weights of rows": (
+        "computed weights",
+        SEQUENCE,
+        lambda s, x: F.conv1d(x, x[:, :, :2].expand(3, 5, 2), padding="same"),
+    ),
     "max_pool2d stride": ("pooling without a stride", PICTURE, lambda s, x: F.max_pool2d(x, 2)),
     "max_pool1d stride": ("pooling without a stride", SEQUENCE, lambda s, x: F.max_pool1d(x, 2)),
     "max_pool2d dilated": ("dilated max pooling", PICTURE, lambda s, x: F.max_pool2d(x, 3, 2, 1, 2)),

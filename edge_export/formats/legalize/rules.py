@@ -28,6 +28,8 @@ RULES: tuple[Rule, ...] = (
     recurrent.RULE,
     volumes.POOLS,
     volumes.CONVOLUTION,
+    convolutions.COMPUTED,
+    convolutions.BIAS,
     convolutions.RULE,
     average_pooling.RULE,
     average_pooling.COREAI,
