@@ -13,7 +13,7 @@ build: $(READY)
 	$(PYTHON) -m edge_export build --target android
 
 test: $(READY)
-	$(PYTHON) -m pytest --numprocesses auto --dist loadfile -m "not swift"
+	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m "not swift"
 
 docs: $(DOCS_READY)
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict

@@ -554,7 +554,7 @@ def _type(spec):
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Calls: in the member's names and layouts, with state that is fed back
+# Calls: in the member's names, layouts and types, with state that is fed back
 
 
 def checked(call, io):
@@ -583,22 +583,42 @@ def to_layout(array, source, target):
     return np.ascontiguousarray(array.transpose([source.index(axis) for axis in target]))
 
 
+def to_type(array, spec):
+    """Returns integers or bools as those of `spec`, which may be other ones. Floats stay as they are."""
+    import numpy as np
+
+    wanted = spec.get("dtype", "float32")
+    if array.dtype.name == wanted or "f" in (array.dtype.kind, np.dtype(wanted).kind):
+        return array
+    converted = array.astype(wanted)
+    if not np.array_equal(converted, array):
+        raise ValueError(f"{spec['name']} holds {array[converted != array].flat[0]}, which is no {wanted}")
+    return converted
+
+
+def crossed(array, source, target):
+    """Returns an array in the layout, type and shape of the other side: of a member, or of its artifact."""
+    array = to_type(to_layout(array, source.get("layout", ""), target.get("layout", "")), target)
+    # A file may lack the batch of one, where its format has no more axes.
+    return array.reshape(target["shape"]) if array.ndim != len(target["shape"]) else array
+
+
 def own_inputs(inputs, io, member_io):
-    """Returns the member's inputs that are in `inputs`, in the artifact's names and layouts."""
+    """Returns the member's inputs that are in `inputs`, in the artifact's names, layouts and types."""
     return {
-        own["name"]: to_layout(inputs[member["name"]], member.get("layout", ""), own.get("layout", ""))
+        own["name"]: crossed(inputs[member["name"]], member, own)
         for own, member in zip(io["inputs"], member_io["inputs"])
         if member["name"] in inputs
     }
 
 
 def as_member(call, io, member_io):
-    """Adapts `call` from an artifact's names and layouts to those of the member. Both have the same order."""
+    """Adapts `call` from an artifact's names, layouts and types to those of the member. Both have the same order."""
 
     def run(inputs):
         outputs = call(own_inputs(inputs, io, member_io))
         return {
-            member["name"]: to_layout(outputs[own["name"]], own.get("layout", ""), member.get("layout", ""))
+            member["name"]: crossed(outputs[own["name"]], own, member)
             for own, member in zip(io["outputs"], member_io["outputs"])
         }
 
@@ -755,7 +775,7 @@ def verify(item, load, samples, count, staged):
 
 
 class Calls:
-    """Repeats the recorded calls of an item, in the artifact's own names and layouts, with state that is fed back."""
+    """Repeats the recorded calls of an item in the artifact's own names, layouts and types, and feeds state back."""
 
     def __init__(self, item, samples, count):
         io = item["member_io"]
@@ -776,8 +796,7 @@ class Calls:
         given.update(self.state)
         outputs = call(given)
         for source, sink in self.feedback:
-            array = outputs[source["name"]]
-            self.state[sink["name"]] = to_layout(array, source.get("layout", ""), sink.get("layout", ""))
+            self.state[sink["name"]] = crossed(outputs[source["name"]], source, sink)
         self.index = (self.index + 1) % len(self.inputs)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import compiled_members as members
 import numpy as np
 import pytest
-from runner_module import RUNNER, events, run_runner, status
+from runner_module import RUNNER, events, load_runner, run_runner, status
 from safetensors.numpy import load_file, save_file
 
 from edge_export.devices.folder import describe_part, write_folder
@@ -245,6 +245,32 @@ def test_check_names_the_runtimes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "numpy works" in done.stdout
     assert "tflite: LiteRT " in done.stdout
+
+
+def test_a_file_of_other_types_and_without_the_batch_of_one_is_called_in_its_own() -> None:
+    runner = load_runner()
+    member_io = {
+        "inputs": [{"name": "ids", "shape": [1, 2], "dtype": "int64"}],
+        "outputs": [{"name": "flags", "shape": [1, 2], "dtype": "bool"}],
+    }
+    io = {
+        "inputs": [{"name": "x", "shape": [2], "dtype": "int32"}],
+        "outputs": [{"name": "y", "shape": [2], "dtype": "int32"}],
+    }
+    given = {}
+
+    def call(inputs: dict[str, Any]) -> dict[str, Any]:
+        given.update(inputs)
+        return {"y": np.int32([1, 0])}
+
+    run = runner.as_member(call, io, member_io)
+    flags = run({"ids": np.array([[-7, 2**31 - 1]])})["flags"]
+    assert given["x"].dtype == np.int32
+    assert given["x"].tolist() == [-7, 2**31 - 1]
+    assert flags.dtype == bool
+    assert flags.tolist() == [[True, False]]
+    with pytest.raises(ValueError, match="x holds 2147483648, which is no int32"):
+        run({"ids": np.array([[0, 2**31]])})
 
 
 def test_it_is_one_file_for_python_3_9() -> None:

@@ -15,6 +15,7 @@ from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.coreml.border import own_border, with_own_border
 from edge_export.formats.coreml.equal_constants import merge
+from edge_export.formats.coreml.library import coremltools, protobuf
 from edge_export.formats.coreml.normalize import normalize
 from edge_export.formats.coreml.weights import compressed, stayed_float
 from edge_export.formats.garbage import set_aside
@@ -90,10 +91,10 @@ def compile(
 
 def _convert_traced(exported: ExportedProgram, own_io: IOSpec, compute_precision: str) -> Any:
     """Converts by the front end for TorchScript."""
-    import coremltools as ct
     import numpy as np
     import torch
 
+    ct = coremltools()
     arguments, _ = exported.example_inputs
     with torch.no_grad():
         traced = torch.jit.trace(exported.module(check_guards=False), arguments, check_trace=False)
@@ -102,9 +103,9 @@ def _convert_traced(exported: ExportedProgram, own_io: IOSpec, compute_precision
 
 
 def _convert(program: Any, own_io: IOSpec, compute_precision: str, **front_end: Any) -> Any:
-    import coremltools as ct
     import numpy as np
 
+    ct = coremltools()
     return ct.convert(
         program,
         **front_end,
@@ -158,7 +159,7 @@ def _own_boundary(exported: ExportedProgram, input_names: list[str]) -> Exported
 
 def reopen(path: Path) -> Any:
     """Returns the package's spec, after reading back its whole program and weights."""
-    import coremltools as ct
+    ct = coremltools()
     from coremltools.converters.mil.frontend.milproto import load as milproto
 
     model = ct.models.MLModel(str(path), skip_model_load=True)
@@ -169,9 +170,7 @@ def reopen(path: Path) -> Any:
 
 def tensor_specs(spec: Any) -> tuple[list[TensorSpec], list[TensorSpec]]:
     """Returns the inputs and outputs that a Core ML spec describes."""
-    from coremltools.proto import FeatureTypes_pb2
-
-    types = FeatureTypes_pb2.ArrayFeatureType
+    types = protobuf("FeatureTypes").ArrayFeatureType
     dtypes = {types.FLOAT32: "float32", types.FLOAT16: "float16", types.INT32: "int32", types.DOUBLE: "float64"}
 
     def tensor(feature: Any) -> TensorSpec:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from edge_export.formats.coreml.library import protobuf
+
 
 def merge(package: Path) -> None:
     """Merges the equal constants of `package`, as coremltools saved it, in place. Everything else is unchanged."""
-    from coremltools.proto import Model_pb2
-
     path = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
-    spec = Model_pb2.Model()
+    spec = protobuf("Model").Model()
     spec.ParseFromString(path.read_bytes())
     for function in spec.mlProgram.functions.values():
         for block in function.block_specializations.values():

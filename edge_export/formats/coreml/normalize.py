@@ -16,6 +16,8 @@ import json
 import uuid
 from pathlib import Path
 
+from edge_export.formats.coreml.library import protobuf
+
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://developer.apple.com/documentation/coreml")
 _DATE = "com.github.apple.coremltools.conversion_date"
 _DEBUG_MAPPING = "executorch_debug_handle_mapping.json"
@@ -23,11 +25,9 @@ _DEBUG_MAPPING = "executorch_debug_handle_mapping.json"
 
 def normalize(package: Path) -> None:
     """Rewrites `package`, as coremltools saved it, in place."""
-    from coremltools.proto import Model_pb2
-
     (package / _DEBUG_MAPPING).unlink(missing_ok=True)
     model = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
-    spec = Model_pb2.Model()
+    spec = protobuf("Model").Model()
     spec.ParseFromString(model.read_bytes())
     spec.description.metadata.userDefined.pop(_DATE, None)
     model.write_bytes(spec.SerializeToString(deterministic=True))

@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_export.files.arrays import Array
 from edge_export.formats.compiled import require_io
 from edge_export.formats.coreml.compile import tensor_specs
+from edge_export.formats.coreml.library import coremltools
 from edge_export.spec.arrays import Run, check_inputs, check_outputs
 from edge_export.spec.tensors import IOSpec
 
@@ -38,8 +39,7 @@ def load(path: Path, io: IOSpec, threads: int = 1, unit: str = "cpu") -> Run:
         ValueError: Its inputs and outputs are not those of `io`, or the unit is unknown.
         RuntimeError: Not on macOS, or Core ML cannot compile it.
     """
-    import coremltools as ct
-
+    ct = coremltools()
     if unit not in UNITS:
         raise ValueError(f"compute unit {unit!r} is not one of {', '.join(UNITS)}")
     if reason := available():

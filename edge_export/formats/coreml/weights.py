@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edge_export.formats.coreml.library import optimize, protobuf
 from edge_export.formats.outliers import has_loud_input
 
 _SMALLEST = 200
@@ -21,9 +22,9 @@ _PALETTE_BITS = {"palette6": 6, "palette4": 4}
 
 def compressed(model: Any, scheme: str) -> Any:
     """Returns `model`, an `MLModel` in float16, with its weights compressed by `scheme`."""
-    import coremltools.optimize.coreml as cto
     from threadpoolctl import threadpool_limits
 
+    cto = optimize()
     if scheme in _PALETTE_BITS:
         palette = cto.OpPalettizerConfig(mode="kmeans", nbits=_PALETTE_BITS[scheme], weight_threshold=_SMALLEST)
         with threadpool_limits(1):  # several threads sum in any order, which changes the palette
@@ -35,8 +36,7 @@ def compressed(model: Any, scheme: str) -> Any:
 
 
 def _config(model: Any, everywhere: Any) -> Any:
-    import coremltools.optimize.coreml as cto
-
+    cto = optimize()
     config = cto.OptimizationConfig(global_config=everywhere)
     for name, weight in cto.get_weights_metadata(model, weight_threshold=_SMALLEST).items():
         reader = weight.child_ops[0].op_type
@@ -47,14 +47,12 @@ def _config(model: Any, everywhere: Any) -> Any:
 
 def stayed_float(spec: Any) -> tuple[str, ...]:
     """Returns notes for the user on what stays float in a compressed program, one sentence each."""
-    from coremltools.proto import MIL_pb2
-
     count = size = 0
     (block,) = spec.mlProgram.functions["main"].block_specializations.values()
     for operation in block.operations:
         if operation.type == "const":
             tensor = operation.attributes["val"].type.tensorType
-            if tensor.dataType == MIL_pb2.FLOAT16:
+            if tensor.dataType == protobuf("MIL").FLOAT16:
                 count += 1
                 size += 2 * _elements(tensor)
     return (

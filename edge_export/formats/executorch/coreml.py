@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_export.formats.coreml.library import coremltools
 from edge_export.formats.coreml.normalize import normalize
 from edge_export.formats.executorch.flattened import flattened, unflattened
 from edge_export.formats.garbage import set_aside
@@ -35,12 +36,12 @@ _LOGGER = "executorch.backends.apple.coreml.compiler.coreml_preprocess"
 
 def lower(exported: ExportedProgram, precision: str, options: Mapping[str, object]) -> bytes:
     """Lowers `exported` and returns the bytes of its `.pte` file."""
-    import coremltools as ct
     from executorch.backends.apple.coreml.compiler import CoreMLBackend
     from executorch.backends.apple.coreml.partition import CoreMLPartitioner
     from executorch.exir import to_edge_transform_and_lower
     from executorch.exir.lowered_backend_module import get_lowered_submodules
 
+    ct = coremltools()
     logging.getLogger(_LOGGER).setLevel(logging.ERROR)  # its warning has a name that differs in each build
     specs = CoreMLBackend.generate_compile_specs(
         compute_unit=ct.ComputeUnit[str(options.get("compute_units", COMPUTE_UNITS[0])).upper()],

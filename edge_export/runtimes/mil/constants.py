@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_export.formats.coreml.library import protobuf
 from edge_export.formats.not_finite import Constant, Use
 from edge_export.runtimes.mil.package import constant, open_package
 from edge_export.runtimes.mil.program import operations
@@ -26,11 +27,9 @@ _FLOATS = ("FLOAT16", "FLOAT32")
 
 def float_constants(path: Path) -> Iterator[Constant]:
     """Yields every float constant of the package in `path`, once for each of its uses."""
-    from coremltools.proto import MIL_pb2
-
     package = open_package(path)
     each = list(operations(package))
-    floats = [MIL_pb2.DataType.Value(name) for name in _FLOATS]
+    floats = [protobuf("MIL").DataType.Value(name) for name in _FLOATS]
     uses = _uses(each)
     for operation in each:
         for name, value in operation.attributes.items():

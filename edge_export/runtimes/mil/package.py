@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge_export.files.arrays import Array
+from edge_export.formats.coreml.library import protobuf
 from edge_export.runtimes.mil.types import SCALARS, TensorType, rounded, unpacked
 from edge_export.runtimes.mil.weights import WeightFile
 
@@ -50,11 +51,10 @@ def open_package(path: Path) -> Package:
     Raises:
         ValueError: `path` is not a package, or the package holds no ML program.
     """
-    from coremltools.proto import Model_pb2
     from google.protobuf.message import DecodeError
 
     model = _model_file(path)
-    spec = Model_pb2.Model()
+    spec = protobuf("Model").Model()
     try:
         spec.ParseFromString(model.read_bytes())
     except DecodeError as error:
@@ -69,9 +69,7 @@ def open_package(path: Path) -> Package:
 
 def scalar_name(number: int) -> str:
     """Returns the name of the element type `number` in MIL's protobuf."""
-    from coremltools.proto import MIL_pb2
-
-    names = MIL_pb2.DataType.DESCRIPTOR.values_by_number
+    names = protobuf("MIL").DataType.DESCRIPTOR.values_by_number
     return str(names[number].name) if number in names else f"number {number}"
 
 

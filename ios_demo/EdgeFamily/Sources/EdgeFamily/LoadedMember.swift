@@ -1,6 +1,6 @@
 import Foundation
 
-/// A member that is ready to be called, in the member's own names and layouts.
+/// A member that is ready to be called, in the member's own names, layouts and types.
 ///
 /// A process holds one at a time: memory is short on phones, and ExecuTorch's pool of threads is not safe with more. Any
 /// task may call it, one at a time: a call while another one runs is refused.
@@ -69,21 +69,21 @@ public final class LoadedMember: Sendable {
         let outputs = try await callOwn(ownInputs(inputs))
         var found: [String: Tensor] = [:]
         for (member, file) in zip(io.outputs, own.outputs) {
-            found[member.name] = try outputs[file.name]?.layout(from: file.layout, to: member.layout)
+            found[member.name] = try outputs[file.name]?.crossed(from: file, to: member)
         }
         return found
     }
 
-    /// Returns those of the member's inputs that are in `inputs`, in the file's names and layouts.
+    /// Returns those of the member's inputs that are in `inputs`, in the file's names, layouts and types.
     func ownInputs(_ inputs: [String: Tensor]) throws -> [String: Tensor] {
         var found: [String: Tensor] = [:]
         for (member, file) in zip(io.inputs, own.inputs) {
-            found[file.name] = try inputs[member.name]?.layout(from: member.layout, to: file.layout)
+            found[file.name] = try inputs[member.name]?.crossed(from: member, to: file)
         }
         return found
     }
 
-    /// Calls the file in its own names and layouts.
+    /// Calls the file in its own names, layouts and types.
     func callOwn(_ inputs: [String: Tensor]) async throws -> [String: Tensor] {
         let engine = try use.use { use in
             guard let engine = use.engine else { throw FamilyError.misuse("\(name) is closed") }

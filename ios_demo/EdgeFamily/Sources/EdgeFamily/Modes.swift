@@ -136,7 +136,7 @@ private final class Calls {
                 let to = io.inputs.firstIndex(where: { $0.name == sink })
             else { continue }
             let (output, input) = (member.own.outputs[from], member.own.inputs[to])
-            state[input.name] = try outputs[output.name]?.layout(from: output.layout, to: input.layout)
+            state[input.name] = try outputs[output.name]?.crossed(from: output, to: input)
         }
         index = (index + 1) % inputs.count
     }

@@ -14,6 +14,19 @@ public enum DType: String, Sendable, Encodable, CaseIterable {
         }
     }
 
+    /// The values that it holds; nil: it holds floats.
+    var integers: ClosedRange<Int64>? {
+        switch self {
+        case .float64, .float32, .float16: return nil
+        case .int64: return .min ... .max
+        case .int32: return Int64(Int32.min)...Int64(Int32.max)
+        case .int16: return Int64(Int16.min)...Int64(Int16.max)
+        case .int8: return -128...127
+        case .uint8: return 0...255
+        case .bool: return 0...1
+        }
+    }
+
     /// Its name in safetensors.
     var code: String {
         switch self {

@@ -25,6 +25,43 @@ final class LoadedMemberTests: XCTestCase {
         XCTAssertEqual(try mask?.floats(), pixels)
     }
 
+    func testAFileOfOtherTypesAndWithoutTheBatchOfOneIsCalledInItsOwnAndAnswersInTheMembers() async throws {
+        let io = Io([TensorSpec("ids", [1, 2], dtype: .int64)], [TensorSpec("flags", [1, 2], dtype: .bool)])
+        let own = Io([TensorSpec("x", [2], dtype: .int32)], [TensorSpec("y", [2], dtype: .int32)])
+        let given = Locked<Tensor?>(nil)
+        let answer = try integers(.int32, [2], [1, 0])
+        let network = MadeUp { inputs in
+            given.use { $0 = inputs["x"] }
+            return ["y": answer]
+        }
+        let member = try await network.member(io, own: own, "w1 x")
+        defer { member.close() }
+        let flags = try await member.call(["ids": integers(.int64, [1, 2], [-7, 2_147_483_647])])["flags"]
+        XCTAssertEqual(given.use { $0 }, try integers(.int32, [2], [-7, 2_147_483_647]))
+        XCTAssertEqual(flags, try integers(.bool, [1, 2], [1, 0]))
+        let tooLarge = try integers(.int64, [1, 2], [0, 2_147_483_648])
+        let message = await refusal { try await member.call(["ids": tooLarge]) }
+        XCTAssertEqual(message, "x holds 2147483648, which is no int32")
+    }
+
+    func testEveryIntegerTypeHoldsItsEndsAndNoMore() async throws {
+        for type in DType.allCases {
+            guard let range = type.integers else { continue }
+            let ends = try integers(.int64, [2], [range.lowerBound, range.upperBound])
+            let (wide, own) = (TensorSpec("w", [2], dtype: .int64), TensorSpec("o", [2], dtype: type))
+            XCTAssertEqual(try ends.crossed(from: wide, to: own).crossed(from: own, to: wide), ends, "\(type)")
+            if type == .int64 { continue }
+            let above = try integers(.int64, [2], [0, range.upperBound + 1])
+            let message = await refusal { try above.crossed(from: wide, to: own) }
+            XCTAssertEqual(message, "o holds \(range.upperBound + 1), which is no \(type)")
+        }
+    }
+
+    private func integers(_ type: DType, _ shape: [Int], _ values: [Int64]) throws -> Tensor {
+        let bytes = values.flatMap { value in withUnsafeBytes(of: value.littleEndian) { Array($0.prefix(type.bytes)) } }
+        return try Tensor(type, shape, bytes: bytes)
+    }
+
     func testOneMemberIsLoadedAtATimeAndClosingOrForgettingFreesThePlace() async throws {
         let first = try await load { $0 }
         let message = await refusal { try await self.load { $0 } }

@@ -4,7 +4,7 @@ import java.io.File
 import java.util.concurrent.atomic.AtomicReference
 
 /**
- * A member that is ready to be called, in the member's own names and layouts.
+ * A member that is ready to be called, in the member's own names, layouts and types.
  *
  * A process holds one at a time: ExecuTorch's pool of threads is not safe with more, and memory is short on phones. Any
  * thread may call it; calls and [close] wait for each other.
@@ -38,23 +38,23 @@ public class LoadedMember private constructor(
         }
         val outputs = callOwn(ownInputs(inputs))
         return io.outputs.zip(own.outputs).associate { (member, file) ->
-            member.name to outputs.getValue(file.name).toLayout(file.layout, member.layout)
+            member.name to outputs.getValue(file.name).crossed(file, member)
         }
     }
 
-    /** Returns those of the member's inputs that are in [inputs], in the file's names and layouts. */
+    /** Returns those of the member's inputs that are in [inputs], in the file's names, layouts and types. */
     internal fun ownInputs(inputs: Map<String, Tensor>): Map<String, Tensor> =
         io.inputs.zip(own.inputs).filter { it.first.name in inputs }.associate { (member, file) ->
-            file.name to inputs.getValue(member.name).toLayout(member.layout, file.layout)
+            file.name to inputs.getValue(member.name).crossed(member, file)
         }
 
-    /** The pairs of an output and an input, in the file's names and layouts, that are fed back. */
+    /** The pairs of an output and an input, in the file's names, layouts and types, that are fed back. */
     internal val ownState: List<Pair<TensorSpec, TensorSpec>> = io.state.map { (source, sink) ->
         val from = own.outputs[io.outputs.indexOfFirst { it.name == source }]
         from to own.inputs[io.inputs.indexOfFirst { it.name == sink }]
     }
 
-    /** Calls the file in its own names and layouts. */
+    /** Calls the file in its own names, layouts and types. */
     @Synchronized
     internal fun callOwn(inputs: Map<String, Tensor>): Map<String, Tensor> {
         check(!closed) { "$name is closed" }

@@ -51,7 +51,7 @@ private class Calls(job: Job, private val member: LoadedMember) {
     fun next() {
         val outputs = member.callOwn(inputs[index] + state)
         state = member.ownState.associate { (source, sink) ->
-            sink.name to outputs.getValue(source.name).toLayout(source.layout, sink.layout)
+            sink.name to outputs.getValue(source.name).crossed(source, sink)
         }
         index = (index + 1) % inputs.size
     }

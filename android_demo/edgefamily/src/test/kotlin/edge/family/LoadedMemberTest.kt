@@ -1,6 +1,7 @@
 package edge.family
 
 import java.io.File
+import java.nio.ByteOrder
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -27,6 +28,54 @@ class LoadedMemberTest {
             assertEquals(listOf(0f, 6f, 1f, 7f, 2f, 8f, 3f, 9f, 4f, 10f, 5f, 11f), given.toList())
             assertEquals(pixels.toList(), mask.floats().toList())
         }
+    }
+
+    @Test
+    fun `a file of other types and without the batch of one is called in its own, and answers in the member's`() {
+        val ids = TensorSpec("ids", listOf(1, 2), dtype = "int64")
+        val io = Io(listOf(ids), listOf(TensorSpec("flags", listOf(1, 2), dtype = "bool")))
+        val own = Io(
+            listOf(TensorSpec("x", listOf(2), dtype = "int32")),
+            listOf(TensorSpec("y", listOf(2), dtype = "int32")),
+        )
+        lateinit var given: Tensor
+        val network = MadeUp { given = it.getValue("x"); mapOf("y" to integers("int32", listOf(2), 1, 0)) }
+        LoadedMember.load("w1 x", network, File("none"), own, io, 1).use { member ->
+            val flags = member.call(mapOf("ids" to integers("int64", listOf(1, 2), -7, 2147483647))).getValue("flags")
+            assertTrue(given.sameBytes(integers("int32", listOf(2), -7, 2147483647)))
+            assertEquals("int32 [2]", given.toString())
+            assertTrue(flags.sameBytes(integers("bool", listOf(1, 2), 1, 0)))
+            assertEquals("bool [1, 2]", flags.toString())
+            assertRefused("x holds 2147483648, which is no int32") {
+                member.call(mapOf("ids" to integers("int64", listOf(1, 2), 0, 2147483648)))
+            }
+        }
+    }
+
+    @Test
+    fun `every integer type holds its ends, and no more`() {
+        for (type in DType.values().filter { it.integers != null }) {
+            val range = type.integers!!
+            val ends = integers("int64", listOf(2), range.first, range.last)
+            val (wide, own) = TensorSpec("w", listOf(2), "int64") to TensorSpec("o", listOf(2), type.label)
+            assertTrue(ends.crossed(wide, own).crossed(own, wide).sameBytes(ends))
+            if (type == DType.INT64) continue
+            val above = integers("int64", listOf(2), 0, range.last + 1)
+            assertRefused("o holds ${range.last + 1}, which is no ${type.label}") { above.crossed(wide, own) }
+        }
+    }
+
+    private fun integers(type: String, shape: List<Int>, vararg values: Long): Tensor {
+        val tensor = Tensor.zeros(DType.BY_LABEL.getValue(type), shape)
+        val bytes = tensor.bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN)
+        for (value in values) {
+            when (type) {
+                "int64" -> bytes.putLong(value)
+                "int32" -> bytes.putInt(value.toInt())
+                else -> bytes.put(value.toByte())
+            }
+        }
+        return tensor
     }
 
     @Test
