@@ -143,7 +143,7 @@ def write_case(bundle: Bundle, folder: Path) -> None:
     bordered, recordings = at_border(mother, recordings_of(spec, mother, None))
     network = extract(bordered, bordered.space.largest)
     calibrate(network, recordings.batches)
-    calls = tuple(tuple(t[row : row + 1].clone() for t in recordings.goldens) for row in (0, -2))
+    calls = tuple(tuple(t[row].unsqueeze(0).contiguous() for t in recordings.goldens) for row in (0, -1))
     program = export_program(network, calls[0])
     outputs = tuple(forward(network, call) for call in calls)
     torch.manual_seed(0)

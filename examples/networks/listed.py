@@ -1,7 +1,7 @@
 """What the networks of this folder share: a space of listed configurations, pictures and sounds that were recorded."""
 
 from sklearn.datasets import load_sample_images
-from torch import tensor
+from torch import contiguous_format, tensor
 from torch.nn import functional as F
 
 from edge_export.data.excerpts import open_excerpts
@@ -37,7 +37,7 @@ def pictures(size=64, count=16):
     for photograph in load_sample_images().images:
         pixels = tensor(photograph / 255).float().movedim(2, 0)
         tiles = F.unfold(pixels[None], size, stride=size)[0].T.reshape(-1, 3, size, size)
-        parts.append(tiles[:: len(tiles) // count][:count])
+        parts.append(tiles[:: len(tiles) // count][:count].clone(memory_format=contiguous_format))
     temple, flower = parts
     return Recordings([(temple[: count // 2],), (temple[count // 2 :],)], (flower,))
 
