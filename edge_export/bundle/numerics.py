@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,8 @@ class ArtifactRun(Record):
         extremes: The errors on extreme inputs that no recording contains.
         repeatable: Whether a second run gave the same bits.
         stages: The intermediate files of the conversion.
+        by_documentation: The operators of the file whose semantics rest on their vendor's documentation only: the
+            runtime is not the vendor's own, and nobody has published what that does in every case.
     """
 
     artifact: Name
@@ -37,6 +39,7 @@ class ArtifactRun(Record):
     extremes: tuple[Extreme, ...] = ()
     repeatable: bool | None = None
     stages: tuple[Stage, ...] = ()
+    by_documentation: Annotated[tuple[Name, ...], Field(exclude_if=lambda names: not names)] = ()
     verdict: Status
     reason: Text
 

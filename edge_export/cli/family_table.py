@@ -29,6 +29,8 @@ def print_artifacts(
     members = zip(manifest.members, numerics.members, strict=True)
     if any(run.on_part(member.metric) for member, numbers in members for run in numbers.runs):
         console.print("* measured on a part of the recordings, and so is what it lost")
+    for names, labels in _by_documentation(numerics).items():
+        console.print(f"{labels}: semantics by documentation only: {tables.plain(names)}")
     if (baseline := manifest.recorded.baseline) is not None:
         console.print(f"baseline {manifest.recorded.metric}: {baseline:.2f}")
     for failed in manifest.errors:
@@ -180,7 +182,18 @@ def _reasons(manifest: Manifest, numerics: Numerics) -> dict[str, str]:
         for run in numbers.runs:
             if run.verdict != "passed":
                 found.setdefault(run.reason, []).append(f"{member.name}/{run.artifact} {run.verdict}")
-    return {
-        reason: labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"
-        for reason, labels in found.items()
-    }
+    return {reason: _first_of(labels) for reason, labels in found.items()}
+
+
+def _by_documentation(numerics: Numerics) -> dict[str, str]:
+    """Returns the operators whose semantics rest on documentation only, with the text that names their artifacts."""
+    found: dict[str, list[str]] = {}
+    for numbers in numerics.members:
+        for run in numbers.runs:
+            if run.by_documentation:
+                found.setdefault(", ".join(run.by_documentation), []).append(f"{numbers.name}/{run.artifact}")
+    return {names: _first_of(labels) for names, labels in found.items()}
+
+
+def _first_of(labels: list[str]) -> str:
+    return labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"

@@ -49,7 +49,7 @@ class RunRequest(Message):
             then a separate recording of any length, which is split into calls. Otherwise the samples are consecutive
             calls.
         repeat: Whether to load the artifact and run everything a second time.
-        unproven: Whether to check the artifact's constants, too, because nobody has verified it.
+        unproven: Whether to check the artifact's constants and operators, too, because nobody has verified it.
         progress: A file that receives the number of finished calls.
     """
 
@@ -73,6 +73,8 @@ class RunAnswer(Message):
         count: The number of samples that were run.
         load_seconds, seconds: The time to load the artifact, and the time of all calls together.
         repeatable: Whether a second run gave the same bits; None: there was no second run.
+        by_documentation: The operators that the runtime evaluates by their documentation only, if it is not the
+            vendor's own.
     """
 
     runtime: str
@@ -81,6 +83,7 @@ class RunAnswer(Message):
     load_seconds: float = 0.0
     seconds: float = 0.0
     repeatable: bool | None = None
+    by_documentation: tuple[str, ...] = ()
 
 
 def run_artifact(request: RunRequest) -> RunAnswer:
@@ -124,7 +127,14 @@ def run_artifact(request: RunRequest) -> RunAnswer:
     if request.repeat:
         again = run_all(load())
         repeatable = all(array.tobytes() == again[name].tobytes() for name, array in stacked.items())
-    return RunAnswer(runtime=name, count=count, load_seconds=loaded - start, seconds=seconds, repeatable=repeatable)
+    return RunAnswer(
+        runtime=name,
+        count=count,
+        load_seconds=loaded - start,
+        seconds=seconds,
+        repeatable=repeatable,
+        by_documentation=tuple(_by_documentation(module, file.path)) if request.unproven else (),
+    )
 
 
 RUN = WorkerTask("run", RunRequest, RunAnswer, run_artifact)
@@ -157,6 +167,11 @@ def _report_to(progress: Path | None) -> Callable[[int], None]:
 def _unsupported(module: ModuleType, path: Path) -> list[str]:
     missing: list[str] = module.unsupported(path) if hasattr(module, "unsupported") else []
     return missing
+
+
+def _by_documentation(module: ModuleType, path: Path) -> list[str]:
+    found: list[str] = module.by_documentation(path) if hasattr(module, "by_documentation") else []
+    return found
 
 
 def _require_finite(file: CompiledFile) -> None:

@@ -82,6 +82,7 @@ class Measured:
         finite: Whether all outputs are finite, on the goldens and on the held-out set.
         stages: The agreement of the intermediate files on its route with the mother.
         seconds: The time to load and run it, all runs together.
+        by_documentation: The operators that the runtime evaluates by their documentation only.
     """
 
     runtime: str
@@ -92,3 +93,4 @@ class Measured:
     finite: bool
     stages: tuple[Stage, ...]
     seconds: float
+    by_documentation: tuple[str, ...] = ()

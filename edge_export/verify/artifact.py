@@ -120,7 +120,7 @@ def measure_artifact(
     if is_brief(runtime, file.member_io, precision):
         reference = brief(reference, file.member_io, workdir)
     recorded, answer = _run(workers, file, runtime, reference.inputs, workdir, log, unproven=True)
-    seconds = answer.load_seconds + answer.seconds
+    seconds, by_documentation = answer.load_seconds + answer.seconds, answer.by_documentation
     extremes: dict[str, Array] = {}
     repeatable = True
     if reference.extremes is not None:
@@ -132,7 +132,7 @@ def measure_artifact(
     golden = load_arrays(reference.golden)
     each = ((name, path) for name, path in (stages or {}).items())
     found = tuple(_stage(workers, file, name, path, reference, golden, workdir, log) for name, path in each)
-    return replace(measured, stages=found)
+    return replace(measured, stages=found, by_documentation=by_documentation)
 
 
 def measure_outputs(outputs: Outputs, reference: Reference, member_io: IOSpec, workdir: Path) -> Measured:

@@ -21,6 +21,7 @@ from edge_export.spec.fields import all_problems
 from edge_export.spec.tensors import IOSpec, TensorSpec
 from edge_export.spec.tolerance import Tolerance, why_not
 from edge_export.verify.reference import REFERENCE, ReferenceAnswer, ReferenceRequest
+from edge_export.verify.verdict import documented
 from edge_export.workers import WorkerError, Workers
 from edge_export.workers.pool import Pool
 
@@ -92,7 +93,8 @@ def compare_file(path: Path, against: str, inputs: Path, tolerance: Tolerance, l
     problems = ((name, why_not(each, tolerance)) for name, each in agreements.items())
     reason = "; ".join(f"{name}: {problem}" for name, problem in problems if problem)
     verdict = "failed" if reason else "passed"
-    return Comparison(verdict, answer.runtime, agreements, reason or "within tolerance", answer.count)
+    reason = reason or "; ".join(filter(None, ["within tolerance", documented(answer.by_documentation)]))
+    return Comparison(verdict, answer.runtime, agreements, reason, answer.count)
 
 
 def match_file(

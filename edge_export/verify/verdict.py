@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from edge_export.bundle.manifest import Artifact, Status
@@ -62,6 +62,11 @@ def not_run(
     )
 
 
+def documented(names: Sequence[str]) -> str:
+    """Returns the sentence on operators that were evaluated by their documentation only. Empty: there are none."""
+    return f"semantics by documentation only: {', '.join(names)}" if names else ""
+
+
 def judge_measured(
     artifact: Artifact, measured: Measured, exact: Tolerance, device: str = LOCAL, proves: str = ""
 ) -> ArtifactRun:
@@ -83,8 +88,15 @@ def judge_measured(
         extremes=measured.extremes,
         repeatable=measured.repeatable,
         stages=stages,
+        by_documentation=measured.by_documentation,
         verdict="failed" if wrong else "passed",
-        reason=wrong or "; ".join(filter(None, ["within tolerance of the mother", _left_out(measured), proves])),
+        reason=wrong
+        or "; ".join(
+            filter(
+                None,
+                ["within tolerance of the mother", _left_out(measured), documented(measured.by_documentation), proves],
+            )
+        ),
     )
 
 

@@ -101,6 +101,18 @@ def test_stages(width, small, large):
         assert "not shown" not in text
 
 
+def test_semantics_by_documentation_only_are_said_once(small):
+    manifest, numerics = small
+    (numbers,) = numerics.members
+    assert "documentation" not in shown(140, lambda console: print_artifacts(console, manifest, numerics))
+    runs = tuple(run.model_copy(update={"by_documentation": ("pow", "topk")}) for run in numbers.runs)
+    marked = numerics.model_copy(update={"members": (numbers.model_copy(update={"runs": runs}),)})
+    text = shown(140, lambda console: print_artifacts(console, manifest, marked))
+    (line,) = (line for line in text.splitlines() if "documentation" in line)
+    rest = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+    assert line.strip() == f"w0.25/{runs[0].artifact}{rest}: semantics by documentation only: pow, topk"
+
+
 def test_trained_statistics_are_said(small):
     manifest, numerics = small
     (member,) = manifest.members

@@ -1,7 +1,9 @@
 """Activations of which a converter drops an option → what they are made of.
 
 gelu(tanh)          x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))      ExecuTorch and coremltools write the exact one
-softplus(β, t)      x where βx > t, softplus(βx) / β elsewhere     coremltools ignores t, and loses digits with β
+softplus(β, t)      x where βx > t, (max(βx, 0) + ln(1 + e^−|βx|)) / β elsewhere     coremltools ignores t; its operator
+                    is 0 above x = 10.4 on the Neural Engine (apple/coremltools issue 2687)
+mish                x tanh(max(x, 0) + ln(1 + e^−|x|))             likewise
 celu(α)             max(0, x) + min(0, α (e^(x/α) − 1))
 elu(α)              max(0, x) + min(0, α (eˣ − 1))                 the way by ONNX ignores α, Core AI has none
 logsigmoid          −softplus(−x)
@@ -27,13 +29,15 @@ def _gelu(x: Tensor, *, approximate: str = "none") -> Any:
     return 0.5 * x * (1.0 + torch.tanh(inner))
 
 
-def _softplus(x: Tensor, beta: float = 1, threshold: float = 20) -> Any:
-    if beta == 1 and threshold >= 20:
-        return NotImplemented
+def _softplus(x: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     scaled = x * float(beta)
     # ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|), which no x is too large for
     y = (torch.relu(scaled) + torch.log(1.0 + torch.exp(-torch.abs(scaled)))) / float(beta)
     return torch.where(scaled > float(threshold), x, y)
+
+
+def _mish(x: Tensor) -> Tensor:
+    return x * torch.tanh(_softplus(x))
 
 
 def _celu(x: Tensor, alpha: float = 1.0) -> Tensor:
@@ -78,6 +82,7 @@ OTHERS = Rule(
     ("coreml",),
     {
         _aten.softplus.default: _softplus,
+        _aten.mish.default: _mish,
         _aten.celu.default: _celu,
         _aten.log_sigmoid.default: _log_sigmoid,
         _aten.hardshrink.default: _hardshrink,

@@ -2,6 +2,7 @@
 
 add(x, y, α), sub(x, y, α)     x ± α y                coremltools and Core AI drop α
 1 / x, reciprocal(x)           ones / x               coremltools' inverse adds 1e-4 to x
+rsqrt(x)                       ones / √x              coremltools' rsqrt adds 1e-12 to x
 clamp(x, least > 0)            least where x < least, x elsewhere     onnx2tf writes a small positive bound as 0
 exp2(x)                        e^(x ln 2)             ExecuTorch takes no exp2
 fmod(x, y)                     x − trunc(x / y) y     coremltools and LiteRT have no fmod
@@ -41,6 +42,11 @@ def _from(x: Tensor, y: Any, alpha: float = 1) -> Any:
 
 def _reciprocal(x: Tensor) -> Any:
     return torch.ones([1] * x.dim(), dtype=x.dtype) / x
+
+
+def _rsqrt(x: Tensor) -> Tensor:
+    y: Tensor = _reciprocal(torch.sqrt(x))
+    return y
 
 
 def _clamp_min(x: Tensor, least: float) -> Any:
@@ -108,7 +114,7 @@ SUMS = Rule(
         **dict.fromkeys((_aten.rsub.Tensor, _aten.rsub.Scalar), _from),
     },
 )
-RECIPROCALS = Rule("reciprocals", ("coreml",), {_aten.reciprocal.default: _reciprocal})
+RECIPROCALS = Rule("reciprocals", ("coreml",), {_aten.reciprocal.default: _reciprocal, _aten.rsqrt.default: _rsqrt})
 SMALL_BOUNDS = Rule("small bounds", ("tflite",), {_aten.clamp.default: _clamp, _aten.clamp_min.default: _clamp_min})
 FLOAT_BOUNDS = Rule(
     "float bounds",

@@ -4,8 +4,10 @@
 
 For a window that extends past the border, Core ML divides by the whole kernel, and PyTorch by the elements inside.
 coremltools passes `ceil_mode` on without correcting this, and rejects `divisor_override`; onnx2tf gets both wrong.
-Core AI's converter fails on both, and counts padding that PyTorch doesn't. The rewritten form gives the same values
-everywhere. The factors are one constant for all windows: onnx2tf loses one of two products in a row.
+Core AI's converter fails on both, and counts padding that PyTorch doesn't. Core ML was seen to give right values with a
+padding of 1, and other ones with 3 (apple/coremltools issue 1901), so a Core ML file pads by more than 1 before it
+pools. The rewritten form gives the same values everywhere. The factors are one constant for all windows: onnx2tf loses
+one of two products in a row.
 
     adaptive_avg_pool(x, 1)  →  mean(x)
 
@@ -16,7 +18,7 @@ which torch's ONNX exporter turns into a loop that no runtime of TFLite has.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -25,9 +27,12 @@ from torch import Tensor
 from edge_export.formats.legalize.rule import Rewrite, Rule
 from edge_export.formats.legalize.windows import Axis, per_axis
 
+_Right = Callable[[Sequence[int], bool], bool]
+"""Whether a format's own pooling is right with a padding and a value of `count_include_pad`."""
 
-def _decomposition(operator: Any, axes: int, counts_padding: bool = True) -> Rewrite:
-    """Returns the rule for one operator. `counts_padding` False: for a converter that always counts it."""
+
+def _decomposition(operator: Any, axes: int, right: _Right) -> Rewrite:
+    """Returns the rule for one operator."""
 
     def pool(
         x: Tensor,
@@ -38,8 +43,7 @@ def _decomposition(operator: Any, axes: int, counts_padding: bool = True) -> Rew
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> Any:
-        right = counts_padding or count_include_pad or not any(padding)
-        if not ceil_mode and divisor_override is None and right:
+        if not ceil_mode and divisor_override is None and right(padding, count_include_pad):
             return NotImplemented
         from torch.nn.functional import pad
 
@@ -68,14 +72,13 @@ def _over_all(x: Tensor, output_size: Sequence[int]) -> Any:
 
 _aten = torch.ops.aten
 _OPERATORS = {1: _aten.avg_pool1d.default, 2: _aten.avg_pool2d.default, 3: _aten.avg_pool3d.default}
-RULE = Rule(
-    "average pooling",
-    ("coreml", "tflite"),
-    {operator: _decomposition(operator, axes) for axes, operator in _OPERATORS.items()},
-)
-COREAI = Rule(
-    "average pooling of Core AI",
-    ("coreai",),
-    {operator: _decomposition(operator, axes, counts_padding=False) for axes, operator in _OPERATORS.items()},
-)
+
+
+def _rule(name: str, format_name: str, right: _Right) -> Rule:
+    return Rule(name, (format_name,), {each: _decomposition(each, axes, right) for axes, each in _OPERATORS.items()})
+
+
+RULE = _rule("average pooling", "tflite", lambda padding, counted: True)
+COREML = _rule("average pooling of Core ML", "coreml", lambda padding, counted: max(padding) <= 1)
+COREAI = _rule("average pooling of Core AI", "coreai", lambda padding, counted: counted or not any(padding))
 OVER_ALL = Rule("average of all pixels", ("tflite",), {_aten.adaptive_avg_pool2d.default: _over_all})

@@ -11,6 +11,8 @@ Those of the first table are written by PyTorch's own decompositions; the others
     x & y, x | y, x ^ y   the logical operators, of bools
     alias                 x itself: PyTorch exports a slice of all as one
     take_along_dim        gather, with both tensors expanded to one shape
+    grid_sample, mirrored at the border's outer edge     the same with points folded into it, 1 − |(g + 1) mod 4 − 2|;
+                          Core ML's own samples differ there (microsoft/onnxruntime pull request 21431)
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from torch._decomp import decomposition_table
 from edge_export.formats.legalize.rule import Refused, Rule
 
 _aten = torch.ops.aten
+_CUBIC, _BORDER, _REFLECTION = 2, 1, 2
+"""The numbers of a mode and of two padding modes among the arguments of grid_sampler."""
 
 
 def _cosine(x: Tensor, y: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -41,6 +45,16 @@ def _sampled(x: Tensor, grid: Tensor, *options: Any) -> Any:
     if x.dim() != 4:
         return Refused("only pictures, not volumes, have another form")
     return decomposition_table[_aten.grid_sampler_2d.default](x, grid, *options)
+
+
+def _sampled_mirrored(
+    x: Tensor, grid: Tensor, mode: int = 0, padding_mode: int = 0, align_corners: bool | None = False
+) -> Any:
+    if padding_mode != _REFLECTION or align_corners or mode == _CUBIC:
+        return NotImplemented
+    turned = grid + 1.0
+    turned = turned - 4.0 * torch.floor(turned * 0.25)
+    return _aten.grid_sampler.default(x, 1.0 - torch.abs(turned - 2.0), mode, _BORDER, False)
 
 
 def _distances(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None) -> Any:
@@ -134,6 +148,7 @@ OURS = Rule(
     ("coreml", "coreai"),
     {_aten.cosine_similarity.default: _cosine, _aten.take_along_dim.default: _take_along},
 )
+MIRRORED = Rule("sampled beyond a mirrored border", ("coreml",), {_aten.grid_sampler.default: _sampled_mirrored})
 SAMPLED = Rule("sampled at a grid", ("coreai",), {_aten.grid_sampler.default: _sampled})
 GRIDS = Rule(
     "affine grids",

@@ -2,8 +2,10 @@
 
     circular         cat(x[last a], x, x[first b]), one axis after the other
     constant, < 0    pad(x[a : size − b]) with what remains of the padding
+    reflect, replicate of more than two axes     x[places], one axis after the other
 
 coremltools and onnx2tf have no circular padding. coremltools refuses a negative one, and ExecuTorch has no kernel.
+Core ML does not load a file that reflects or repeats at more than two axes (apple/coremltools issues 2571 and 2576).
 """
 
 from __future__ import annotations
@@ -39,6 +41,21 @@ def _negative(x: Tensor, pad: Sequence[int], mode: str = "constant", value: floa
     return F.pad(x, more, value=value or 0.0) if any(more) else x
 
 
+def _mirrored(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+    if mode not in ("reflect", "replicate") or len(pad) <= 4:
+        return NotImplemented
+    for axis, (before, after) in _by_axis(x, pad):
+        last = x.shape[axis] - 1
+        places = torch.arange(-before, last + 1 + after)
+        inside = last - (last - places.abs()).abs() if mode == "reflect" else places.clamp(0, last)
+        x = x.index_select(axis, inside)
+    return x
+
+
+def _volume(mode: str) -> Any:
+    return lambda x, pad: _mirrored(x, pad, mode)
+
+
 def _by_axis(x: Tensor, pad: Sequence[int]) -> list[tuple[int, tuple[int, int]]]:
     """Returns each padded axis and its padding before and after. PyTorch lists the last axis first."""
     return [(x.dim() - 1 - place, (pad[2 * place], pad[2 * place + 1])) for place in range(len(pad) // 2)]
@@ -52,6 +69,15 @@ def _constant(x: Tensor, pad: Sequence[int], value: float = 0.0) -> Any:
 
 
 CIRCULAR = Rule("circular padding", ("coreml", "tflite"), {_aten.pad.default: _circular})
+MIRRORED = Rule(
+    "mirrored padding of volumes",
+    ("coreml",),
+    {
+        _aten.pad.default: _mirrored,
+        _aten.reflection_pad3d.default: _volume("reflect"),
+        _aten.replication_pad3d.default: _volume("replicate"),
+    },
+)
 NEGATIVE = Rule(
     "negative padding",
     ("executorch", "coreml"),

@@ -4,7 +4,8 @@
 
 Nearest neighbors are rows that are picked. coremltools has no bicubic, exact or 3-D resize, ignores antialias, and
 refuses a float scale that doesn't give the size exactly, of which XNNPACK and onnx2tf make another number. Core AI
-takes other neighbors if a ratio is no whole number, and its runtime dies of one pixel whose corners are aligned.
+takes other neighbors if a ratio is no whole number, as Core ML does on the GPU (coremltools' own test of fractional
+scales expects that failure). Core AI's runtime dies of one pixel whose corners are aligned.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ EXACT = Rule(
 )
 NEAREST = Rule(
     "resize to nearest neighbors",
-    ("coreai",),
+    ("coreml", "coreai"),
     {
         operator: _picked(operator)
         for operator in (_aten.upsample_nearest1d.vec, _aten.upsample_nearest2d.vec, _aten.upsample_nearest3d.vec)

@@ -38,6 +38,17 @@ def unsupported(path: Path) -> list[str]:
     return not_evaluated(open_package(path))
 
 
+def by_documentation(path: Path) -> list[str]:
+    """Returns the operators of the package at `path` whose semantics rest on their documentation only.
+
+    Raises ValueError if the package cannot be read.
+    """
+    from edge_export.runtimes.mil import semantics
+    from edge_export.runtimes.mil.package import open_package
+
+    return semantics.by_documentation(open_package(path))
+
+
 def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
     """Reads the package at `path` and prepares its program. Matrix products run on `threads` threads of this process.
 

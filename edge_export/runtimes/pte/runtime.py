@@ -40,6 +40,17 @@ def unsupported(path: Path) -> list[str]:
     return not_run(open_program(path))
 
 
+def by_documentation(path: Path) -> list[str]:
+    """Returns the Core ML operators of the program in `path` whose semantics rest on their documentation only.
+
+    Raises:
+        ValueError: The program is damaged.
+    """
+    from edge_export.runtimes.pte.steps import by_documentation
+
+    return by_documentation(open_program(path))
+
+
 def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
     """Reads the program in `path`, after verifying its flatbuffer. Core ML programs run on `threads` threads.
 

@@ -42,6 +42,18 @@ def not_run(program: OpenProgram) -> list[str]:
     return list(dict.fromkeys(missing))
 
 
+def by_documentation(program: OpenProgram) -> list[str]:
+    """Returns the operators of all Core ML delegates whose semantics rest on their documentation only."""
+    from edge_export.runtimes.mil import runtime as mil
+
+    found: set[str] = set()
+    for delegate in program.plan.delegates:
+        if delegate.id == DELEGATES["coreml"]:
+            with scratch_folder() as folder:
+                found.update(mil.by_documentation(write_package(unflattened(program.payload(delegate)), folder)))
+    return sorted(found)
+
+
 def constants(program: OpenProgram) -> dict[int, Any]:
     """Returns the values that no instruction writes, by index: constant tensors, numbers, lists, text, None."""
     from executorch.exir import schema

@@ -26,8 +26,8 @@ def prelu(x: Array, alpha: Array) -> Array:
 
 
 def thresholded_relu(x: Array, alpha: Array) -> Array:
-    """Returns `x` where it is at least `alpha`, else 0."""
-    return np.where(x >= alpha, x, 0)
+    """Returns 0 where `x` is less than `alpha`, else `x`."""
+    return np.where(x < alpha, 0, x)
 
 
 def clamped_relu(x: Array, alpha: Array, beta: Array) -> Array:

@@ -1,4 +1,8 @@
-"""Slices, gathers and scatters. An index out of range raises a ValueError; in Core ML the result is undefined."""
+"""Slices, gathers and scatters. An index out of range raises a ValueError; in Core ML the result is undefined.
+
+So does a negative index where there is an argument `validate_indices`, which came with iOS 17: before, it counted from
+the end, and since then Core ML's documentation calls it out of range.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +59,12 @@ def slice_update(
     end_mask: Array | None = None,
     squeeze_mask: Array | None = None,
 ) -> Array:
-    """Returns `x` with `update` in the slice that `slice_by_index` would return."""
+    """Returns `x` with `update` in the slice that `slice_by_index` would return.
+
+    Core ML does not load an update without axes.
+    """
+    if not update.ndim:
+        raise ValueError("Core ML takes no update without axes")
     result = x.copy()
     place = _slices(x.ndim, begin, end, stride, begin_mask, end_mask, squeeze_mask)
     result[place] = update.reshape(result[place].shape)
@@ -69,9 +78,10 @@ def slice_by_size(x: Array, begin: Array, size: Array) -> Array:
 
 
 def gather(
-    x: Array, indices: Array, axis: Array | int = 0, batch_dims: Array | int = 0, validate_indices: Any = False
+    x: Array, indices: Array, axis: Array | int = 0, batch_dims: Array | int = 0, validate_indices: Any = None
 ) -> Array:
     """Returns the elements `indices` along `axis`. The first `batch_dims` axes of `x` and `indices` correspond."""
+    _require_no_negative(indices, validate_indices)
     together, place = int(batch_dims), int(axis) % x.ndim
     if not together:
         return np.take(x, indices, axis=place)
@@ -81,12 +91,14 @@ def gather(
     return taken.reshape(*shape, *taken.shape[1:])
 
 
-def gather_along_axis(x: Array, indices: Array, axis: Array | int = 0, validate_indices: Any = False) -> Array:
+def gather_along_axis(x: Array, indices: Array, axis: Array | int = 0, validate_indices: Any = None) -> Array:
+    _require_no_negative(indices, validate_indices)
     return np.take_along_axis(x, indices.astype(np.int64), axis=int(axis))
 
 
-def gather_nd(x: Array, indices: Array, batch_dims: Array | int = 0, validate_indices: Any = False) -> Array:
+def gather_nd(x: Array, indices: Array, batch_dims: Array | int = 0, validate_indices: Any = None) -> Array:
     """Returns elements of `x`. The last axis of `indices` indexes the axes of `x` after the first `batch_dims`."""
+    _require_no_negative(indices, validate_indices)
     together = int(batch_dims)
     if not together:
         return x[tuple(np.moveaxis(indices, -1, 0))]
@@ -101,9 +113,10 @@ def scatter(
     updates: Array,
     axis: Array | int = 0,
     mode: str = "add",
-    validate_indices: Any = False,
+    validate_indices: Any = None,
 ) -> Array:
     """Writes `updates` into `data` at `indices` (count,) along `axis`."""
+    _require_no_negative(indices, validate_indices)
     place = (slice(None),) * (int(axis) % data.ndim)
     return _scattered(data, (*place, indices), updates, mode)
 
@@ -114,17 +127,24 @@ def scatter_along_axis(
     updates: Array,
     axis: Array | int = 0,
     mode: str = "add",
-    validate_indices: Any = False,
+    validate_indices: Any = None,
 ) -> Array:
     """Writes each of `updates` into `data` at its index along `axis`. All three arrays have the same rank."""
+    _require_no_negative(indices, validate_indices)
     places: list[Any] = list(np.ogrid[tuple(slice(size) for size in indices.shape)])
     places[int(axis)] = indices
     return _scattered(data, tuple(places), updates, mode)
 
 
-def scatter_nd(data: Array, indices: Array, updates: Array, mode: str = "add", validate_indices: Any = False) -> Array:
+def scatter_nd(data: Array, indices: Array, updates: Array, mode: str = "add", validate_indices: Any = None) -> Array:
     """Writes `updates` into `data`. The last axis of `indices` indexes the first axes of `data`."""
+    _require_no_negative(indices, validate_indices)
     return _scattered(data, tuple(np.moveaxis(indices, -1, 0)), updates, mode)
+
+
+def _require_no_negative(indices: Array, validate_indices: Any) -> None:
+    if validate_indices is not None and indices.size and indices.min() < 0:
+        raise ValueError(f"the index {indices.min()} is negative, which Core ML does not define from iOS 17 on")
 
 
 def _scattered(data: Array, places: tuple[Any, ...], updates: Array, mode: str) -> Array:

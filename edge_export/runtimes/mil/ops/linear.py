@@ -12,7 +12,9 @@ from edge_export.runtimes.mil.ops.activation import softmax
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """Returns x W' + b for `x` (…, inputs), `weight` (outputs, inputs) and `bias` (outputs,)."""
+    """Returns x W' + b for `x` (…, inputs), `weight` (outputs, inputs) and `bias` (outputs,). None are integers."""
+    if x.dtype.kind != "f" or weight.dtype.kind != "f":
+        raise ValueError("Core ML's linear takes no integers")
     product = np.matmul(x, weight.T)
     return product if bias is None else product + bias
 

@@ -69,6 +69,8 @@ def _pooled(
     pads = paddings(pad_type, pad, x.shape[2:], kernel, step, ones)
     extra = [0] * len(kernel)
     if ceil_mode:
+        if any(before != after for before, after in pads):
+            raise ValueError(f"Core ML rounds up only with the same padding at both ends, not with {pads}")
         for axis, (size, taps, stride, (before, after)) in enumerate(zip(x.shape[2:], kernel, step, pads, strict=True)):
             length = size + before + after
             count = -(-(length - taps) // stride) + 1

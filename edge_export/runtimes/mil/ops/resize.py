@@ -111,7 +111,12 @@ def affine(
     coordinates_mode: str,
     align_corners: Any,
 ) -> Array:
-    """Calls `resample` at the points of a grid from -1 to 1, transformed by (2 × 3) matrices (batch or 1, 6)."""
+    """Calls `resample` at the points of a grid from -1 to 1, transformed by (2 × 3) matrices (batch or 1, 6).
+
+    Core ML documents no other options than these.
+    """
+    if not align_corners or padding_mode != "constant" or float(padding_value) or sampling_mode != "bilinear":
+        raise ValueError("Core ML has it only bilinear, with aligned corners and zeros around the image")
     rows, columns = np.meshgrid(
         np.linspace(-1, 1, int(output_height)), np.linspace(-1, 1, int(output_width)), indexing="ij"
     )

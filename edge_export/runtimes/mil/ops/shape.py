@@ -101,13 +101,20 @@ def reverse_sequence(x: Array, lengths: Array, seq_axis: Array | int = 0, batch_
 
 
 def pad(x: Array, pad: Array, mode: str = "constant", constant_val: Array | float = 0.0) -> Array:
-    """Pads the last axes of `x`. `pad` holds the elements before and after each of them."""
+    """Pads the last axes of `x`. `pad` holds the elements before and after each of them.
+
+    Core ML reflects and repeats at the last two axes only: it does not load other programs.
+    """
     if mode not in ("constant", "reflect", "replicate"):
         raise ValueError(f"mode {mode!r} is unknown")
     values = pad.reshape(-1, 2).tolist()
     widths = [[0, 0]] * (x.ndim - len(values)) + values
     if mode == "constant":
         return np.pad(x, widths, constant_values=float(constant_val))
+    if any(map(any, widths[:-2])):
+        raise ValueError(f"Core ML has no padding {mode!r} at other axes than the last two")
+    if mode == "reflect" and any(most >= size for size, most in zip(x.shape, map(max, widths), strict=True) if most):
+        raise ValueError(f"Core ML reflects no more than size - 1 elements, but they are {values}")
     return np.pad(x, widths, mode="reflect" if mode == "reflect" else "edge")
 
 
