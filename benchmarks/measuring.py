@@ -12,23 +12,28 @@ import os
 import select
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from benchmarks.conversion import ROOT
 from edge_export.bench.in_turn import Timed, TimingPlan, burst, calls_in_a_sample, pin, time_in_turn
 from edge_export.errors import one_line
+
+if TYPE_CHECKING:
+    from benchmarks.cases import Network
+    from benchmarks.runners import Loaded
 
 MIN_SNR_DB = 80.0
 """A file whose outputs are further than this from the network's is not measured."""
 
 
 class Waiting:
-    """A contestant in its process."""
+    """A contestant in its process: the module `benchmarks.…` of `arguments`, with the rest of them."""
 
-    def __init__(self, case: str, contestant: str, folder: Path, path: Path | None, core: int) -> None:
-        command = [sys.executable, "-m", "benchmarks.measuring", case, contestant, str(folder), str(path), str(core)]
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        command = [sys.executable, "-m", *arguments]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor")}
         self._process = subprocess.Popen(
             command,
@@ -80,34 +85,45 @@ def measure(case: str, files: dict[str, Path | None], folder: Path, plan: Timing
     """Each contestant's times for a case; whoever failed in one sitting has none."""
 
     def start(contestant: str) -> Waiting:
-        return Waiting(case, contestant, folder, files[contestant], plan.core)
+        path, core = str(files[contestant]), str(plan.core)
+        return Waiting(folder, "benchmarks.measuring", case, contestant, str(folder), path, core)
 
     return time_in_turn(files, start, plan)
 
 
 def main(case: str, contestant: str, folder: str, path: str, core: str) -> None:
+    """Loads a contestant, checks it, and answers bursts."""
+
+    def load() -> tuple[Loaded, Network]:
+        from benchmarks.cases import CASES, build
+        from benchmarks.contestants import CONTESTANTS
+        from benchmarks.runners import RUNNERS
+
+        entry, built = CONTESTANTS[contestant], build(CASES[case], Path(folder))
+        network = built.ours if entry.ours else built.plain
+        pin(int(core))
+        return RUNNERS[entry.runtime](Path(path), network), network
+
+    answer_bursts(load)
+
+
+def answer_bursts(load: Callable[[], tuple[Loaded, Network]]) -> None:
     """Load, check, then answer bursts until standard input ends."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # runtimes print to standard output
     try:
-        _serve(case, contestant, Path(folder), Path(path), int(core), answers)
+        _serve(load, answers)
     except Exception as error:  # runtimes raise anything
         answers.write(json.dumps({"failed": f"{type(error).__name__}: {one_line(error, 160)}"}) + "\n")
 
 
-def _serve(case: str, contestant: str, folder: Path, path: Path, core: int, answers: TextIO) -> None:
+def _serve(load: Callable[[], tuple[Loaded, Network]], answers: TextIO) -> None:
     import torch
 
-    from benchmarks.cases import CASES, build
-    from benchmarks.contestants import CONTESTANTS
-    from benchmarks.runners import RUNNERS
     from edge_export.spec.agreement import agreement
 
     torch.set_num_threads(1)
-    entry, built = CONTESTANTS[contestant], build(CASES[case], folder)
-    pin(core)
-    network = built.ours if entry.ours else built.plain
-    loaded = RUNNERS[entry.runtime](path, network)
+    loaded, network = load()
     loaded.call()
     pairs = zip(network.outputs, loaded.outputs(), strict=True)
     snr = min(agreement(expected.numpy(), given).snr_db for expected, given in pairs)

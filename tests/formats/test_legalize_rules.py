@@ -23,6 +23,10 @@ PICTURE, SEQUENCE, VOLUME = (1, 4, 7, 6), (1, 5, 4), (1, 4, 5, 6, 7)
 ROWS = torch.arange(1.0, 7.0).reshape(6, 1)
 
 
+def taps(x: torch.Tensor, *shape: int) -> torch.Tensor:
+    return torch.linspace(-1, 1, math.prod(shape), dtype=x.dtype).reshape(shape)
+
+
 def assigned(s: Any, x: torch.Tensor) -> torch.Tensor:
     y = x.sigmoid()
     y[:, 0] = 2
@@ -39,6 +43,38 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         lambda s, x: F.max_pool3d(x, (2, 3, 2), (1, 2, 1), 1, (2, 1, 1), True),
     ),
     "conv3d": ("convolution of volumes", VOLUME, lambda s, x: s.c(x)),
+    "conv1d": (
+        "convolution along one axis",
+        PICTURE,
+        lambda s, x: F.conv1d(F.conv1d(x[0], taps(x, 2, 7, 3), None, 1, 1), taps(x, 4, 1, 2), None, 1, "same", 1, 2)[
+            None
+        ],
+    ),
+    "conv_transpose1d": (
+        "convolution along one axis",
+        PICTURE,
+        lambda s, x: F.conv_transpose1d(x[0], taps(x, 7, 2, 3), None, 2, 1, 1)[None],
+    ),
+    "conv_transpose1d dilated": (
+        "convolution along one axis",
+        SEQUENCE,
+        lambda s, x: F.conv_transpose1d(x, taps(x, 5, 2, 3), taps(x, 2), 1, 0, 0, 1, 2),
+    ),
+    "computed bias": (
+        "computed bias",
+        PICTURE,
+        lambda s, x: F.conv2d(x, taps(x, 6, 2, 3, 3), x[0, :, 0, :2].reshape(-1)[:6], 2, 1, 1, 2),
+    ),
+    "computed weights": (
+        "computed weights",
+        PICTURE,
+        lambda s, x: F.conv2d(x, x[:, :, :3, :2].reshape(4, 1, 3, 2), x[0, :, 0, 0], (2, 1), (1, 0), (1, 2), 4),
+    ),
+    "computed weights of rows": (
+        "computed weights",
+        SEQUENCE,
+        lambda s, x: F.conv1d(x, x[:, :, :2].expand(3, 5, 2), padding="same"),
+    ),
     "max_pool2d stride": ("pooling without a stride", PICTURE, lambda s, x: F.max_pool2d(x, 2)),
     "max_pool1d stride": ("pooling without a stride", SEQUENCE, lambda s, x: F.max_pool1d(x, 2)),
     "max_pool2d dilated": ("dilated max pooling", PICTURE, lambda s, x: F.max_pool2d(x, 3, 2, 1, 2)),
@@ -93,6 +129,11 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         PICTURE,
         lambda s, x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
     ),
+    "pixels beside each other": (
+        "average of all pixels",
+        PICTURE,
+        lambda s, x: F.adaptive_avg_pool2d(s.d(x.reshape(1, 7, 6, 4).permute(0, 3, 1, 2)), 1),
+    ),
     "bicubic": ("bicubic resize", PICTURE, lambda s, x: F.interpolate(x, (9, 11), mode="bicubic", align_corners=True)),
     "bicubic scale": ("bicubic resize", PICTURE, lambda s, x: F.interpolate(x, scale_factor=1.7, mode="bicubic")),
     "antialias": (
@@ -132,7 +173,26 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     ),
     "rms_norm": ("normalization", SEQUENCE, lambda s, x: F.rms_norm(x, (4,), torch.ones(4, dtype=x.dtype) * 3)),
     "instance_norm": ("normalization", PICTURE, lambda s, x: s.n(x)),
+    "long sums": (
+        "long sums",
+        SEQUENCE,
+        lambda s, x: torch.stack(
+            [(y := x.repeat(1, 30, 30).square()).sum(), y.mean(), y.std(), y.norm(), y.var(2).sum()]
+        ),
+    ),
+    "long sums of axes": ("long sums", SEQUENCE, lambda s, x: x.square().repeat(3, 2, 900)[..., 1:].mean((0, 2))[None]),
+    "group_norm": (
+        "long sums",
+        SEQUENCE,
+        lambda s, x: F.group_norm(x.repeat(1, 30, 100), 5, x[0, :, :1].repeat(30, 1)[:, 0]),
+    ),
+    "long instance_norm": ("long sums", SEQUENCE, lambda s, x: F.instance_norm(x.repeat(1, 1, 2100).square())[..., :9]),
     "gelu": ("tanh GELU", SEQUENCE, lambda s, x: F.gelu(x, approximate="tanh")),
+    "prelu": (
+        "PReLU",
+        SEQUENCE,
+        lambda s, x: F.prelu(F.prelu(x, torch.ones(5).to(x) / 5)[:, 0], torch.ones(1).to(x) / 2),
+    ),
     "elu": ("ELU", SEQUENCE, lambda s, x: F.elu(x, 0.3)),
     "elu 1": ("ELU of Core AI", SEQUENCE, lambda s, x: F.elu(x)),
     "selu": ("ELU of Core AI", SEQUENCE, lambda s, x: F.selu(x)),

@@ -8,6 +8,7 @@ celu(α)             max(0, x) + min(0, α (e^(x/α) − 1))
 elu(α)              max(0, x) + min(0, α (eˣ − 1))                 the way by ONNX ignores α, Core AI has none
 logsigmoid          −softplus(−x)
 hardshrink(λ)       x where |x| > λ, 0 elsewhere
+prelu               max(0, x) + w min(0, x)                        ExecuTorch's XNNPACK pass takes pictures only
 """
 
 from __future__ import annotations
@@ -64,8 +65,16 @@ def _hardshrink(x: Tensor, lambd: float = 0.5) -> Tensor:
     return x * (torch.abs(x) > float(lambd)).to(x.dtype)
 
 
+def _prelu(x: Tensor, weight: Tensor) -> Any:
+    if x.dim() == 4:
+        return NotImplemented
+    slope = weight if weight.numel() == 1 else weight.reshape(-1, *[1] * (x.dim() - 2))
+    return x.clamp(min=0.0) + slope * x.clamp(max=0.0)
+
+
 _aten = torch.ops.aten
 GELU = Rule("tanh GELU", ("executorch", "coreml"), {_aten.gelu.default: _gelu})
+PRELU = Rule("PReLU", ("executorch",), {_aten.prelu.default: _prelu})
 ELU = Rule("ELU", ("tflite",), {_aten.elu.default: _scaled_elu})
 ANY_ELU = Rule("ELU of Core AI", ("coreai",), {_aten.elu.default: _elu, _aten.selu.default: _selu})
 OTHERS = Rule(

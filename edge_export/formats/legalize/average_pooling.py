@@ -8,6 +8,11 @@ Core AI's converter fails on both, and counts padding that PyTorch doesn't. Core
 padding of 1, and other ones with 3 (apple/coremltools issue 1901), so a Core ML file pads by more than 1 before it
 pools. The rewritten form gives the same values everywhere. The factors are one constant for all windows: onnx2tf loses
 one of two products in a row.
+
+    adaptive_avg_pool(x, 1)  →  mean(x)
+
+If the pixels of `x` lie beside each other, as behind a permutation, PyTorch writes the pool's strides into the program,
+which torch's ONNX exporter turns into a loop that no runtime of TFLite has.
 """
 
 from __future__ import annotations
@@ -59,6 +64,12 @@ def _decomposition(operator: Any, axes: int, right: _Right) -> Rewrite:
     return pool
 
 
+def _over_all(x: Tensor, output_size: Sequence[int]) -> Any:
+    if any(size != 1 for size in output_size) or x.is_contiguous():
+        return NotImplemented
+    return x.mean(list(range(-len(output_size), 0)), keepdim=True)
+
+
 _aten = torch.ops.aten
 _OPERATORS = {1: _aten.avg_pool1d.default, 2: _aten.avg_pool2d.default, 3: _aten.avg_pool3d.default}
 
@@ -70,3 +81,4 @@ def _rule(name: str, format_name: str, right: _Right) -> Rule:
 RULE = _rule("average pooling", "tflite", lambda padding, counted: True)
 COREML = _rule("average pooling of Core ML", "coreml", lambda padding, counted: max(padding) <= 1)
 COREAI = _rule("average pooling of Core AI", "coreai", lambda padding, counted: counted or not any(padding))
+OVER_ALL = Rule("average of all pixels", ("tflite",), {_aten.adaptive_avg_pool2d.default: _over_all})

@@ -1,0 +1,121 @@
+"""Convolution that onnx2tf gets wrong or lacks → forms that it has.
+
+along one axis       of a picture one pixel high       its batch is taken for 1; no dilated transposed one
+with computed bias   the bias added behind it           the file has another bias
+computed weights     products with all windows          no operator, as in trackers, whose weights are features
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import Node
+from torch.nn import functional as F
+
+from edge_export.formats.legalize.rule import Rule
+from edge_export.formats.legalize.windows import per_axis
+
+
+def _convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] | str = (0,),
+    dilation: Sequence[int] = (1,),
+    groups: int = 1,
+) -> Any:
+    if x.dim() < 3 or x.shape[0] == 1:
+        return NotImplemented
+    pads = padding if isinstance(padding, str) else [0, *per_axis(padding, 1)]
+    steps, gaps = [1, *per_axis(stride, 1)], [1, *per_axis(dilation, 1)]
+    return F.conv2d(x.unsqueeze(2), weight.unsqueeze(2), bias, steps, pads, gaps, groups).squeeze(2)
+
+
+def _transposed(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] = (0,),
+    output_padding: Sequence[int] = (0,),
+    groups: int = 1,
+    dilation: Sequence[int] = (1,),
+) -> Any:
+    gap = per_axis(dilation, 1)
+    if (x.dim() < 3 or x.shape[0] == 1) and gap == per_axis((1,), 1):
+        return NotImplemented
+    pads, missing = [0, *per_axis(padding, 1)], [0, *per_axis(output_padding, 1)]
+    picture = x.unsqueeze(-2) if x.dim() == 3 else x.unsqueeze(-2)[None]
+    y = F.conv_transpose2d(
+        picture, weight.unsqueeze(2), bias, [1, *per_axis(stride, 1)], pads, missing, groups, [1, *gap]
+    ).squeeze(2)
+    return y if x.dim() == 3 else y[0]
+
+
+def _without_bias(x: Tensor, weight: Tensor, bias: Tensor, *where: Any) -> Any:
+    convolve = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}[weight.dim()]
+    return convolve(x, weight, None, *where) + bias.reshape(-1, *[1] * (weight.dim() - 2))
+
+
+def _by_windows(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] | str = (0,),
+    dilation: Sequence[int] = (1,),
+    groups: int = 1,
+) -> Any:
+    out, each, *kernel = weight.shape
+    axes = len(kernel)
+    steps, gaps = per_axis(stride, axes), per_axis(dilation, axes)
+    reach = [gap * (size - 1) for gap, size in zip(gaps, kernel, strict=True)]
+    if isinstance(padding, str):
+        margins = [(size // 2, size - size // 2) if padding == "same" else (0, 0) for size in reach]
+    else:
+        margins = [(pad, pad) for pad in per_axis(padding, axes)]
+    whole = x if x.dim() == axes + 2 else x[None]
+    if any(map(any, margins)):
+        whole = F.pad(whole, [pad for margin in reversed(margins) for pad in margin])
+    counts = [(size - far - 1) // step + 1 for size, far, step in zip(whole.shape[2:], reach, steps, strict=True)]
+    windows = []
+    for taps in itertools.product(*map(range, kernel)):
+        picked = whole
+        for axis, (tap, gap, step, count) in enumerate(zip(taps, gaps, steps, counts, strict=True), 2):
+            begin = tap * gap
+            picked = picked[(slice(None),) * axis + (slice(begin, begin + (count - 1) * step + 1, step),)]
+        windows.append(picked)
+    rows = torch.stack(windows, 2).reshape(len(whole), groups, each * len(windows), math.prod(counts))
+    y = (weight.reshape(1, groups, out // groups, -1) @ rows).reshape(len(whole), out, *counts)
+    y = y if bias is None else y + bias.reshape(-1, *[1] * axes)
+    return y if x.dim() == axes + 2 else y[0]
+
+
+def _is_computed(node: Node, place: int, name: str) -> bool:
+    given = node.args[place] if len(node.args) > place else node.kwargs.get(name)
+    return isinstance(given, Node) and given.op != "get_attr"
+
+
+_aten = torch.ops.aten
+_ANY = tuple(getattr(getattr(_aten, f"conv{n}d"), overload) for n in (1, 2, 3) for overload in ("default", "padding"))
+COMPUTED = Rule(
+    "computed weights", ("tflite",), dict.fromkeys(_ANY, _by_windows), lambda node: _is_computed(node, 1, "weight")
+)
+BIAS = Rule(
+    "computed bias", ("tflite",), dict.fromkeys(_ANY, _without_bias), lambda node: _is_computed(node, 2, "bias")
+)
+RULE = Rule(
+    "convolution along one axis",
+    ("tflite",),
+    {
+        _aten.conv1d.default: _convolution,
+        _aten.conv1d.padding: _convolution,
+        _aten.conv_transpose1d.default: _transposed,
+    },
+)
