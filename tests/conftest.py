@@ -18,6 +18,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a background job of 
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # below nohup
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process for each core
+    torch.set_num_threads(1)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first: the quick ones then keep all processes busy to the end."""
