@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from edge_export.baking import expand_batchnorm
 from edge_export.bundle.manifest import Refusal
 from edge_export.files.arrays import load_arrays, save_arrays
 from edge_export.formats.program import CALIBRATION, PROGRAM
@@ -95,6 +94,7 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
     """
     import torch
 
+    from edge_export.baking import expand_batchnorm
     from edge_export.pipeline.calibration_inputs import calibration_inputs
     from edge_export.pipeline.half_range import half_range
     from edge_export.pipeline.member import prepare_member
