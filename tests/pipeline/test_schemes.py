@@ -139,9 +139,9 @@ def test_a_float16_file_that_overflows_names_the_operator_where_it_begins(tmp_pa
     assert artifact.status == "failed"
     assert re.search(r"; float16 overflows first at pow, at [\de.+]+ of at most 65504$", artifact.reason)
     assert [note.partition(":")[0] for note in artifact.notes] == [
-        "written with other operators",  # powers are products
         "not taken, the program decomposed into core operators",
         "not taken, coremltools' TorchScript front end",
+        "written with other operators",  # powers are products
     ]
 
 

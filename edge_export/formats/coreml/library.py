@@ -10,6 +10,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 _LOOKED_FOR = (
@@ -25,18 +26,21 @@ _LOOKED_FOR = (
 )
 
 
+@cache
 def coremltools() -> Any:
     """Returns the module `coremltools`."""
     with _hidden(_LOOKED_FOR):
         return importlib.import_module("coremltools")
 
 
+@cache
 def protobuf(name: str) -> Any:
     """Returns a module of protobuf messages, such as "Model" or "MIL"."""
     coremltools()
     return importlib.import_module(f"coremltools.proto.{name}_pb2")
 
 
+@cache
 def optimize() -> Any:
     """Returns the module `coremltools.optimize.coreml`."""
     coremltools()
