@@ -21,14 +21,14 @@ from edge_export.formats.calibration_samples import read_samples
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.garbage import set_aside
 from edge_export.formats.program import decomposed, load_program
-from edge_export.formats.tflite import BY_TENSORFLOW, GROUPED, PRODUCTS, ROUTES
+from edge_export.formats.tflite import BY_LITERT_TORCH, BY_TENSORFLOW, GROUPED, PRODUCTS, ROUTES
 from edge_export.formats.tflite.boundary import UNNAMED, moved, name_boundary, permutation, set_boundary
+from edge_export.formats.tflite.converted import NotConverted, read_converted
 from edge_export.formats.tflite.floats import stayed_float
 from edge_export.formats.tflite.half import halve
 from edge_export.formats.tflite.int8 import quantize
 from edge_export.formats.tflite.operators import operator_versions
 from edge_export.formats.tflite.products import grouped
-from edge_export.formats.tflite.tensorflow_route import NotConverted, read_converted
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -53,9 +53,6 @@ def compile(
         ValueError: The options are unknown, the names, shapes or layouts are not the expected ones, or the scheme
             lacks its calibration inputs.
     """
-    from edge_export.formats.legalize.program import legalized
-    from edge_export.formats.legalize.program import notes as rewritten
-
     schemes = FORMATS["tflite"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     known = {"backend": ("builtin",), "input_layout": ("NHWC", "NCHW"), "scheme": schemes or (scheme,), "route": ROUTES}
@@ -64,26 +61,19 @@ def compile(
     own_io = artifact_io(io, options)
     samples = read_samples(calibration, io, own_io) if scheme == "static" else []
     exported = load_program(program, io)
-    taken, outcomes = legalized(exported, "tflite")
-    taken = decomposed(taken, options)
-    with set_aside():
-        model = to_onnx(taken, io)
-        set_boundary(model, io, own_io)
-        name = f"tflite-builtin-{precision}"
-        stage = workdir / f"{name}.onnx"
-        stage.write_bytes(model.SerializeToString(deterministic=True))
-        if options.get("route") == BY_TENSORFLOW:
-            float32 = rewrite(read_converted(workdir))
-            _check(float32, io, own_io, exported)
-        else:
-            float32 = _directly(model, io, own_io, exported, workdir, rewrite)
+    path = workdir / f"tflite-builtin-{precision}.tflite"
+    if options.get("route") == BY_LITERT_TORCH:  # it took the program itself
+        float32, told, stages = rewrite(read_converted(workdir)), (), {}
+        _check(float32, io, own_io, exported)
+    else:
+        stages = {"onnx": path.with_suffix(".onnx")}
+        float32, told = _by_onnx(exported, io, own_io, options, stages["onnx"], rewrite)
     content, notes = _in_precision(float32, precision, scheme, samples)
-    notes = rewritten(outcomes) + notes
-    path = workdir / f"{name}.tflite"
     path.write_bytes(content)
     _open(path.read_bytes(), own_io)
-    tools = versions("onnx2tf", "onnx", "onnxscript", "torch", *(["ai-edge-quantizer"] if scheme else []))
-    return Compiled(path, own_io, tools, notes, stages={"onnx": stage}, operators=operator_versions(content))
+    converters = ("onnx2tf", "onnx", "onnxscript") if stages else ()
+    tools = versions(*converters, "torch", *(["ai-edge-quantizer"] if scheme else []))
+    return Compiled(path, own_io, tools, told + notes, stages=stages, operators=operator_versions(content))
 
 
 def artifact_io(io: IOSpec, options: Mapping[str, object]) -> IOSpec:
@@ -117,6 +107,32 @@ def to_onnx(exported: ExportedProgram, io: IOSpec) -> ModelProto:
     model: ModelProto = onnx_program.model_proto
     name_boundary(model, io)
     return model
+
+
+def _by_onnx(
+    exported: ExportedProgram,
+    io: IOSpec,
+    own_io: IOSpec,
+    options: Mapping[str, object],
+    stage: Path,
+    rewrite: Callable[[bytes], bytes],
+) -> tuple[bytes, tuple[str, ...]]:
+    """Returns the rewritten float32 file of an ONNX model, which is saved to `stage`, and notes on the legalization."""
+    from edge_export.formats.legalize.program import legalized
+    from edge_export.formats.legalize.program import notes as rewritten
+
+    taken, outcomes = legalized(exported, "tflite")
+    taken = decomposed(taken, options)
+    with set_aside():
+        model = to_onnx(taken, io)
+        set_boundary(model, io, own_io)
+        stage.write_bytes(model.SerializeToString(deterministic=True))
+        if options.get("route") == BY_TENSORFLOW:
+            float32 = rewrite(read_converted(stage.parent))
+            _check(float32, io, own_io, exported)
+        else:
+            float32 = _directly(model, io, own_io, exported, stage.parent, rewrite)
+    return float32, rewritten(outcomes)
 
 
 def _directly(
