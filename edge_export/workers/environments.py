@@ -57,7 +57,7 @@ ENVIRONMENTS: dict[str, Environment] = {
     "litert-torch": Environment(
         pins="litert_torch.txt",
         imports=("numpy", "torch", "litert_torch"),
-        description="litert-torch: Google's converter, one more way to make TFLite files (195 MB to download, 800 MB on disk)",
+        description="litert-torch: one more way to make TFLite files (195 MB to download, 800 MB on disk)",
         shares=True,
     ),
 }

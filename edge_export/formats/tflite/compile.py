@@ -53,6 +53,9 @@ def compile(
         ValueError: The options are unknown, the names, shapes or layouts are not the expected ones, or the scheme
             lacks its calibration inputs.
     """
+    from edge_export.formats.legalize.program import legalized
+    from edge_export.formats.legalize.program import notes as rewritten
+
     schemes = FORMATS["tflite"].precisions[precision]
     scheme = str(options.get("scheme", schemes[0])) if schemes else ""
     known = {"backend": ("builtin",), "input_layout": ("NHWC", "NCHW"), "scheme": schemes or (scheme,), "route": ROUTES}
@@ -62,18 +65,28 @@ def compile(
     samples = read_samples(calibration, io, own_io) if scheme == "static" else []
     exported = load_program(program, io)
     path = workdir / f"tflite-builtin-{precision}.tflite"
-    if options.get("route") == BY_LITERT_TORCH:  # it took the program itself
-        float32, told, stages = rewrite(read_converted(workdir)), (), {}
-        _check(float32, io, own_io, exported)
-    else:
-        stages = {"onnx": path.with_suffix(".onnx")}
-        float32, told = _by_onnx(exported, io, own_io, options, stages["onnx"], rewrite)
+    taken, outcomes = legalized(exported, "tflite")
+    taken = decomposed(taken, options)
+    route, stages = options.get("route"), {}
+    with set_aside():
+        if route != BY_LITERT_TORCH:
+            model = to_onnx(taken, io)
+            set_boundary(model, io, own_io)
+            stages["onnx"] = path.with_suffix(".onnx")
+            stages["onnx"].write_bytes(model.SerializeToString(deterministic=True))
+        if route in (BY_TENSORFLOW, BY_LITERT_TORCH):
+            float32 = rewrite(read_converted(workdir))
+            _check(float32, io, own_io, exported)
+        else:
+            float32 = _directly(model, io, own_io, exported, workdir, rewrite)
     content, notes = _in_precision(float32, precision, scheme, samples)
     path.write_bytes(content)
     _open(path.read_bytes(), own_io)
     converters = ("onnx2tf", "onnx", "onnxscript") if stages else ()
     tools = versions(*converters, "torch", *(["ai-edge-quantizer"] if scheme else []))
-    return Compiled(path, own_io, tools, told + notes, stages=stages, operators=operator_versions(content))
+    return Compiled(
+        path, own_io, tools, rewritten(outcomes) + notes, stages=stages, operators=operator_versions(content)
+    )
 
 
 def artifact_io(io: IOSpec, options: Mapping[str, object]) -> IOSpec:
@@ -107,32 +120,6 @@ def to_onnx(exported: ExportedProgram, io: IOSpec) -> ModelProto:
     model: ModelProto = onnx_program.model_proto
     name_boundary(model, io)
     return model
-
-
-def _by_onnx(
-    exported: ExportedProgram,
-    io: IOSpec,
-    own_io: IOSpec,
-    options: Mapping[str, object],
-    stage: Path,
-    rewrite: Callable[[bytes], bytes],
-) -> tuple[bytes, tuple[str, ...]]:
-    """Returns the rewritten float32 file of an ONNX model, which is saved to `stage`, and notes on the legalization."""
-    from edge_export.formats.legalize.program import legalized
-    from edge_export.formats.legalize.program import notes as rewritten
-
-    taken, outcomes = legalized(exported, "tflite")
-    taken = decomposed(taken, options)
-    with set_aside():
-        model = to_onnx(taken, io)
-        set_boundary(model, io, own_io)
-        stage.write_bytes(model.SerializeToString(deterministic=True))
-        if options.get("route") == BY_TENSORFLOW:
-            float32 = rewrite(read_converted(stage.parent))
-            _check(float32, io, own_io, exported)
-        else:
-            float32 = _directly(model, io, own_io, exported, stage.parent, rewrite)
-    return float32, rewritten(outcomes)
 
 
 def _directly(

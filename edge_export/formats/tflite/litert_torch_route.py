@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from edge_export.formats.compile_task import CompileRequest
 from edge_export.formats.compiled import versions
-from edge_export.formats.tflite.boundary import permutation
 from edge_export.formats.tflite.converted import CONVERTED, ConvertedAnswer, name_signature
 from edge_export.spec.tensors import IOSpec
 from edge_export.workers.task import WorkerTask
@@ -27,12 +26,14 @@ if TYPE_CHECKING:
 
 def convert_program(request: CompileRequest) -> ConvertedAnswer:
     """The task "convert_program", for litert-torch's environment: converts the program to a float32 file."""
+    from edge_export.formats.legalize.program import legalized
     from edge_export.formats.program import decomposed, load_program
     from edge_export.formats.tflite.compile import artifact_io
 
     start, io = time.perf_counter(), request.io
     own_io = artifact_io(io, request.options)
-    program = decomposed(load_program(request.program, io), request.options)
+    program, _ = legalized(load_program(request.program, io), "tflite")
+    program = decomposed(program, request.options)
     (request.workdir / CONVERTED).write_bytes(name_signature(_convert(program, io, own_io), own_io))
     return ConvertedAnswer(tools=versions("litert-torch", "litert-converter"), seconds=time.perf_counter() - start)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_export.formats.compile_task import CompileRequest
