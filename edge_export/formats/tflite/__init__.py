@@ -28,4 +28,5 @@ FORMAT = Format(
     direct={"route": DIRECT},
     ways={"decomposed": "the program decomposed into core operators"},
     environments={ENVIRONMENT: {"route": BY_TENSORFLOW}, LITERT_TORCH: {"route": BY_LITERT_TORCH}},
+    falls_back=(ENVIRONMENT,),
 )
