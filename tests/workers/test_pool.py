@@ -221,9 +221,11 @@ def test_workers_are_started_where_no_server_can_fork_them(tmp_path: Path, monke
 
 
 def test_a_server_that_is_killed_takes_its_workers_with_it_and_others_are_started(tmp_path: Path) -> None:
+    log = tmp_path / "sleep.log"
     with Pool(1, log_dir=tmp_path, tasks=TABLE, shared=("html",)) as pool:
         server = pool.submit(FACTS, Nothing(), kind="a", timeout_s=30, log=tmp_path / "log").result().parent
-        sleeping = pool.submit(SLEEP, Nothing(), kind="a", timeout_s=60, log=tmp_path / "log")
+        sleeping = pool.submit(SLEEP, Nothing(), kind="a", timeout_s=60, log=log)
+        assert wait_until(lambda: log.exists() and "step" in log.read_text(), 20)
         os.kill(server, signal.SIGKILL)
         with pytest.raises(WorkerError, match="SIGKILL"):
             sleeping.result()
