@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks.operators import table
 from benchmarks.operators.records import ROOT, read
 from benchmarks.operators.run import Plan, current_keys, run
+from edge_export.workers.environments import interpreter
 
 FORMATS = "executorch,coreml,tflite"
 CACHE = ROOT / "benchmarks" / "cache" / "operators"
@@ -26,6 +27,7 @@ CACHE = ROOT / "benchmarks" / "cache" / "operators"
 
 def main(argv: list[str] | None = None) -> int:
     """Runs a shard and prints the tables."""
+    litert_torch = str(interpreter("litert-torch") or "")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="I/N", help="the I-th of N shares of the entries"
@@ -34,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--formats", default=FORMATS, metavar="LIST", help=f"default: {FORMATS}; '' counts cases only")
     parser.add_argument("--samples", type=int, choices=(1, 2, 3), default=1, help="at most, of an entry (default: 1)")
     parser.add_argument("--limit", type=float, default=60.0, metavar="S", help="seconds of each step (default: 60)")
-    parser.add_argument("--litert-torch", default="", metavar="PYTHON", help="the Python of an environment that has it")
+    parser.add_argument("--litert-torch", default=litert_torch, metavar="PYTHON", help="default: by doctor --setup")
     parser.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="default: benchmarks/cache/operators")
     parser.add_argument("--table", action="store_true", help="run nothing, print the tables of what is known")
     args = parser.parse_args(argv)
@@ -48,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     records = [r for r in read(plan.folder, keys.values()) if not r.format or r.format in formats]
     print(table.summary(records), table.left_out(records), table.missed(records), sep="\n\n")
     if "tflite" in formats and not args.litert_torch:
-        print("\nlitert-torch: not set up (--litert-torch), not counted")
+        print("\nlitert-torch: not set up (`edge_export doctor --setup litert-torch`), not counted")
     return 0
 
 

@@ -39,8 +39,9 @@ a target file's options for TFLite artifacts, * is the default:
   products = "grouped"* | "batched"  stacked weights as grouped convolutions,
                                      fast from TensorFlow Lite 2.16 on, or as
                                      BATCH_MATMUL, up to 10 % faster in LiteRT
-  route = "direct" | "tensorflow"    only that converter; without
-                                     it the second, where the first fails
+  route = "direct" | "tensorflow" | "litert-torch"
+                                     only that converter; without it the next,
+                                     where one fails and the next is set up
 """
 
 MEMBERS = (

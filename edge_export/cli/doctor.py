@@ -27,7 +27,9 @@ WORDS = {True: "[green]works[/green]", False: "[bold red]broken[/bold red]", Non
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--setup", metavar="NAME", help="set up an isolated environment instead: coreai (310 MB) or tensorflow (2.2 GB)"
+        "--setup",
+        metavar="NAME",
+        help="set up an isolated environment instead: coreai (310 MB), tensorflow (2.2 GB) or litert-torch (800 MB)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from edge_export.formats import coreai, coreml, executorch, onnx, tflite
-from edge_export.formats.descriptor import Format
+from edge_export.formats.descriptor import Format, Option
 
 FORMATS: dict[str, Format] = {
     "executorch": executorch.FORMAT,
@@ -37,10 +37,11 @@ def kind_for_file(path: Path, otherwise: str) -> str:
     return otherwise if name is None else worker_kind(name, otherwise)
 
 
-def environments_of(format_name: str) -> tuple[str, ...]:
-    """Returns the isolated environments in which files of a format can be made."""
+def environments_of(format_name: str, options: Mapping[str, Option]) -> tuple[str, ...]:
+    """Returns the isolated environments in which a file of a format may be made with some options of its converter."""
     known = format_named(format_name)
-    return (*filter(None, [known.environment]), *known.environments)
+    selected = (name for name, selects in known.environments.items() if selects.items() <= options.items())
+    return tuple(dict.fromkeys(filter(None, [known.environment, *known.falls_back, *selected])))
 
 
 def format_of_file(suffix: str) -> str | None:

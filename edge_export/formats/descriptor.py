@@ -84,7 +84,9 @@ class Format:
             compiling takes a single task.
         direct: Options that keep its converter from falling back to another converter.
         environment: The isolated environment that its converter and everything else of it runs in. Empty: the main one.
-        environments: The isolated environments that can also convert to it, each with the options that select it.
+        environments: The isolated environments that can also convert to it, each with the options that select it. A
+            build tries them in order, as its last ways.
+        falls_back: Those of them that its converter goes to by itself where it fails, unless options forbid it.
         ways: The values of the option `way`, each with what is done another way. They are tried in order if the usual
             way makes no right file.
     """
@@ -107,6 +109,7 @@ class Format:
     environment: str = ""
     direct: Mapping[str, Option] = field(default_factory=dict)
     environments: Mapping[str, Mapping[str, Option]] = field(default_factory=dict)
+    falls_back: tuple[str, ...] = ()
     ways: Mapping[str, str] = field(default_factory=dict)
 
     def schemes(self, precision: str) -> tuple[str, ...]:

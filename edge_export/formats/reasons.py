@@ -17,6 +17,7 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'"), "torch's ONNX exporter does not take {}"),
     (re.compile(r"Unsupported fx node \w+, kind ([\w.]+)"), "coremltools does not take {}"),
     (re.compile(r"PyTorch convert function for op '([\w.]+)' not implemented"), "coremltools does not take {}"),
+    (re.compile(r"Lowering not found: ([\w.]+)"), "litert-torch does not take {}"),
     (re.compile(r"unresolved custom op: (\w+)"), "LiteRT has no operator {}"),
     (re.compile(r"Node number \d+ \((\w+)\) failed to (?:prepare|invoke)"), "LiteRT's {} refuses its inputs"),
 )

@@ -174,7 +174,7 @@ def _compile(
     parts = request.model_dump(mode="json", include={"io", "format", "precision", "options"}) | {
         "program": prepared.digest,
         "calibration": calibration and sha256_of(calibration),
-        "environments": present_environments(environments_of(plan.format)),  # a conversion may run in one
+        "environments": present_environments(environments_of(plan.format, request.options)),
     }
     step = (member.name, f"{plan.label} compile")
     return context.step(

@@ -54,6 +54,12 @@ ENVIRONMENTS: dict[str, Environment] = {
         description="Core AI: Apple's converter and runtime of .aimodel files (85 MB to download, 310 MB on disk)",
         shares=True,
     ),
+    "litert-torch": Environment(
+        pins="litert_torch.txt",
+        imports=("numpy", "torch", "litert_torch"),
+        description="litert-torch: one more way to make TFLite files (195 MB to download, 800 MB on disk)",
+        shares=True,
+    ),
 }
 
 

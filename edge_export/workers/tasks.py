@@ -10,6 +10,7 @@ TASKS: dict[str, str] = {
     "compile": "edge_export.formats.compile_task:COMPILE",
     "write_onnx": "edge_export.formats.tflite.tensorflow_route:WRITE_ONNX",
     "convert_onnx": "edge_export.formats.tflite.tensorflow_route:CONVERT_ONNX",
+    "convert_program": "edge_export.formats.tflite.litert_torch_route:CONVERT_PROGRAM",
     "run": "edge_export.runtimes.run:RUN",
     "inspect": "edge_export.inspection.task:INSPECT",
     "reference": "edge_export.verify.reference:REFERENCE",

@@ -15,7 +15,7 @@ from edge_export.workers.tasks import TASKS
 STEPS: dict[str, tuple[str, ...]] = {
     "open": ("open",),
     "prepare": ("prepare",),
-    "compile": ("compile", "write_onnx", "convert_onnx"),
+    "compile": ("compile", "write_onnx", "convert_onnx", "convert_program"),
     "measure": ("run",),
 }
 """The worker tasks of each step of a build."""
@@ -54,6 +54,7 @@ HARMLESS: dict[str, str] = {
 ISOLATED: dict[str, str] = {
     "coreai": "lives in an environment whose pins are a source",
     "coreai_torch": "lives in an environment whose pins are a source",
+    "litert_torch": "lives in an environment whose pins are a source",
     "tensorflow": "lives in an environment whose pins are a source",
     "tf_keras": "lives in an environment whose pins are a source",
 }

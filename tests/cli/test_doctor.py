@@ -36,9 +36,11 @@ def test_a_broken_converter_is_named_and_the_rest_still_tried(tmp_path):
     assert "half an installation" in broken["detail"]
     assert "pip install onnx2tf==" in broken["remedy"]
     assert ("runtime", "LiteRT") not in checks
-    missing = checks["environment", "tensorflow"]
-    assert missing["ok"] is None
-    assert "edge_export doctor --setup tensorflow" in missing["remedy"]
+    for name, size in (("tensorflow", "2.2 GB"), ("litert-torch", "800 MB on disk")):
+        missing = checks["environment", name]
+        assert missing["ok"] is None
+        assert f"edge_export doctor --setup {name}" in missing["remedy"]
+        assert size in missing["remedy"]
     missing = checks["converter", "coreai"]
     assert (missing["ok"], missing["detail"]) == (None, "not set up")
     assert "edge_export doctor --setup coreai" in missing["remedy"]
@@ -59,6 +61,8 @@ def test_an_environment_is_found_at_once_and_tried(edge_export, tensorflow_envir
     done = edge_export("doctor", "--json")
     assert done.returncode == 0, done.stdout
     checks = {(c["kind"], c["name"]): c for c in json.loads(done.stdout)["checks"]}
+    third = checks.pop(("environment", "litert-torch"))
+    assert third["ok"] or "doctor --setup litert-torch" in third["remedy"]
     swift = checks.pop(("program", "Swift"))  # Debian 12 has no package of it
     assert swift["ok"] or "make -C ios_demo swift" in swift["remedy"]
     assert all(c["ok"] and not c["remedy"] for c in checks.values())
@@ -72,7 +76,8 @@ def test_an_environment_is_found_at_once_and_tried(edge_export, tensorflow_envir
 def test_an_unknown_environment_is_a_wrong_request(edge_export):
     done = edge_export("doctor", "--setup", "tensorfow")
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["edge_export: there is no environment 'tensorfow', only tensorflow, coreai"]
+    known = "tensorflow, coreai, litert-torch"
+    assert done.stderr.splitlines() == [f"edge_export: there is no environment 'tensorfow', only {known}"]
 
 
 def test_remedies_install_what_is_locked():

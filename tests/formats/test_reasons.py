@@ -30,6 +30,7 @@ SAID = (
         "torch's ONNX exporter does not take aten._cdist_forward",
     ),
     ("NotImplementedError: Unsupported fx node cdist, kind cdist", "", "coremltools does not take cdist"),
+    ("RuntimeError: Lowering not found: aten.lgamma.default", "", "litert-torch does not take aten.lgamma.default"),
     (
         "RuntimeError: tensorflow/lite/…: fast path failed",
         "ERROR: Encountered unresolved custom op: ONNX_SLICE.",

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from edge_export.bundle.numerics import ArtifactRun
-from edge_export.pipeline import artifacts
+from edge_export.formats import environments_of
+from edge_export.pipeline import artifacts, ways
 from edge_export.pipeline.build import build as build_family
 from edge_export.pipeline.context import BuildRequest
 from edge_export.pipeline.mother_source import MotherSource
-from edge_export.pipeline.target import read_target
-from edge_export.pipeline.ways import may_help
+from edge_export.pipeline.target import ArtifactPlan, read_target
+from edge_export.pipeline.ways import may_help, other_ways
 from edge_export.spec.agreement import Agreement
 from edge_export.workers import WorkerError
 
@@ -160,9 +161,35 @@ def test_where_no_way_makes_a_file_the_first_reason_counts_and_each_way_is_named
         "did not compile: no file at first; or run `edge_export doctor --setup tensorflow`"
     )
     assert "2.2 GB" in artifact.reason
+    assert re.search(r"; or run `edge_export doctor --setup litert-torch` for .*800 MB on disk", artifact.reason)
     assert artifact.notes == (
         "not taken, the program decomposed into core operators: did not compile: no file decomposed",
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ["decomposed", "tensorflow", "litert-torch"]),
+        ({"products": "batched"}, ["decomposed", "tensorflow", "litert-torch"]),
+        ({"route": "direct"}, ["decomposed"]),
+        ({"route": "litert-torch"}, ["decomposed"]),
+        ({"way": "decomposed"}, []),
+    ],
+)
+def test_environments_that_are_set_up_are_the_last_ways(options, expected, monkeypatch):
+    plan = ArtifactPlan(format="tflite", backend="builtin", precision="fp32", options=options)
+    monkeypatch.setattr(ways, "interpreter", lambda name: None)
+    assert [way.name for way in other_ways(plan)] == [name for name in expected if name == "decomposed"]
+    monkeypatch.setattr(ways, "interpreter", lambda name: Path("python"))
+    assert [way.name for way in other_ways(plan)] == expected
+
+
+def test_a_file_depends_only_on_the_environments_that_may_make_it():
+    assert environments_of("tflite", {"backend": "builtin"}) == ("tensorflow",)
+    assert environments_of("tflite", {"backend": "builtin", "route": "litert-torch"}) == ("tensorflow", "litert-torch")
+    assert environments_of("coreai", {}) == ("coreai",)
+    assert environments_of("executorch", {}) == ()
 
 
 def test_another_way_is_tried_where_it_may_help():

@@ -92,7 +92,7 @@ def test_an_environment_that_is_not_there_is_told_how_to_set_up() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known() -> None:
-    with pytest.raises(RequestError, match=r"no environment 'tensorfow', only tensorflow, coreai"):
+    with pytest.raises(RequestError, match=r"no environment 'tensorfow', only tensorflow, coreai, litert-torch"):
         set_up("tensorfow", quiet)
 
 

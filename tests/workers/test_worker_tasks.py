@@ -23,7 +23,7 @@ from edge_export.workers.tasks import TASKS
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {
     *("torch", "torchao", "executorch", "coremltools", "tensorflow", "tf_keras", "ai_edge_litert", "ai_edge_quantizer"),
-    *("onnx", "onnx2tf", "onnxruntime", "onnxscript", "sklearn", "scipy"),
+    *("onnx", "onnx2tf", "onnxruntime", "onnxscript", "sklearn", "scipy", "litert_torch"),
 }
 LOADED = """
 import importlib, json, sys
@@ -101,7 +101,7 @@ def test_what_runs_in_an_isolated_environment_imports_only_what_is_there(environ
     if ENVIRONMENTS[environment].shares:
         pins |= {line.partition("==")[0].lower() for line in (ROOT / "requirements.lock").read_text().split()}
     distributions = packages_distributions()
-    packages = {name for name in loaded_by("convert_onnx", "run") if name in distributions}
+    packages = {name for name in loaded_by("convert_onnx", "convert_program", "run") if name in distributions}
     assert {"numpy", "pydantic"} <= packages
     needed = {re.sub(r"[-_.]+", "-", each.lower()) for name in packages for each in distributions[name]}
     assert needed - {re.sub(r"[-_.]+", "-", pin) for pin in pins} - {"edge-export"} == set()

@@ -2,9 +2,9 @@
 
 from edge_export.formats.descriptor import Format, Runtime
 
-DIRECT, BY_TENSORFLOW = ROUTES = ("direct", "tensorflow")
-"""The values of the option `route`: onnx2tf's own writer, or TensorFlow in its isolated environment."""
-ENVIRONMENT = "tensorflow"
+DIRECT, BY_TENSORFLOW, BY_LITERT_TORCH = ROUTES = ("direct", "tensorflow", "litert-torch")
+"""The values of the option `route`: onnx2tf's own writer, or TensorFlow or litert-torch in an isolated environment."""
+ENVIRONMENT, LITERT_TORCH = "tensorflow", "litert-torch"
 GROUPED, BATCHED = PRODUCTS = ("grouped", "batched")
 """The values of the option `products`: as grouped convolutions, which all runtimes are fast at, or as BATCH_MATMUL."""
 
@@ -27,5 +27,6 @@ FORMAT = Format(
     submit="edge_export.formats.tflite.routes:compile_by_routes",
     direct={"route": DIRECT},
     ways={"decomposed": "the program decomposed into core operators"},
-    environments={ENVIRONMENT: {"route": BY_TENSORFLOW}},
+    environments={ENVIRONMENT: {"route": BY_TENSORFLOW}, LITERT_TORCH: {"route": BY_LITERT_TORCH}},
+    falls_back=(ENVIRONMENT,),
 )

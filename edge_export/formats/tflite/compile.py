@@ -21,14 +21,14 @@ from edge_export.formats.calibration_samples import read_samples
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.garbage import set_aside
 from edge_export.formats.program import decomposed, load_program
-from edge_export.formats.tflite import BY_TENSORFLOW, GROUPED, PRODUCTS, ROUTES
+from edge_export.formats.tflite import BY_LITERT_TORCH, BY_TENSORFLOW, GROUPED, PRODUCTS, ROUTES
 from edge_export.formats.tflite.boundary import UNNAMED, moved, name_boundary, permutation, set_boundary
+from edge_export.formats.tflite.converted import NotConverted, read_converted
 from edge_export.formats.tflite.floats import stayed_float
 from edge_export.formats.tflite.half import halve
 from edge_export.formats.tflite.int8 import quantize
 from edge_export.formats.tflite.operators import operator_versions
 from edge_export.formats.tflite.products import grouped
-from edge_export.formats.tflite.tensorflow_route import NotConverted, read_converted
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -64,26 +64,29 @@ def compile(
     own_io = artifact_io(io, options)
     samples = read_samples(calibration, io, own_io) if scheme == "static" else []
     exported = load_program(program, io)
+    path = workdir / f"tflite-builtin-{precision}.tflite"
     taken, outcomes = legalized(exported, "tflite")
     taken = decomposed(taken, options)
+    route, stages = options.get("route"), {}
     with set_aside():
-        model = to_onnx(taken, io)
-        set_boundary(model, io, own_io)
-        name = f"tflite-builtin-{precision}"
-        stage = workdir / f"{name}.onnx"
-        stage.write_bytes(model.SerializeToString(deterministic=True))
-        if options.get("route") == BY_TENSORFLOW:
+        if route != BY_LITERT_TORCH:
+            model = to_onnx(taken, io)
+            set_boundary(model, io, own_io)
+            stages["onnx"] = path.with_suffix(".onnx")
+            stages["onnx"].write_bytes(model.SerializeToString(deterministic=True))
+        if route in (BY_TENSORFLOW, BY_LITERT_TORCH):
             float32 = rewrite(read_converted(workdir))
             _check(float32, io, own_io, exported)
         else:
             float32 = _directly(model, io, own_io, exported, workdir, rewrite)
     content, notes = _in_precision(float32, precision, scheme, samples)
-    notes = rewritten(outcomes) + notes
-    path = workdir / f"{name}.tflite"
     path.write_bytes(content)
     _open(path.read_bytes(), own_io)
-    tools = versions("onnx2tf", "onnx", "onnxscript", "torch", *(["ai-edge-quantizer"] if scheme else []))
-    return Compiled(path, own_io, tools, notes, stages={"onnx": stage}, operators=operator_versions(content))
+    converters = ("onnx2tf", "onnx", "onnxscript") if stages else ()
+    tools = versions(*converters, "torch", *(["ai-edge-quantizer"] if scheme else []))
+    return Compiled(
+        path, own_io, tools, rewritten(outcomes) + notes, stages=stages, operators=operator_versions(content)
+    )
 
 
 def artifact_io(io: IOSpec, options: Mapping[str, object]) -> IOSpec:

@@ -1,4 +1,7 @@
-"""The routes to a `.tflite` file: direct, or by TensorFlow if the direct one fails and the options allow it."""
+"""The routes to a `.tflite` file: direct, or by TensorFlow if the direct one fails and the options allow it.
+
+By litert-torch only if the options name it, as a build does where no other way made a right file.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from pathlib import Path
 
 from edge_export.formats.compile import COMPILE_TIMEOUT_S, compile_once
 from edge_export.formats.compile_task import CompileAnswer, CompileRequest
-from edge_export.formats.tflite import BY_TENSORFLOW, ENVIRONMENT
-from edge_export.formats.tflite.tensorflow_route import CONVERT_ONNX, CONVERTED, ONNX, WRITE_ONNX, NotConverted
+from edge_export.formats.tflite import BY_LITERT_TORCH, BY_TENSORFLOW, ENVIRONMENT, LITERT_TORCH
+from edge_export.formats.tflite.converted import CONVERTED, NotConverted
+from edge_export.formats.tflite.litert_torch_route import CONVERT_PROGRAM
+from edge_export.formats.tflite.tensorflow_route import CONVERT_ONNX, ONNX, WRITE_ONNX
 from edge_export.workers import WorkerError, Workers
 from edge_export.workers.environments import why_missing
 
@@ -20,8 +25,10 @@ def compile_by_routes(workers: Workers, request: CompileRequest, log: Path) -> C
     If TensorFlow made the file because the direct route failed, a note reports it.
 
     Raises:
-        WorkerError: No route made a file, or the options name TensorFlow and its environment is not set up.
+        WorkerError: No route made a file, or the options name one whose environment is not set up.
     """
+    if request.options.get("route") == BY_LITERT_TORCH:
+        return _by_litert_torch(workers, request, log)
     if request.options.get("route") == BY_TENSORFLOW:
         return _by_tensorflow(workers, request, log)
     try:
@@ -42,8 +49,7 @@ def compile_by_routes(workers: Workers, request: CompileRequest, log: Path) -> C
 
 def _by_tensorflow(workers: Workers, request: CompileRequest, log: Path) -> CompileAnswer:
     """Compiles by the three tasks of `tensorflow_route.py`."""
-    if reason := why_missing(ENVIRONMENT):
-        raise WorkerError(f"route={BY_TENSORFLOW}: the environment {ENVIRONMENT} is {reason}", "environment")
+    _require(ENVIRONMENT, BY_TENSORFLOW)
     try:
         written = workers.submit(
             WRITE_ONNX, request, kind=request.format, timeout_s=COMPILE_TIMEOUT_S, log=log
@@ -57,3 +63,23 @@ def _by_tensorflow(workers: Workers, request: CompileRequest, log: Path) -> Comp
             (request.workdir / name).unlink(missing_ok=True)
     seconds = written.seconds + converted.seconds + compiled.seconds
     return compiled.model_copy(update={"tools": {**compiled.tools, **converted.tools}, "seconds": seconds})
+
+
+def _by_litert_torch(workers: Workers, request: CompileRequest, log: Path) -> CompileAnswer:
+    """Compiles by the two tasks of `litert_torch_route.py`."""
+    _require(LITERT_TORCH, BY_LITERT_TORCH)
+    try:
+        converted = workers.submit(
+            CONVERT_PROGRAM, request, kind=LITERT_TORCH, timeout_s=COMPILE_TIMEOUT_S, log=log
+        ).result()
+        compiled = compile_once(workers, request, log)
+    finally:
+        (request.workdir / CONVERTED).unlink(missing_ok=True)
+    seconds = converted.seconds + compiled.seconds
+    return compiled.model_copy(update={"tools": {**compiled.tools, **converted.tools}, "seconds": seconds})
+
+
+def _require(environment: str, route: str) -> None:
+    """Raises WorkerError if an environment is not set up."""
+    if reason := why_missing(environment):
+        raise WorkerError(f"route={route}: the environment {environment} is {reason}", "environment")

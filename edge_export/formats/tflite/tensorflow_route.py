@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_export.formats.compile_task import CompileRequest
 from edge_export.formats.compiled import versions
+from edge_export.formats.tflite.converted import CONVERTED, ConvertedAnswer, name_signature
 from edge_export.spec.tensors import IOSpec, TensorSpec
 from edge_export.workers.task import Message, WorkerTask
 
@@ -25,23 +25,11 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 ONNX = "for_tensorflow.onnx"
-CONVERTED = "by_tensorflow.tflite"
-
-
-class NotConverted(ValueError):
-    """The direct route made no file of this network, or a wrong one. TensorFlow may make a correct one."""
 
 
 class WriteOnnxAnswer(Message):
     """The time that the task took, in seconds."""
 
-    seconds: float
-
-
-class ConvertOnnxAnswer(Message):
-    """The versions of the packages that made the file, and the time that the task took, in seconds."""
-
-    tools: dict[str, str]
     seconds: float
 
 
@@ -58,7 +46,7 @@ def write_onnx(request: CompileRequest) -> WriteOnnxAnswer:
     return WriteOnnxAnswer(seconds=time.perf_counter() - start)
 
 
-def convert_onnx(request: CompileRequest) -> ConvertOnnxAnswer:
+def convert_onnx(request: CompileRequest) -> ConvertedAnswer:
     """The task "convert_onnx", for TensorFlow's environment: converts the ONNX model to a float32 file."""
     import onnx
 
@@ -66,21 +54,13 @@ def convert_onnx(request: CompileRequest) -> ConvertOnnxAnswer:
 
     start, io = time.perf_counter(), request.io
     own_io = artifact_io(io, request.options)
-    content = _name_boundary(_convert(onnx.load(request.workdir / ONNX), io, own_io), own_io)
+    content = name_signature(_convert(onnx.load(request.workdir / ONNX), io, own_io), own_io)
     (request.workdir / CONVERTED).write_bytes(content)
-    return ConvertOnnxAnswer(tools=versions("onnx2tf", "tensorflow"), seconds=time.perf_counter() - start)
+    return ConvertedAnswer(tools=versions("onnx2tf", "tensorflow"), seconds=time.perf_counter() - start)
 
 
 WRITE_ONNX = WorkerTask("write_onnx", CompileRequest, WriteOnnxAnswer, write_onnx)
-CONVERT_ONNX = WorkerTask("convert_onnx", CompileRequest, ConvertOnnxAnswer, convert_onnx)
-
-
-def read_converted(workdir: Path) -> bytes:
-    """Returns the file that `convert_onnx` wrote to `workdir`. Raises ValueError if there is none."""
-    path = workdir / CONVERTED
-    if not path.is_file():
-        raise ValueError(f"{path} is missing: start this route with `compile_in_worker`")
-    return path.read_bytes()
+CONVERT_ONNX = WorkerTask("convert_onnx", CompileRequest, ConvertedAnswer, convert_onnx)
 
 
 def _convert(model: ModelProto, io: IOSpec, own_io: IOSpec) -> bytes:
@@ -135,28 +115,3 @@ def _from_inner(tf: Any, value: Any, spec: TensorSpec, own: TensorSpec, channels
     if spec.layout != own.layout:
         value = tf.transpose(value, [spec.layout.index(axis) for axis in own.layout])
     return value
-
-
-def _name_boundary(content: bytes, io: IOSpec) -> bytes:
-    """Gives tensors and signature the names and the order of `io`, because TensorFlow uses its own order."""
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    (signature,) = model.signatureDefs
-    graph = model.subgraphs[signature.subgraphIndex]
-    # Inputs last, so that an input that is also an output keeps its name as an input.
-    signature.outputs = _named(signature.outputs, io.outputs, graph.tensors)
-    signature.inputs = _named(signature.inputs, io.inputs, graph.tensors)
-    graph.outputs = [each.tensorIndex for each in signature.outputs]
-    graph.inputs = [each.tensorIndex for each in signature.inputs]
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def _named(entries: list[Any], specs: tuple[TensorSpec, ...], tensors: list[Any]) -> list[Any]:
-    ordered = sorted(entries, key=lambda entry: int(entry.name.rpartition(b"_")[2]))
-    for entry, spec in zip(ordered, specs, strict=True):
-        entry.name = tensors[entry.tensorIndex].name = spec.name
-    return ordered
