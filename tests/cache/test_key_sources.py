@@ -60,6 +60,8 @@ ISOLATED: dict[str, str] = {
 }
 """Packages that no distribution of this environment installs."""
 BEHIND_OTHERS: dict[tuple[str, str], str] = {
+    ("open", "scikit-learn"): "the scans of digits lie in it",
+    ("prepare", "scikit-learn"): "the scans of digits lie in it",
     ("compile", "onnxscript"): "torch.onnx translates with it",
     ("compile", "protobuf"): "writes the bytes of Core ML's and ONNX's files",
     ("compile", "scikit-learn"): "coremltools makes palettes with it",
