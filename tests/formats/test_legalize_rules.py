@@ -307,6 +307,7 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         lambda s, x: s.d(s.d(x) * ROWS) - ROWS.reshape(6),
     ),
     "relu": ("relu between products", SEQUENCE, lambda s, x: torch.relu(x * 2) * 3),
+    "prod": ("products of all", SEQUENCE, lambda s, x: x.prod(1, keepdim=True) + x.prod(-1)[..., None] * x.prod()),
     "index_put": (
         "scattered values",
         SEQUENCE,
@@ -319,7 +320,7 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "scatter_reduce": (
         "scattered values",
         SEQUENCE,
-        lambda s, x: torch.stack(
+        lambda s, x: torch.cat(
             [
                 x.scatter_reduce(1, x[:, :3].abs().long() % 5, x * 2, how, include_self=own)
                 for how, own in (("prod", True), ("mean", False), ("amax", True), ("amin", False))
@@ -360,12 +361,17 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "isinf": (
         "infinities",
         SEQUENCE,
-        lambda s, x: x + torch.isinf(1 / x.round()) + torch.isfinite(1 / x.relu()) * 2 + (-1 / x.relu()).isneginf() * 4,
+        lambda s, x: (
+            x
+            + torch.isinf(1 / x.round())
+            + torch.isfinite(1 / x.relu()).to(x.dtype) * 2
+            - (-1 / x.relu()).isneginf().to(x.dtype)
+        ),
     ),
     "copysign": (
         "signs",
         SEQUENCE,
-        lambda s, x: x.copysign(-0.0) + torch.copysign(x, x.roll(1, 2).round()) + 3 * (-x.relu()).signbit(),
+        lambda s, x: x.copysign(-0.0) + torch.copysign(x, -x.roll(1, 2).relu()) + (-x.relu()).signbit().to(x.dtype),
     ),
     "fmax": (
         "larger values without NaN",

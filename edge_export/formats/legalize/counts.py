@@ -23,7 +23,7 @@ def _count(x: Tensor, dim: int | Sequence[int] | None = None) -> Any:
     dims = [dim] if isinstance(dim, int) else list(dim or ())
     hits = (x if x.dtype == torch.bool else x != 0).to(torch.float32)
     if not dims or len(dims) == x.dim():
-        return hits.reshape(1, -1).sum(1).reshape([]).to(torch.int64)
+        return hits.sum().to(torch.int64)
     return hits.sum(dims).to(torch.int64)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from edge_export.formats.legalize.products import product
 from edge_export.formats.legalize.rule import Refused, Rule
 
 _aten = torch.ops.aten
@@ -48,7 +49,7 @@ def _hits(x: Tensor, index: Tensor) -> Tensor:
 
 
 def _whole(x: Tensor, each: Tensor, fill: float) -> Tensor:
-    """Returns indices or values, which may be fewer than x has along the other axes, with `fill` for the missing ones."""
+    """Returns indices or values with `fill` where they are fewer than x has along the other axes."""
     missing = [0, 0]
     for size, given in zip(reversed(x.shape[:-1]), reversed(each.shape[:-1]), strict=True):
         missing += [0, size - given]
@@ -80,7 +81,7 @@ def _reduced(x: Tensor, hits: Tensor, values: Tensor, how: str, with_own: bool =
         if how == "mean":
             found = found / torch.clamp(count + float(with_own), min=1.0).to(x.dtype)
     elif how == "prod":
-        found = each.prod(-1, dtype=x.dtype)
+        found = product(each, -1)
         found = x * found if with_own else found
     else:
         found = each.amax(-1) if how == "amax" else each.amin(-1)
@@ -221,8 +222,8 @@ def _masked_scatter(x: Tensor, mask: Tensor, values: Tensor) -> Any:
         return refused
     x, mask = x.expand(shape), mask.expand(shape)
     before = torch.cumsum(mask.reshape(-1).to(torch.float32), 0) - 1.0
-    chosen = before.clamp(min=0.0).to(torch.int64)
-    picked = values.reshape(-1).index_select(0, chosen.clamp(max=values.numel() - 1))
+    chosen = before.clamp(0.0, float(values.numel() - 1)).to(torch.int64)
+    picked = values.reshape(-1).index_select(0, chosen)
     return torch.where(mask, picked.reshape(shape), x)
 
 
