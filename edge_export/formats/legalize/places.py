@@ -1,8 +1,7 @@
 """The place of the largest or smallest value → the first of the places that hold it.
 
-    argmax(x)              min over i of (i where x_i is not less than max x, the size elsewhere)
-    max(x, dim)            max x, and this place
-    argmax over all axes   that of one row; onnx2tf takes it for one along the first axis
+    argmax(x)      min over i of (i where x_i is not less than max x, the size elsewhere)
+    max(x, dim)    max x, and this place
 
 Core ML's documentation guarantees no place among equal values; PyTorch gives the first.
 """
@@ -48,20 +47,6 @@ def _with_value(largest: bool) -> Any:
     return extreme
 
 
-def _of_a_row(operator: Any) -> Any:
-    def place(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
-        if dim is not None or x.dim() < 2:
-            return NotImplemented
-        return operator(x.reshape(1, -1), 1).reshape([1] * x.dim() if keepdim else [])
-
-    return place
-
-
-OVER_ALL = Rule(
-    "places over all axes",
-    ("tflite",),
-    {_aten.argmax.default: _of_a_row(torch.argmax), _aten.argmin.default: _of_a_row(torch.argmin)},
-)
 RULE = Rule(
     "places",
     ("coreml",),

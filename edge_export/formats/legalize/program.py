@@ -36,7 +36,7 @@ def legalized(exported: ExportedProgram, format_name: str) -> tuple[ExportedProg
     is_complex = uses_complex(exported.graph)
     # What is written in place is another operator, such as index_put_, until nothing is.
     plain = exported.run_decompositions({}) if changes_in_place(exported.graph) else exported
-    is_wide = format_name in NARROW and uses_wide(plain.graph)
+    is_wide = format_name in NARROW and uses_wide(plain)
     matches = any(node.target in rule.rewrites for rule in rules for node in plain.graph.nodes)
     if not (is_complex or is_wide or matches):
         return exported, ()

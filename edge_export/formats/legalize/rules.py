@@ -74,7 +74,6 @@ RULES: tuple[Rule, ...] = (
     rounding.FLOORED,
     rounding.INTEGERS,
     places.RULE,
-    places.OVER_ALL,
     arithmetic.EXP2,
     arithmetic.FMOD,
     arithmetic.TRUNC,

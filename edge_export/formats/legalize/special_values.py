@@ -2,7 +2,7 @@
 
 isinf(x)           |x| = ∞                    isposinf, isneginf likewise; false for integers
 isfinite(x)        |x| < ∞                    NaN is less than nothing
-signbit(x)         x < 0, or 1 / x < 0 where x = 0
+signbit(x)         x < 0 or 1 / x < 0, which is −∞ for −0
 copysign(x, y)     −|x| where the sign bit of y is set, |x| elsewhere
 fmax, fmin(x, y)   the other one where one is NaN, else the larger, smaller one
 hypot(x, y)        m √(1 + (n / m)²), m and n the larger and the smaller of |x|, |y|: nothing overflows
@@ -53,7 +53,7 @@ def _ones(x: Tensor) -> Tensor:
 def _signbit(x: Tensor) -> Tensor:
     if not x.is_floating_point():
         return _none(x) if x.dtype == torch.bool else x < 0
-    return torch.where(x == 0, _ones(x) / x, x) < 0
+    return torch.logical_or(x < 0, _ones(x) / x < 0)
 
 
 def _copysign(x: Tensor, y: Any) -> Tensor:

@@ -8,21 +8,26 @@ What follows from such values is float32 by itself. This is no rule for single c
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from torch.fx.node import map_aggregate
 
 from edge_export.formats.constants import constant_named
 
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
 _CHECK = torch.ops.aten._assert_tensor_metadata.default
 FORMATS = ("tflite",)
 """The formats that compute nothing in 64 bits."""
 
 
-def uses_wide(graph: torch.fx.Graph) -> bool:
-    """Whether a value of the graph is float64, but no input is."""
-    wide = [node for node in graph.nodes if _is_wide(node)]
-    return bool(wide) and all(node.op != "placeholder" for node in wide)
+def uses_wide(exported: ExportedProgram) -> bool:
+    """Whether a value of the program is float64, but no input is."""
+    wide = {node.name for node in exported.graph.nodes if _is_wide(node)}
+    return bool(wide) and not wide & {str(name) for name in exported.graph_signature.user_inputs}
 
 
 def narrow(module: torch.fx.GraphModule) -> list[torch.fx.node.Target]:
