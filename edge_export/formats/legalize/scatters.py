@@ -117,7 +117,7 @@ def _scatter(x: Tensor, dim: int, index: Tensor, values: Any, *, reduce: str | N
         return x
     if reduce is None:
         return _along(x, dim, index, values, _last)
-    return _along(x, dim, index, values, lambda *of: _reduced(*of, _HOW[reduce]))
+    return _along(x, dim, index, values, lambda x, hits, given: _reduced(x, hits, given, _HOW[reduce]))
 
 
 def _scatter_reduce(
@@ -127,7 +127,7 @@ def _scatter_reduce(
         return x
     if reduce == "mean" and not x.is_floating_point():
         return Refused("means of integers have no other form")
-    return _along(x, dim, index, values, lambda *of: _reduced(*of, reduce, include_self))
+    return _along(x, dim, index, values, lambda x, hits, given: _reduced(x, hits, given, reduce, include_self))
 
 
 def _rows(index: Tensor, like: Tensor, dim: int) -> Tensor:

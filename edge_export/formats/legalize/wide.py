@@ -32,7 +32,7 @@ def uses_wide(exported: ExportedProgram) -> bool:
 
 def narrow(module: torch.fx.GraphModule) -> list[torch.fx.node.Target]:
     """Lets the graph compute in float32, in place. Returns the operators that were told another type."""
-    changed = []
+    changed: list[torch.fx.node.Target] = []
     for node in list(module.graph.nodes):
         if node.op == "get_attr":
             value = constant_named(module, str(node.target))
