@@ -17,7 +17,7 @@ from edge_export.formats.compile_task import COMPILE, CompileAnswer, CompileRequ
 from edge_export.formats.contents import Contents
 from edge_export.inspection.task import INSPECT, InspectRequest
 from edge_export.mothers.protocol import IOSpec, TensorSpec
-from edge_export.workers import Pool
+from edge_export.workers import EXPORTER, Pool
 from edge_export.workers.environments import ENVIRONMENTS
 from edge_export.workers.task import Message, WorkerTask
 
@@ -156,7 +156,7 @@ def folder() -> Path:
 def pool() -> Pool:
     """One pool for the whole test run: the converters are imported once."""
     path = folder() / "logs"
-    pool = Pool(1, log_dir=path)
+    pool = Pool(1, log_dir=path, shared=EXPORTER)
     atexit.register(pool.close)
     return pool
 

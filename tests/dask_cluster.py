@@ -22,6 +22,9 @@ def until(condition: Callable[[], object], what: str, seconds: float = 120) -> N
         time.sleep(0.05)
 
 
+FORK_SERVER = "edge_export.workers.fork_server"
+
+
 class DaskCluster:
     """A scheduler in `folder`, and the workers that are started; leaving the `with` block kills them all."""
 
@@ -90,9 +93,9 @@ class Worker:
 
     def converters(self) -> list[int]:
         """The process ids of our own workers that it has started."""
-        return [
-            pid for pid, parent, command in processes() if parent == self.process.pid and "workers.serve" in command
-        ]
+        alive = processes()
+        servers = {pid for pid, parent, command in alive if parent == self.process.pid and FORK_SERVER in command}
+        return [pid for pid, parent, _ in alive if parent in servers]
 
 
 def processes() -> list[tuple[int, int, str]]:

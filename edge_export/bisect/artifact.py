@@ -17,7 +17,7 @@ from edge_export.formats.program import CALIBRATION, PROGRAM
 from edge_export.runtimes.run import CompiledFile
 from edge_export.spec.tolerance import Tolerance
 from edge_export.verify.compare import match_file
-from edge_export.workers import Pool, WorkerError
+from edge_export.workers import EXPORTER, Pool, WorkerError
 
 TIMEOUT_S = 900.0
 KIND = "bisect"
@@ -73,7 +73,7 @@ def bisect_alone(
     Raises:
         RequestError: The factory fails, the inputs do not fit the module, or the file cannot be read.
     """
-    with scratch_folder() as scratch, Pool(1) as pool:
+    with scratch_folder() as scratch, Pool(1, shared=EXPORTER) as pool:
         matched = match_file(pool, path, against, inputs, scratch, log, export=True)
         samples = load_arrays(inputs)
         save_arrays(scratch / SAMPLES, {name: array[:MAX_SAMPLES] for name, array in samples.items()})

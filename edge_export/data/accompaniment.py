@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from edge_export.data.corpus import Clip, Corpus, read_clip
 from edge_export.data.sound_chains import Chain, treat_music
@@ -20,6 +19,8 @@ def draw_accompaniment(
     rng: np.random.Generator, corpus: Corpus, chain: Chain | None, seconds: float, rate: int, channels: int
 ) -> Audio:
     """An excerpt of `seconds`, `(channels, samples)`: transposed by up to two semitones, then mixed anew by `chain`."""
+    from scipy.signal import resample_poly
+
     samples = round(seconds * rate)
     for _ in range(ATTEMPTS):
         clip = _draw_clip(rng, corpus)

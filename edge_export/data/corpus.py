@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from edge_export.data.debian import unpack_package
 from edge_export.data.sources import MIN_SECONDS, PACKAGES, Source, sources_of
@@ -86,6 +85,8 @@ def _clip(path: Path, source: Source) -> Clip:
 
 def read_clip(clip: Clip, rate: int, channels: int, start: float = 0.0, seconds: float | None = None) -> Audio:
     """Part of a recording, `(channels, samples)` at `rate`; shorter where the recording ends."""
+    from scipy.signal import resample_poly
+
     total: Audio = np.zeros((channels, 0))
     for path in clip.paths:
         with sf.SoundFile(path) as file:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from edge_export.data.labeled_images import LabeledImages, read_class_folders, stratified_split
+from edge_export.errors import RequestError
 from edge_export.mothers.protocol import Recordings
 
 RESOLUTION = 32
+SCAN = (8, 8)
+INK = 16
+"""The darkest value of a scan."""
 LABELS = tuple("0123456789")
 HELD_OUT = 0.25
 SPLIT_SEED = 0
@@ -25,14 +32,21 @@ def open_digits(where: str = "builtin") -> LabeledImages:
         images, targets = read_class_folders(Path(where), LABELS, RESOLUTION)
     else:
         import torch
-        from sklearn.datasets import load_digits
         from torch.nn.functional import interpolate
 
-        bunch = load_digits()
-        scans = torch.tensor(bunch.images, dtype=torch.float32)[:, None] / 16
+        table = np.loadtxt(_scans(), delimiter=",", dtype=np.float32)
+        scans = torch.from_numpy(table[:, :-1]).reshape(-1, 1, *SCAN) / INK
         images = interpolate(scans, size=(RESOLUTION, RESOLUTION), mode="bilinear").clamp(0, 1)
-        targets = torch.tensor(bunch.target, dtype=torch.long)
+        targets = torch.from_numpy(table[:, -1].astype(np.int64))
     return stratified_split(images, targets, held_out=HELD_OUT, seed=SPLIT_SEED)
+
+
+def _scans() -> Path:
+    """Returns the file of scikit-learn's scans: 64 pixels and the digit in each line. Importing it takes a second."""
+    spec = find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise RequestError("the built-in digits are scikit-learn's, which is not installed: pip install scikit-learn")
+    return Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
 
 
 def recordings() -> Recordings:

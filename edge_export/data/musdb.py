@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from edge_export.errors import RequestError, one_line
 
@@ -106,6 +105,8 @@ def read_source(
     audio, _ = sf.read(track.path / f"{name}.wav", frames, first, dtype="float32", always_2d=True)
     audio = with_channels(audio.T, channels)
     if up != down:
+        from scipy.signal import resample_poly
+
         audio = resample_poly(audio, up, down, axis=1).astype(np.float32)
     if samples >= 0:
         audio = np.pad(audio, ((0, 0), (0, max(samples - audio.shape[1], 0))))[:, :samples]

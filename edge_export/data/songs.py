@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve, resample_poly
 
 from edge_export.data.composition import Song, compose
 from edge_export.data.midi import Note, midi_file
@@ -181,6 +180,8 @@ def _play(notes: tuple[Note, ...], song: Song, book: SongBook, length: int) -> A
 
 
 def _vocals(rng: np.random.Generator, song: Song, book: SongBook, length: int) -> Audio:
+    from scipy.signal import fftconvolve
+
     track = sing_melody(list(song.sung), song.voice, song.vibrato, song.seconds)
     for start, text in song.spoken:
         line = speak(text, song.voice, monotone=False)
@@ -196,6 +197,8 @@ def _vocals(rng: np.random.Generator, song: Song, book: SongBook, length: int) -
 
 
 def _resampled(audio: Audio, rate: int, to: int) -> Audio:
+    from scipy.signal import resample_poly
+
     common = math.gcd(rate, to)
     return np.asarray(resample_poly(audio, to // common, rate // common, axis=0))
 

@@ -16,7 +16,7 @@ from edge_export.pipeline.bisect_stages import BISECT_STAGES, BisectStagesReques
 from edge_export.pipeline.context import Progress
 from edge_export.pipeline.mother_source import MotherSource, submit_for_mother
 from edge_export.runtimes.run import CompiledFile
-from edge_export.workers import Pool
+from edge_export.workers import EXPORTER, Pool
 
 STATES = {True: "failed", False: "passed", None: "unverified"}
 Chosen = list[tuple[Member, list[Artifact]]]
@@ -57,7 +57,7 @@ def bisect_bundle(
     if damage := bundle.why_changed(bundle.manifest.recorded.inputs):
         raise RequestError(f"{bundle.root}: {damage}; build it again")
     found: dict[str, list[Bisection]] = {}
-    with scratch_folder() as scratch, Pool(jobs) as pool:
+    with scratch_folder() as scratch, Pool(jobs, shared=EXPORTER) as pool:
         for member, artifacts in chosen:
             workdir, log = scratch / member.name, logs / f"{member.name}.log"
             workdir.mkdir()

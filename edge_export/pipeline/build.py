@@ -27,7 +27,7 @@ from edge_export.pipeline.mother_source import MotherSource
 from edge_export.pipeline.open_mother import OpenAnswer
 from edge_export.pipeline.size import Made, judge_sizes
 from edge_export.runtimes import why_unavailable
-from edge_export.workers import Pool, Workers, cpu_count
+from edge_export.workers import EXPORTER, Pool, Workers, cpu_count
 from edge_export.workers.cluster.pool import ClusterLost, ClusterPool
 
 
@@ -67,7 +67,7 @@ def workers_for(request: BuildRequest) -> Workers:
     """Returns the workers of this machine, or of the requested cluster."""
     if request.cluster is not None:
         return ClusterPool(request.cluster, request.jobs)
-    return Pool(request.jobs or cpu_count())
+    return Pool(request.jobs or cpu_count(), shared=EXPORTER)
 
 
 def _build_with(workers: Workers, request: BuildRequest, progress: Progress) -> Built:

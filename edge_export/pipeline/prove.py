@@ -25,7 +25,7 @@ from edge_export.tasks import METRICS
 from edge_export.verify.artifact import Reference, join_inputs, measure_artifact
 from edge_export.verify.suggestions import first_divergence
 from edge_export.verify.verdict import judge_stages, not_run, run_everywhere, worst
-from edge_export.workers import Pool
+from edge_export.workers import TORCH, Pool
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def prove_bundle(bundle: Bundle, mother: MotherSource | None, jobs: int, logs: P
         scratch_folder() as work,
         ThreadPoolExecutor(max_workers=jobs) as preparers,
         ThreadPoolExecutor(max_workers=2 * jobs) as provers,
-        Pool(jobs) as pool,
+        Pool(jobs, shared=TORCH) as pool,
     ):
         context = _Context(bundle, mother, recorded, work, pool, logs, progress)
         join_inputs(work / "inputs.safetensors", recorded.inputs, recorded.held_out)

@@ -23,7 +23,7 @@ from edge_export.spec.tolerance import Tolerance, why_not
 from edge_export.verify.reference import REFERENCE, ReferenceAnswer, ReferenceRequest
 from edge_export.verify.verdict import documented
 from edge_export.workers import WorkerError, Workers
-from edge_export.workers.pool import Pool
+from edge_export.workers.pool import TORCH, Pool
 
 TIMEOUT_S = 600.0
 KIND = "compare"  # one worker reads the file and runs it
@@ -74,7 +74,7 @@ def compare_file(path: Path, against: str, inputs: Path, tolerance: Tolerance, l
     Raises:
         RequestError: The factory fails, the inputs do not fit the module, or the file cannot be read.
     """
-    with scratch_folder() as scratch, Pool(1) as pool:
+    with scratch_folder() as scratch, Pool(1, shared=TORCH) as pool:
         subject = match_file(pool, path, against, inputs, scratch, log)
         request = RunRequest(file=subject.file, inputs=inputs, outputs=scratch / "outputs.safetensors", unproven=True)
         try:

@@ -7,7 +7,7 @@ import queue
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,12 +18,17 @@ from typing import Any
 import edge_export
 from edge_export.files.owned import owned_folder
 from edge_export.workers import environments
+from edge_export.workers.forked import ForkServer
 from edge_export.workers.process import Worker, WorkerError
 from edge_export.workers.resources import cpu_count, memory_share
 from edge_export.workers.task import Message, WorkerTask
 
 TASKS = "edge_export.workers.tasks:TASKS"
 SCRATCH = "edge_export-workers-"
+TORCH = ("torch",)
+"""What workers share that run members."""
+EXPORTER = ("torch", "torch.export._trace")
+"""What workers share that prepare and compile members: PyTorch's exporter takes longer to import than PyTorch."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -52,6 +57,8 @@ class Pool:
         interpreters: The Python interpreter of a kind, where it is not this one. A kind with the name of an isolated
             environment runs in that environment by default.
         tasks: The table of tasks, "module:NAME".
+        shared: Modules that all workers of this interpreter need, such as `EXPORTER`. On Linux the workers are forked
+            from one process that has imported them. Elsewhere a fork may crash, and each imports what it needs.
     """
 
     def __init__(
@@ -62,6 +69,7 @@ class Pool:
         memory_limit_bytes: int | None = None,
         interpreters: Mapping[str, str] | None = None,
         tasks: str = TASKS,
+        shared: Sequence[str] = (),
     ) -> None:
         if jobs < 1:
             raise ValueError(f"jobs must be at least 1, not {jobs}")
@@ -80,6 +88,8 @@ class Pool:
         (self._scratch / "python").mkdir()
         (self._scratch / "python" / package.name).symlink_to(package)
         self._environment = _environment(jobs, self._scratch / "python")
+        self._shared = tuple(shared) if sys.platform == "linux" else ()
+        self._server: ForkServer | None = None
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._idle: list[Worker] = []
@@ -127,6 +137,8 @@ class Pool:
             live = list(self._live)
         for worker in live:
             worker.kill()
+        if self._server is not None:
+            self._server.close()
         for _ in self._slots:
             self._queue.put(None)
         for slot in self._slots:
@@ -187,12 +199,35 @@ class Pool:
             self._live.difference_update(discarded)
             self._started += 1
             scratch = self._scratch / f"{kind}-{self._started}"
-            python = self._python(kind)
-            worker = Worker(kind, python, self._tasks, self._environment, scratch)
-            self._live.add(worker)
         for worker_to_end in discarded:
             worker_to_end.close()
-        return worker
+        worker = self._start(kind, scratch)
+        with self._lock:
+            if not self._closed:
+                self._live.add(worker)
+                return worker
+        worker.close()
+        raise WorkerError("the pool was closed before the task began", "closed")
+
+    def _start(self, kind: str, scratch: Path) -> Worker:
+        """Starts a worker. Where none can be forked, it is one of a new interpreter."""
+        python = self._python(kind)
+        if python == sys.executable and (server := self._fork_server()) is not None:
+            try:
+                return Worker(kind, server, self._tasks, self._environment, scratch)
+            except OSError:
+                server.close()
+                self._shared = ()
+        return Worker(kind, python, self._tasks, self._environment, scratch)
+
+    def _fork_server(self) -> ForkServer | None:
+        """Returns the fork server, started when it is first needed; None: workers are not forked."""
+        with self._lock:
+            if self._closed or not self._shared:
+                return None
+            if self._server is None:
+                self._server = ForkServer(self._shared, self._environment, self._scratch / "fork-server")
+            return self._server
 
     def _python(self, kind: str) -> str:
         """Returns the interpreter of a kind. Raises WorkerError if it is an environment that is not set up."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_export.errors import RequestError, one_line
+from edge_export.workers.forked import ForkedProcess, ForkServer
 from edge_export.workers.resources import group_bytes
 
 _POLL_S = 0.1
@@ -44,27 +45,53 @@ class Worker:
     """A child process that serves tasks (see `serve.py`), in its own session and process group.
 
     The thread that creates it must outlive it: on Linux the kernel kills a worker when that thread ends.
+
+    Args:
+        kind: What it is for.
+        python: The interpreter that runs it, or the server that forks it.
+        tasks: The table of tasks, "module:NAME".
+        environment: Its environment variables, those of the server if there is one.
+        scratch: Its current folder, which is also its folder of temporary files.
+
+    Raises:
+        OSError: It cannot be started.
     """
 
-    def __init__(self, kind: str, python: str, tasks: str, environment: Mapping[str, str], scratch: Path) -> None:
+    def __init__(
+        self,
+        kind: str,
+        python: str | ForkServer,
+        tasks: str,
+        environment: Mapping[str, str],
+        scratch: Path,
+    ) -> None:
         self.kind = kind
         receive, send = os.pipe()
-        command = [python, "-P", "-m", "edge_export.workers.serve"]
-        command += ["--tasks", tasks, "--answers", str(send), "--parent", str(os.getpid())]
+        arguments, own = ["--tasks", tasks], {"TMPDIR": str(scratch)}
         scratch.mkdir(parents=True, exist_ok=True)
         self._own_log = scratch / "worker.log"
-        with self._own_log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd=scratch,
-                env={**environment, "TMPDIR": str(scratch)},
-                pass_fds=(send,),
-                start_new_session=True,
-            )
-        os.close(send)
+        self._process: subprocess.Popen[bytes] | ForkedProcess
+        try:
+            with self._own_log.open("ab") as log:
+                if isinstance(python, ForkServer):
+                    self._process = python.fork(arguments, own, scratch, send, log.fileno())
+                else:
+                    command = [python, "-P", "-m", "edge_export.workers.serve", *arguments]
+                    self._process = subprocess.Popen(
+                        [*command, "--answers", str(send), "--parent", str(os.getpid())],
+                        stdin=subprocess.PIPE,
+                        stdout=log,
+                        stderr=log,
+                        cwd=scratch,
+                        env={**environment, **own},
+                        pass_fds=(send,),
+                        start_new_session=True,
+                    )
+        except OSError:
+            os.close(receive)
+            raise
+        finally:
+            os.close(send)
         os.set_blocking(receive, False)
         self._receive = receive
         self._received = b""

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     if os.getpgrp() != os.getpid():
         os.setsid()  # its own group, so that it kills only itself and its child processes at the end
     if arguments.parent is not None:
-        _die_with(arguments.parent)
+        die_with(arguments.parent)
     module, _, name = arguments.tasks.partition(":")
     table: Mapping[str, str] = getattr(importlib.import_module(module), name)
     faulthandler.enable()  # a segmentation fault writes the Python stack to the log
@@ -112,7 +112,7 @@ def _redirect(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Makes the kernel kill this process when the parent's thread that started it ends (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

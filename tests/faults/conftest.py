@@ -9,7 +9,7 @@ from faults_bases import RUN_TIMEOUT_S, Place
 
 from edge_export.formats import FORMATS
 from edge_export.verify import artifact
-from edge_export.workers import Pool
+from edge_export.workers import EXPORTER, Pool
 
 MEMORY_BYTES = 2 << 30
 """A damaged file may ask for any amount: it is refused sooner here than on a user's machine."""
@@ -18,7 +18,7 @@ MEMORY_BYTES = 2 << 30
 @pytest.fixture(scope="session")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
-    with Pool(1, log_dir=folder / "logs", memory_limit_bytes=MEMORY_BYTES) as pool:
+    with Pool(1, log_dir=folder / "logs", memory_limit_bytes=MEMORY_BYTES, shared=EXPORTER) as pool:
         yield Place(folder, pool)
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from typing import Any
 
@@ -40,6 +41,9 @@ class Facts(Message):
     cwd: StayingPath
     stdin: str
     python: str
+    scratch: StayingPath
+    parent: int
+    imported: bool
 
 
 class SpawnRequest(Message):
@@ -68,6 +72,9 @@ def facts(request: Nothing) -> Facts:
         cwd=os.getcwd(),  # noqa: PTH109
         stdin=sys.stdin.read(),
         python=sys.executable,
+        scratch=tempfile.gettempdir(),
+        parent=os.getppid(),
+        imported="html" in sys.modules,
     )
 
 

@@ -50,9 +50,16 @@ def crash_tasks_importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
 
+@pytest.fixture(params=[(), ("html",)], ids=["started", "forked"])
+def shared(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """What workers share: nothing, or a module that is not imported otherwise."""
+    modules: tuple[str, ...] = request.param
+    return modules
+
+
 @pytest.fixture
-def submit(tmp_path: Path) -> Iterator[Submit]:
-    with Pool(2, log_dir=tmp_path, tasks=TABLE) as pool:
+def submit(tmp_path: Path, shared: tuple[str, ...]) -> Iterator[Submit]:
+    with Pool(2, log_dir=tmp_path, tasks=TABLE, shared=shared) as pool:
 
         def submit(
             task: WorkerTask[Any, Any], request: Message | None = None, kind: str = "a", timeout_s: float = 30
@@ -196,9 +203,40 @@ def test_a_kind_may_have_an_interpreter_of_its_own(tmp_path: Path) -> None:
         assert echoed.number == 1
 
 
-def test_closing_kills_workers_and_their_children_and_leaves_no_scratch(tmp_path: Path) -> None:
+def test_forked_workers_share_what_their_server_imported_and_nothing_that_tasks_do(
+    submit: Submit, shared: tuple[str, ...]
+) -> None:
+    first, second = submit(FACTS, kind="a").result(), submit(FACTS, kind="b").result()
+    assert first.imported == second.imported == bool(shared)
+    assert first.scratch == first.cwd != second.cwd == second.scratch
+    assert len({submit(ECHO, kind=kind).result().pid for kind in "ab"}) == 2
+
+
+def test_workers_are_started_where_no_server_can_fork_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_export.workers.forked.MODULE", "edge_export.workers.no_such_server")
+    with Pool(1, log_dir=tmp_path, tasks=TABLE, shared=("html",)) as pool:
+        for kind in "ab":
+            facts = pool.submit(FACTS, Nothing(), kind=kind, timeout_s=30, log=tmp_path / "log").result()
+            assert not facts.imported
+
+
+def test_a_server_that_is_killed_takes_its_workers_with_it_and_others_are_started(tmp_path: Path) -> None:
+    log = tmp_path / "sleep.log"
+    with Pool(1, log_dir=tmp_path, tasks=TABLE, shared=("html",)) as pool:
+        server = pool.submit(FACTS, Nothing(), kind="a", timeout_s=30, log=tmp_path / "log").result().parent
+        sleeping = pool.submit(SLEEP, Nothing(), kind="a", timeout_s=60, log=log)
+        assert wait_until(lambda: log.exists() and "step" in log.read_text(), 20)
+        os.kill(server, signal.SIGKILL)
+        with pytest.raises(WorkerError, match="SIGKILL"):
+            sleeping.result()
+        assert pool.submit(ECHO, EchoRequest(), kind="a", timeout_s=30, log=tmp_path / "log").result()
+
+
+def test_closing_kills_workers_and_their_children_and_leaves_no_scratch(
+    tmp_path: Path, shared: tuple[str, ...]
+) -> None:
     pid_file, logs = tmp_path / "pids", tmp_path / "logs"
-    with Pool(1, log_dir=logs, tasks=TABLE) as pool:
+    with Pool(1, log_dir=logs, tasks=TABLE, shared=shared) as pool:
         request = SpawnRequest(pid_file=pid_file)
         running = pool.submit(SPAWN, request, kind="a", timeout_s=60, log=tmp_path / "log")
         waiting = pool.submit(ECHO, EchoRequest(), kind="a", timeout_s=60, log=tmp_path / "log")
@@ -215,14 +253,14 @@ def test_closing_kills_workers_and_their_children_and_leaves_no_scratch(tmp_path
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_nothing_outlives_a_parent(tmp_path: Path, how: signal.Signals) -> None:
+def test_nothing_outlives_a_parent(tmp_path: Path, how: signal.Signals, shared: tuple[str, ...]) -> None:
     pid_file = tmp_path / "pids"
     program = f"""
 from pathlib import Path
 from crash_tasks import SPAWN, SpawnRequest
 from edge_export.workers import Pool
 folder = Path({json.dumps(str(tmp_path))})
-with Pool(1, tasks="crash_tasks:TABLE") as pool:
+with Pool(1, tasks="crash_tasks:TABLE", shared={shared!r}) as pool:
     request = SpawnRequest(pid_file=folder / "pids")
     pool.submit(SPAWN, request, kind="a", timeout_s=600, log=folder / "log").result()
 """

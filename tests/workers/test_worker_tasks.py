@@ -23,7 +23,7 @@ from edge_export.workers.tasks import TASKS
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {
     *("torch", "torchao", "executorch", "coremltools", "tensorflow", "tf_keras", "ai_edge_litert", "ai_edge_quantizer"),
-    *("onnx", "onnx2tf", "onnxruntime", "onnxscript", "sklearn"),
+    *("onnx", "onnx2tf", "onnxruntime", "onnxscript", "sklearn", "scipy"),
 }
 LOADED = """
 import importlib, json, sys

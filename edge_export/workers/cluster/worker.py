@@ -20,7 +20,7 @@ from edge_export.cache.keys import installed
 from edge_export.workers.cluster.file_tree import FileTree, pack, unpack
 from edge_export.workers.cluster.messages import Changes, Outcome, RemotePath, RemoteTask
 from edge_export.workers.environments import ENVIRONMENTS, why_missing
-from edge_export.workers.pool import Pool
+from edge_export.workers.pool import EXPORTER, Pool
 from edge_export.workers.process import WorkerError
 from edge_export.workers.task import Travel, task_named
 from edge_export.workers.tasks import TASKS
@@ -159,7 +159,7 @@ def _new_build() -> _RemoteBuild:
     jobs, memory = worker.state.nthreads, worker.memory_manager.memory_limit
     folder = Path(tempfile.mkdtemp(prefix="edge_export-", dir=worker.local_directory))
     share = None if memory is None else int(memory / jobs)
-    return _RemoteBuild(folder, Pool(jobs, log_dir=folder, memory_limit_bytes=share))
+    return _RemoteBuild(folder, Pool(jobs, log_dir=folder, memory_limit_bytes=share, shared=EXPORTER))
 
 
 def _input(build: _RemoteBuild, digest: str, name: str, tree: FileTree | None) -> Path:
