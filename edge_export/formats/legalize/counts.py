@@ -27,6 +27,4 @@ def _count(x: Tensor, dim: int | Sequence[int] | None = None) -> Any:
     return hits.sum(dims).to(torch.int64)
 
 
-RULE = Rule(
-    "counts", ("coreml", "tflite"), {_aten.count_nonzero.default: _count, _aten.count_nonzero.dim_IntList: _count}
-)
+RULE = Rule("counts", ("tflite",), {_aten.count_nonzero.default: _count, _aten.count_nonzero.dim_IntList: _count})
