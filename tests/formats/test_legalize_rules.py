@@ -33,6 +33,13 @@ def assigned(s: Any, x: torch.Tensor) -> torch.Tensor:
     return y * x
 
 
+def written_where(s: Any, x: torch.Tensor) -> torch.Tensor:
+    y = x.sigmoid()
+    y[x > 1] = 0.25
+    y[:, [0, -2]] = x[:, :2]
+    return y
+
+
 CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     # the rule, the shape of x, the function
     "avg_pool3d": ("pooling of volumes", VOLUME, lambda s, x: F.avg_pool3d(x, (2, 3, 2), (1, 2, 2), 1, True, False)),
@@ -300,6 +307,116 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         lambda s, x: s.d(s.d(x) * ROWS) - ROWS.reshape(6),
     ),
     "relu": ("relu between products", SEQUENCE, lambda s, x: torch.relu(x * 2) * 3),
+    "prod": ("products of all", SEQUENCE, lambda s, x: x.prod(1, keepdim=True) + x.prod(-1)[..., None] * x.prod()),
+    "index_put": (
+        "scattered values",
+        SEQUENCE,
+        lambda s, x: (
+            x.index_put((torch.tensor([0]), torch.tensor([-1, 2])), x[0, 0, :1])
+            * x.index_put((torch.tensor([0, 0]), torch.tensor([1, 1])), x[0, 1:3], accumulate=True)
+        ),
+    ),
+    "assigned where": ("scattered values", SEQUENCE, written_where),
+    "scatter_reduce": (
+        "scattered values",
+        SEQUENCE,
+        lambda s, x: torch.cat(
+            [
+                x.scatter_reduce(1, x[:, :3].abs().long() % 5, x * 2, how, include_self=own)
+                for how, own in (("prod", True), ("mean", False), ("amax", True), ("amin", False))
+            ]
+        ),
+    ),
+    "index_fill": ("scattered values", SEQUENCE, lambda s, x: x.index_fill(1, torch.tensor([0, -2]), 7)),
+    "masked_scatter": ("scattered values", SEQUENCE, lambda s, x: x.masked_scatter(x > 0, x.flip(1))),
+    "put": ("scattered values", SEQUENCE, lambda s, x: x.put(torch.tensor([1, -3]), x[0, 0, :2])),
+    "index_add": (
+        "values scattered along an axis",
+        SEQUENCE,
+        lambda s, x: x.index_add(1, torch.tensor([0, 3, 0]), x[:, 1:4], alpha=2),
+    ),
+    "index_copy": (
+        "values scattered along an axis",
+        SEQUENCE,
+        lambda s, x: x.index_copy(-1, torch.tensor([3, 1]), x[..., :2]),
+    ),
+    "scatter_add": (
+        "values scattered by comparisons",
+        SEQUENCE,
+        lambda s, x: x.scatter_add(1, x[:, :3].abs().long() % 5, x) + x.index_add(2, torch.tensor([3, 3]), x[..., :2]),
+    ),
+    "scatter": (
+        "values scattered by comparisons",
+        SEQUENCE,
+        lambda s, x: x.scatter(2, (x * 9).abs().long() % 4, x + 9) + x.scatter(1, x[:, :2, :2].abs().long() % 5, 3.0),
+    ),
+    "addmv": ("added products", SEQUENCE, lambda s, x: torch.addmv(x[0, :, 1], x[0], x[0, 1], beta=0.5, alpha=2)[None]),
+    "addbmm": (
+        "added products",
+        PICTURE,
+        lambda s, x: torch.addbmm(x[0, 0, :, :1], x[0], x[0].transpose(1, 2), beta=2, alpha=0.3)[None],
+    ),
+    "addr": ("added products", SEQUENCE, lambda s, x: torch.addr(x[0], x[0, :, 1], x[0, 1], beta=0, alpha=3)[None]),
+    "addmm": ("added products", SEQUENCE, lambda s, x: torch.addmm(x[0, :, :1], x[0], x[0, :4], alpha=0.5)[None]),
+    "isinf": (
+        "infinities",
+        SEQUENCE,
+        lambda s, x: (
+            x
+            + torch.isinf(1 / x.round())
+            + torch.isfinite(1 / x.relu()).to(x.dtype) * 2
+            - (-1 / x.relu()).isneginf().to(x.dtype)
+        ),
+    ),
+    "copysign": (
+        "signs",
+        SEQUENCE,
+        lambda s, x: x.copysign(-0.0) + torch.copysign(x, x.roll(1, 2)) + x.flip(1).signbit().to(x.dtype),
+    ),
+    "fmax": (
+        "larger values without NaN",
+        SEQUENCE,
+        lambda s, x: torch.fmax(x.relu() / x.relu(), x) - torch.fmin(x, x.relu() / x.relu()),
+    ),
+    "hypot": ("lengths", SEQUENCE, lambda s, x: torch.hypot(x.relu(), x.roll(1, 2)) + torch.hypot(x * 0, x * 0)),
+    "clamp tensors": (
+        "bounds that are tensors",
+        SEQUENCE,
+        lambda s, x: x.clamp(x.roll(1, 2), x[:, :1]) + x.clamp_min(x.flip(1)) + x.clamp(max=x[..., :1]),
+    ),
+    "safe softmax": (
+        "softmax of nothing",
+        SEQUENCE,
+        lambda s, x: torch.ops.aten._safe_softmax(x.masked_fill(x[:, :, :1] > 0, -math.inf), -1) + x * 0.1,
+    ),
+    "count_nonzero": (
+        "counts",
+        SEQUENCE,
+        lambda s, x: x.round().count_nonzero((0, 1)) + x.round().count_nonzero().to(x.dtype)[None],
+    ),
+    "dropout": ("dropout", PICTURE, lambda s, x: F.feature_alpha_dropout(x, training=False) * F.alpha_dropout(x)),
+    "computed transposed": (
+        "computed weights of transposed convolutions",
+        PICTURE,
+        lambda s, x: F.conv_transpose2d(
+            x, x[0, :, :3, :4].reshape(4, 2, 3, 2), None, (2, 1), (1, 0), (1, 0), 2, (1, 2)
+        ),
+    ),
+    "computed transposed of rows": (
+        "computed weights of transposed convolutions",
+        SEQUENCE,
+        lambda s, x: F.conv_transpose1d(x[:1], x[0, :, :3].reshape(5, 1, 3), x[0, 0, :1], 3, 3),
+    ),
+    "attention of rows": (
+        "attention of other axes",
+        SEQUENCE,
+        lambda s, x: F.scaled_dot_product_attention(x, x, x.flip(1), x @ x.transpose(1, 2)),
+    ),
+    "own statistics": (
+        "statistics of the input itself",
+        PICTURE,
+        lambda s, x: F.batch_norm(x, None, None, x[0, :, 0, 0], x[0, :, 1, 0], training=True),
+    ),
     "cdist 1": ("distances", SEQUENCE, lambda s, x: torch.cdist(x, x + 1, p=1.0)),
 }
 MOST_OUTPUTS = 64
@@ -395,6 +512,24 @@ def test_indices_that_are_read_are_refused_and_told() -> None:
     same, outcomes = legalized(program, "executorch")
     assert same is program
     assert notes(outcomes) == ("max is left as it is: the network reads a result of it that has no other form",)
+
+
+def test_numbers_of_64_bits_inside_become_32() -> None:
+    window = torch.hann_window(4, dtype=torch.float64)
+
+    def inside(s: Any, x: torch.Tensor) -> torch.Tensor:
+        return ((x.double() * window).sum(1, dtype=torch.float64) - x.mean()).to(torch.float32)
+
+    x, network = seeded(*SEQUENCE), Function(inside)
+    program, outcomes = legalized(export_program(network, (x,)), "tflite")
+    assert {outcome.operator for outcome in outcomes} >= {"to", "sum"}
+    assert torch.float64 not in {getattr(node.meta.get("val"), "dtype", None) for node in program.graph.nodes}
+    assert torch.allclose(network(x), program.module()(x), atol=1e-5)
+
+
+def test_what_is_written_in_place_is_rewritten_too() -> None:
+    program = export_program(Function(lambda s, x: x.sigmoid().add_(x, alpha=2)), (seeded(*SEQUENCE),))
+    assert notes(legalized(program, "coreml")[1]) == ("written with other operators: add",)
 
 
 def test_what_was_rewritten_is_told() -> None:

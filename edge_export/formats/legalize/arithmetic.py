@@ -8,6 +8,7 @@ exp2(x)                        e^(x ln 2)             ExecuTorch takes no exp2
 fmod(x, y)                     x − trunc(x / y) y     coremltools and LiteRT have no fmod
 trunc(x)                       sign(x) ⌊|x|⌋          coremltools takes no trunc
 asinh(x)                       sign(x) ln(|x| + √(x² + 1))
+acosh(x)                       ln(1 + z), z = t + √(t (t + 2)), t = x − 1
 log1p(x)                       ln(u) x / (u − 1), u = 1 + x; x where u = 1     coremltools writes ln(1 + x)
 atan2(y, x)                    atan of the smaller by the larger size, then moved to y's and x's octant
 clamp, hardtanh with integers  floats                 coremltools refuses integers
@@ -95,6 +96,11 @@ def _asinh(x: Tensor) -> Tensor:
     return torch.sign(x) * _log1p(z)
 
 
+def _acosh(x: Tensor) -> Tensor:
+    t = x - 1.0
+    return _log1p(t + torch.sqrt(t * (t + 2.0)))
+
+
 def _atan2(y: Tensor, x: Tensor) -> Tensor:
     high, wide = torch.abs(y), torch.abs(x)
     most = torch.maximum(high, wide)
@@ -127,5 +133,9 @@ FLOAT_BOUNDS = Rule(
 EXP2 = Rule("exp2", ("executorch",), {_aten.exp2.default: _exp2})
 FMOD = Rule("fmod", ("coreml", "tflite"), {_aten.fmod.Scalar: _fmod, _aten.fmod.Tensor: _fmod})
 TRUNC = Rule("trunc", ("coreml",), {_aten.trunc.default: _trunc, _aten.fix.default: _trunc})
-LOGARITHMS = Rule("logarithms near 1", ("coreml",), {_aten.asinh.default: _asinh, _aten.log1p.default: _log1p})
+LOGARITHMS = Rule(
+    "logarithms near 1",
+    ("coreml",),
+    {_aten.asinh.default: _asinh, _aten.acosh.default: _acosh, _aten.log1p.default: _log1p},
+)
 ATAN2 = Rule("atan2", ("coreml",), {_aten.atan2.default: _atan2})

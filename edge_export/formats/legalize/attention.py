@@ -5,10 +5,13 @@ a query that may see nothing
     softmax(−∞, …, −∞)      0, as PyTorch defines it; a converter's mask of large numbers would let it see everything
 
     out = attention(q, k, v, mask) [some mask_j]
+
+other axes than (batch, heads, steps, features)     torch's ONNX exporter takes these four only
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -54,4 +57,29 @@ def _attention(
     return out * (attn_mask.to(q.dtype).sum(-1, keepdim=True) > 0).to(q.dtype)
 
 
+def _of_four_axes(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    if q.dim() == k.dim() == v.dim() == 4 or enable_gqa:
+        return NotImplemented
+    outer = torch.broadcast_shapes(*(each.shape[:-2] for each in (q, k, v)))
+    heads = (math.prod(outer[:-1]), outer[-1]) if outer else (1, 1)
+    q, k, v = (each.expand(*outer, *each.shape[-2:]).reshape(*heads, *each.shape[-2:]) for each in (q, k, v))
+    if attn_mask is not None and attn_mask.dim() > 2:
+        attn_mask = attn_mask.expand(*outer, *attn_mask.shape[-2:]).reshape(*heads, *attn_mask.shape[-2:])
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal, scale=scale)
+    return out.reshape(*outer, *out.shape[-2:])
+
+
+AXES = Rule(
+    "attention of other axes", ("tflite",), {torch.ops.aten.scaled_dot_product_attention.default: _of_four_axes}
+)
 RULE = Rule("attention", ("coreml",), {torch.ops.aten.scaled_dot_product_attention.default: _attention})

@@ -3,6 +3,7 @@
 along one axis       of a picture one pixel high       its batch is taken for 1; no dilated transposed one
 with computed bias   the bias added behind it           the file has another bias
 computed weights     products with all windows          no operator, as in trackers, whose weights are features
+transposed likewise  the convolution of the input with zeros between its pixels, with the weights turned round
 """
 
 from __future__ import annotations
@@ -97,6 +98,39 @@ def _by_windows(
     return y if x.dim() == axes + 2 else y[0]
 
 
+def _spread(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] = (0,),
+    output_padding: Sequence[int] = (0,),
+    groups: int = 1,
+    dilation: Sequence[int] = (1,),
+) -> Any:
+    axes = weight.dim() - 2
+    steps, pads, missing, gaps = (per_axis(each, axes) for each in (stride, padding, output_padding, dilation))
+    whole = x if x.dim() == axes + 2 else x[None]
+    for axis, step in enumerate(steps, 2):
+        if step > 1:
+            size = whole.shape[axis]
+            beside = torch.stack([whole, *[torch.zeros_like(whole)] * (step - 1)], axis + 1)
+            shape = [*whole.shape[:axis], size * step, *whole.shape[axis + 1 :]]
+            whole = beside.reshape(shape).narrow(axis, 0, (size - 1) * step + 1)
+    margins: list[int] = []
+    for gap, size, pad, more in zip(gaps, weight.shape[2:], pads, missing, strict=True):
+        reach = gap * (size - 1) - pad
+        margins = [reach, reach + more, *margins]
+    if any(margins):
+        whole = F.pad(whole, margins)
+    inner, each, *kernel = weight.shape
+    turned = weight.flip(*range(2, weight.dim())).reshape(groups, inner // groups, each, *kernel).transpose(1, 2)
+    y = _by_windows(
+        whole, turned.reshape(groups * each, inner // groups, *kernel), bias, [1] * axes, [0] * axes, gaps, groups
+    )
+    return y if x.dim() == axes + 2 else y[0]
+
+
 def _is_computed(node: Node, place: int, name: str) -> bool:
     given = node.args[place] if len(node.args) > place else node.kwargs.get(name)
     return isinstance(given, Node) and given.op != "get_attr"
@@ -104,6 +138,13 @@ def _is_computed(node: Node, place: int, name: str) -> bool:
 
 _aten = torch.ops.aten
 _ANY = tuple(getattr(getattr(_aten, f"conv{n}d"), overload) for n in (1, 2, 3) for overload in ("default", "padding"))
+_TRANSPOSED = (_aten.conv_transpose1d.default, _aten.conv_transpose2d.input, _aten.conv_transpose3d.input)
+COMPUTED_TRANSPOSED = Rule(
+    "computed weights of transposed convolutions",
+    ("tflite",),
+    dict.fromkeys(_TRANSPOSED, _spread),
+    lambda node: _is_computed(node, 1, "weight"),
+)
 COMPUTED = Rule(
     "computed weights", ("tflite",), dict.fromkeys(_ANY, _by_windows), lambda node: _is_computed(node, 1, "weight")
 )

@@ -2,6 +2,7 @@
 
 RMSNorm                          γ x / √(mean x² + ε)
 InstanceNorm with statistics     x a + c,   a = γ / √(σ² + ε),   c = β − μ a
+BatchNorm with its input's own   (x − μ) / √(σ² + ε) γ + β,   μ and σ² of each channel, divided by the count
 """
 
 from __future__ import annotations
@@ -44,7 +45,56 @@ def _instance_norm(
     return x * scale.view(each) + shift.view(each)
 
 
+def _own_statistics(
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    mean: Tensor | None,
+    variance: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Any:
+    """Returns the result, the channels' means, and the inverses of their standard deviations."""
+    if not training:
+        return NotImplemented
+    axes, each = [0, *range(2, x.dim())], (1, -1, *[1] * (x.dim() - 2))
+    center = x.mean(axes, keepdim=True)
+    apart = x - center
+    scale = torch.rsqrt((apart * apart).mean(axes, keepdim=True) + eps)
+    y = apart * scale
+    y = y if weight is None else y * weight.reshape(each)
+    y = y if bias is None else y + bias.reshape(each)
+    return y, center.reshape(-1), scale.reshape(-1)
+
+
+def _batch_norm(x: Tensor, *given: Any) -> Any:
+    found = _own_statistics(x, *given[:7])
+    return found if found is NotImplemented else found[0]
+
+
+def _without_running(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, training: bool, momentum: float, eps: float
+) -> Any:
+    return _own_statistics(x, weight, bias, None, None, training, momentum, eps)
+
+
+def _functional(*given: Any) -> Any:
+    found = _own_statistics(*given)
+    return found if found is NotImplemented else (*found, None, None)
+
+
 _aten = torch.ops.aten
 RULE = Rule(
     "normalization", ("coreml",), {_aten.rms_norm.default: _rms_norm, _aten.instance_norm.default: _instance_norm}
+)
+OWN_STATISTICS = Rule(
+    "statistics of the input itself",
+    ("coreml", "tflite"),
+    {
+        _aten.batch_norm.default: _batch_norm,
+        _aten.native_batch_norm.default: _own_statistics,
+        _aten._native_batch_norm_legit.no_stats: _without_running,
+        _aten._native_batch_norm_legit_functional.default: _functional,
+    },
 )

@@ -19,6 +19,8 @@ from edge_export.formats.legalize.complex_pairs import uses_complex, with_pairs
 from edge_export.formats.legalize.folding import changes_in_place, fold
 from edge_export.formats.legalize.rule import Outcome, Refused
 from edge_export.formats.legalize.rules import RULES
+from edge_export.formats.legalize.wide import FORMATS as NARROW
+from edge_export.formats.legalize.wide import narrow, uses_wide
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -32,10 +34,18 @@ def legalized(exported: ExportedProgram, format_name: str) -> tuple[ExportedProg
     """Returns the program for the converter of a format, and the outcome of each rule that matched."""
     rules = [rule for rule in RULES if format_name in rule.formats]
     is_complex = uses_complex(exported.graph)
-    if not is_complex and not any(node.target in rule.rewrites for rule in rules for node in exported.graph.nodes):
+    # What is written in place is another operator, such as index_put_, until nothing is.
+    plain = exported.run_decompositions({}) if changes_in_place(exported.graph) else exported
+    is_wide = format_name in NARROW and uses_wide(plain)
+    matches = any(node.target in rule.rewrites for rule in rules for node in plain.graph.nodes)
+    if not (is_complex or is_wide or matches):
         return exported, ()
-    module, refused = _module(exported), dict[Outcome, None]()
+    module, refused = _module(plain), dict[Outcome, None]()
     rewritten: list[Outcome] = []
+    if is_wide:
+        rewritten = [Outcome("numbers of 64 bits", _name(target)) for target in narrow(module)]
+        exported = _exported(module, exported)
+        module = _module(exported)
     if is_complex:
         fold(module)
         targets, reason = with_pairs(module)
@@ -43,7 +53,7 @@ def legalized(exported: ExportedProgram, format_name: str) -> tuple[ExportedProg
         if reason:
             refused = dict.fromkeys(outcomes)
         else:
-            rewritten, exported = outcomes, _exported(module, exported)
+            rewritten, exported = [*rewritten, *outcomes], _exported(module, exported)
         module = _module(exported)
     rewritten += _of_constants(module, rules)
     for _ in range(_MOST_ROUNDS):

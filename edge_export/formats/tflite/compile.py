@@ -29,6 +29,7 @@ from edge_export.formats.tflite.half import halve
 from edge_export.formats.tflite.int8 import quantize
 from edge_export.formats.tflite.operators import operator_versions
 from edge_export.formats.tflite.products import grouped
+from edge_export.formats.tflite.whole_numbers import with_whole_numbers
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _directly(
 ) -> bytes:
     """Returns the rewritten file of onnx2tf's own writer. Raises NotConverted if it fails or its file is wrong."""
     try:
-        float32 = rewrite(_to_tflite(model, own_io, workdir))
+        float32 = rewrite(with_whole_numbers(_to_tflite(model, own_io, workdir), own_io, _outputs))
         _check(float32, io, own_io, exported)
     except Exception as error:
         raise NotConverted(f"{type(error).__name__}: {error}") from error
@@ -206,6 +207,14 @@ def _check(float32: bytes, io: IOSpec, own_io: IOSpec, exported: ExportedProgram
             # A loose tolerance: this finds values in wrong places. Later steps verify the values on real input.
             if not error <= 0.01 * max(1e-3, np.abs(reference[finite]).max(initial=0)):
                 raise ValueError(f"output {own.name} differs from the network by {error:.3g} on a random input")
+
+
+def _outputs(content: bytes) -> list[TensorSpec]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    interpreter.allocate_tensors()
+    return tensor_specs(interpreter, IOSpec((), ()))[1]
 
 
 def tensor_specs(interpreter: Any, io: IOSpec) -> tuple[list[TensorSpec], list[TensorSpec]]:
