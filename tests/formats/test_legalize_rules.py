@@ -307,6 +307,7 @@ CASES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         lambda s, x: s.d(s.d(x) * ROWS) - ROWS.reshape(6),
     ),
     "relu": ("relu between products", SEQUENCE, lambda s, x: torch.relu(x * 2) * 3),
+    "acosh": ("logarithms near 1", SEQUENCE, lambda s, x: torch.acosh(1 + x.abs())),
     "prod": ("products of all", SEQUENCE, lambda s, x: x.prod(1, keepdim=True) + x.prod(-1)[..., None] * x.prod()),
     "index_put": (
         "scattered values",
