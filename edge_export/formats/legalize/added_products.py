@@ -45,9 +45,12 @@ _aten = torch.ops.aten
 RULE = Rule(
     "added products",
     ("coreml",),
+    {_aten.addmm.default: _matrices, _aten.baddbmm.default: _matrices},
+)
+OTHERS = Rule(
+    "added sums and vectors",
+    ("executorch", "coreml"),
     {
-        _aten.addmm.default: _matrices,
-        _aten.baddbmm.default: _matrices,
         _aten.addbmm.default: _summed,
         _aten.addmv.default: _vector,
         _aten.addr.default: _outer,

@@ -13,6 +13,10 @@ one of two products in a row.
 
 If the pixels of `x` lie beside each other, as behind a permutation, PyTorch writes the pool's strides into the program,
 which torch's ONNX exporter turns into a loop that no runtime of TFLite has.
+
+    adaptive_avg_pool3d(x)  →  a product with a matrix of shares along each axis
+
+No converter takes it.
 """
 
 from __future__ import annotations
@@ -70,6 +74,20 @@ def _over_all(x: Tensor, output_size: Sequence[int]) -> Any:
     return x.mean(list(range(-len(output_size), 0)), keepdim=True)
 
 
+def _of_volumes(x: Tensor, output_size: Sequence[int]) -> Tensor:
+    for axis, count in enumerate(output_size, x.dim() - len(output_size)):
+        size = x.shape[axis]
+        shares = torch.zeros(count, size, dtype=x.dtype)
+        for window in range(count):
+            begin, end = window * size // count, -(-(window + 1) * size // count)
+            shares[window, begin:end] = 1 / (end - begin)
+        if count != size:
+            rows = x.movedim(axis, -1)
+            y = torch.nn.functional.linear(rows.reshape(-1, size), shares)
+            x = y.reshape(*rows.shape[:-1], count).movedim(-1, axis)
+    return x
+
+
 _aten = torch.ops.aten
 _OPERATORS = {1: _aten.avg_pool1d.default, 2: _aten.avg_pool2d.default, 3: _aten.avg_pool3d.default}
 
@@ -81,4 +99,9 @@ def _rule(name: str, format_name: str, right: _Right) -> Rule:
 RULE = _rule("average pooling", "tflite", lambda padding, counted: True)
 COREML = _rule("average pooling of Core ML", "coreml", lambda padding, counted: max(padding) <= 1)
 COREAI = _rule("average pooling of Core AI", "coreai", lambda padding, counted: counted or not any(padding))
+OF_VOLUMES = Rule(
+    "adaptive averages of volumes",
+    ("executorch", "coreml", "tflite"),
+    {_aten.adaptive_avg_pool3d.default: _of_volumes},
+)
 OVER_ALL = Rule("average of all pixels", ("tflite",), {_aten.adaptive_avg_pool2d.default: _over_all})

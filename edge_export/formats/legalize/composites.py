@@ -4,7 +4,8 @@ Those of the first table are written by PyTorch's own decompositions; the others
 
     lerp                  x + w (y − x), from the nearer end
     cosine similarity     Σ xy / (max(‖x‖, ε) max(‖y‖, ε))
-    distances p = 2       √Σ (x − y)²,   p = 1   Σ |x − y|,   for every pair of rows
+    cdist, pdist          √Σ (x − y)² for p = 2, Σ |x − y| for 1, the largest for ∞, the count for 0,
+                          (Σ |x − y|^p)^(1/p) for others, of every pair of rows
     fftshift              roll by half of each axis
     zeros_like, ones_like a constant, where the call gives another type: coremltools keeps that of x
     where with a number   where with a tensor of one place
@@ -17,6 +18,7 @@ Those of the first table are written by PyTorch's own decompositions; the others
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,10 +60,21 @@ def _sampled_mirrored(
 
 
 def _distances(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None) -> Any:
-    if p not in (1.0, 2.0):
-        return Refused(f"only the distances p = 1 and p = 2 have another form, not p = {p:g}")
-    apart = x.unsqueeze(-2) - y.unsqueeze(-3)
-    return torch.abs(apart).sum(-1) if p == 1 else torch.sqrt((apart * apart).sum(-1))
+    return _norm(x.unsqueeze(-2) - y.unsqueeze(-3), p)
+
+
+def _pairs(x: Tensor, p: float = 2.0) -> Any:
+    first, second = torch.triu_indices(x.shape[0], x.shape[0], 1)
+    return _norm(x.index_select(0, first) - x.index_select(0, second), p) if len(first) else NotImplemented
+
+
+def _norm(x: Tensor, p: float) -> Tensor:
+    if p == 2:
+        return torch.sqrt((x * x).sum(-1))
+    size = torch.abs(x)
+    if p in (0, math.inf):
+        return size.amax(-1) if p else (size > 0).to(x.dtype).sum(-1)
+    return size.sum(-1) if p == 1 else torch.pow(torch.pow(size, p).sum(-1), 1 / p)
 
 
 def _take_along(x: Tensor, indices: Tensor, dim: int | None = None) -> Any:
@@ -138,7 +151,6 @@ COREML = Rule(
                 _aten.channel_shuffle.default,
                 _aten.pairwise_distance.default,
                 _aten.rot90.default,
-                _aten.var_mean.correction,
             )
         },
     },
@@ -155,4 +167,8 @@ GRIDS = Rule(
     ("coreml", "coreai"),
     {_aten.affine_grid_generator.default: decomposition_table[_aten.affine_grid_generator.default]},
 )
-DISTANCES = Rule("distances", ("coreml", "tflite", "coreai"), {_aten.cdist.default: _distances})
+DISTANCES = Rule(
+    "distances",
+    ("coreml", "tflite", "coreai"),
+    {**dict.fromkeys((_aten.cdist.default, _aten._cdist_forward.default), _distances), _aten.pdist.default: _pairs},
+)

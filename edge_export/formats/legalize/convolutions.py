@@ -1,16 +1,17 @@
-"""Convolution that onnx2tf gets wrong or lacks → forms that it has.
+"""Convolution that a converter gets wrong or lacks → forms that it has. The first four are of onnx2tf.
 
 along one axis       of a picture one pixel high       its batch is taken for 1; no dilated transposed one
 with computed bias   the bias added behind it           the file has another bias
 computed weights     products with all windows          no operator, as in trackers, whose weights are features
 transposed likewise  the convolution of the input with zeros between its pixels, with the weights turned round
+of volumes           likewise   ExecuTorch has no transposed one, coremltools none with output padding
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -98,7 +99,20 @@ def _by_windows(
     return y if x.dim() == axes + 2 else y[0]
 
 
+def _transposed_by_windows(x: Tensor, weight: Tensor, *options: Any) -> Any:
+    return _spread(_by_windows, x, weight, *options)
+
+
+def _transposed_volumes(x: Tensor, weight: Tensor, *options: Any) -> Any:
+    return _spread(F.conv3d, x, weight, *options)
+
+
+def _has_output_padding(node: Node) -> bool:
+    return len(node.args) > 5 and any(node.args[5])  # type: ignore[arg-type]
+
+
 def _spread(
+    convolve: Callable[..., Tensor],
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -125,7 +139,7 @@ def _spread(
         whole = F.pad(whole, margins)
     inner, each, *kernel = weight.shape
     turned = weight.flip(*range(2, weight.dim())).reshape(groups, inner // groups, each, *kernel).transpose(1, 2)
-    y = _by_windows(
+    y = convolve(
         whole, turned.reshape(groups * each, inner // groups, *kernel), bias, [1] * axes, [0] * axes, gaps, groups
     )
     return y if x.dim() == axes + 2 else y[0]
@@ -142,8 +156,17 @@ _TRANSPOSED = (_aten.conv_transpose1d.default, _aten.conv_transpose2d.input, _at
 COMPUTED_TRANSPOSED = Rule(
     "computed weights of transposed convolutions",
     ("tflite",),
-    dict.fromkeys(_TRANSPOSED, _spread),
+    dict.fromkeys(_TRANSPOSED, _transposed_by_windows),
     lambda node: _is_computed(node, 1, "weight"),
+)
+TRANSPOSED_VOLUMES = Rule(
+    "transposed convolution of volumes", ("executorch",), {_aten.conv_transpose3d.input: _transposed_volumes}
+)
+PADDED_VOLUMES = Rule(
+    "padded transposed convolution of volumes",
+    ("coreml",),
+    {_aten.conv_transpose3d.input: _transposed_volumes},
+    _has_output_padding,
 )
 COMPUTED = Rule(
     "computed weights", ("tflite",), dict.fromkeys(_ANY, _by_windows), lambda node: _is_computed(node, 1, "weight")

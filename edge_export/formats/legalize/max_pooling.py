@@ -2,9 +2,11 @@
 
     max_pool(x, kernel k, dilation d)  →  max_pool(x[rows of window 0, rows of window 1, …], kernel k, stride k)
 
+    its places             the first index of a window whose element is the maximum, of gathered windows
+
 Windows of fewer elements, at the border or in adaptive pooling, repeat one of their elements: the maximum is the same.
 Core ML's and onnx2tf's pools have no dilation; ExecuTorch, Core AI and torch's ONNX exporter have no adaptive max
-pooling.
+pooling; coremltools and LiteRT give no places.
 
     max_pool(x, kernel)  →  max_pool(x, kernel, stride = kernel)
 
@@ -13,11 +15,13 @@ ExecuTorch and coremltools fail on a pool whose stride is left out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx import Node
 from torch.nn import functional as F
 
 from edge_export.formats.legalize.rule import Rewrite, Rule
@@ -36,19 +40,46 @@ def _dilated(axes: int) -> Rewrite:
         dilation: Sequence[int] = (1,),
         ceil_mode: bool = False,
     ) -> Any:
-        kernel, steps, pads, gaps = (
-            per_axis(values, axes) for values in (kernel_size, stride or kernel_size, padding, dilation)
-        )
-        if all(gap == 1 for gap in gaps):
+        if all(gap == 1 for gap in dilation):
             return NotImplemented
-        along = []
-        for size, k, step, pad, gap in zip(x.shape[-axes:], kernel, steps, pads, gaps, strict=True):
-            count = Axis(size, (k - 1) * gap + 1, step, pad, ceil_mode).windows
-            places = [[window * step - pad + tap * gap for tap in range(k)] for window in range(count)]
-            along.append(_filled([[place for place in window if 0 <= place < size] for window in places]))
-        return _pooled(x, along)
+        return _pooled(x, _windows(x, axes, kernel_size, stride, padding, dilation, ceil_mode))
 
     return pool
+
+
+def _with_places(axes: int) -> Rewrite:
+    def pool(
+        x: Tensor,
+        kernel_size: Sequence[int],
+        stride: Sequence[int] = (),
+        padding: Sequence[int] = (0,),
+        dilation: Sequence[int] = (1,),
+        ceil_mode: bool = False,
+    ) -> Any:
+        along = _windows(x, axes, kernel_size, stride, padding, dilation, ceil_mode)
+        return _pooled(x, along), _places(x, along)
+
+    return pool
+
+
+def _windows(
+    x: Tensor,
+    axes: int,
+    kernel_size: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    ceil_mode: bool,
+) -> list[Windows]:
+    kernel, steps, pads, gaps = (
+        per_axis(values, axes) for values in (kernel_size, stride or kernel_size, padding, dilation)
+    )
+    along = []
+    for size, k, step, pad, gap in zip(x.shape[-axes:], kernel, steps, pads, gaps, strict=True):
+        count = Axis(size, (k - 1) * gap + 1, step, pad, ceil_mode).windows
+        places = [[window * step - pad + tap * gap for tap in range(k)] for window in range(count)]
+        along.append(_filled([[place for place in window if 0 <= place < size] for window in places]))
+    return along
 
 
 def _adaptive(axes: int) -> Rewrite:
@@ -56,7 +87,7 @@ def _adaptive(axes: int) -> Rewrite:
         along = []
         for size, count in zip(x.shape[-axes:], output_size, strict=True):
             along.append(_filled([list(range(i * size // count, -(-(i + 1) * size // count))) for i in range(count)]))
-        return _pooled(x, along), None
+        return _pooled(x, along), _places(x, along)
 
     return pool
 
@@ -73,7 +104,28 @@ def _pooled(x: Tensor, along: list[Windows]) -> Tensor:
         if order != list(range(x.shape[axis])):
             x = x.index_select(axis, torch.tensor(order))
     kernel = [len(windows[0]) for windows in along]
-    return F.max_pool1d(x, kernel, kernel) if len(along) == 1 else F.max_pool2d(x, kernel, kernel)
+    return (F.max_pool1d, F.max_pool2d, F.max_pool3d)[len(along) - 1](x, kernel, kernel)
+
+
+def _places(x: Tensor, along: list[Windows]) -> Tensor:
+    """Returns the place of each window's maximum in the flattened picture, of equal ones the first."""
+    axes = len(along)
+    size, counts = x.shape[-axes:], [len(windows) for windows in along]
+    index = torch.zeros([1] * (2 * axes), dtype=torch.int64)
+    for axis, windows in enumerate(along):
+        shape = [1] * (2 * axes)
+        shape[axis], shape[axes + axis] = len(windows), len(windows[0])
+        index = index * size[axis] + torch.tensor(windows).reshape(shape)
+    flat = index.reshape(math.prod(counts), -1)
+    outer = x.shape[:-axes]
+    values = x.reshape(*outer, -1).index_select(-1, flat.reshape(-1)).reshape(*outer, *flat.shape)
+    none = torch.full([1] * values.dim(), float(math.prod(size)))
+    is_most = values >= values.amax(-1, keepdim=True)
+    return torch.where(is_most, flat.to(torch.float32), none).amin(-1).to(torch.int64).reshape(*outer, *counts)
+
+
+def _is_asked_for_places(call: Node) -> bool:
+    return any(user.args[1] == 1 and user.users for user in call.users)
 
 
 def _strided(operator: Any) -> Rewrite:
@@ -95,10 +147,29 @@ STRIDED = Rule(
 DILATED = Rule(
     "dilated max pooling",
     ("coreml", "tflite"),
-    {_aten.max_pool1d.default: _dilated(1), _aten.max_pool2d.default: _dilated(2)},
+    {
+        _aten.max_pool1d.default: _dilated(1),
+        _aten.max_pool2d.default: _dilated(2),
+        _aten.max_pool3d.default: _dilated(3),
+    },
 )
 ADAPTIVE = Rule(
     "adaptive max pooling",
     ("executorch", "tflite", "coreai"),
-    {_aten.adaptive_max_pool1d.default: _adaptive(1), _aten.adaptive_max_pool2d.default: _adaptive(2)},
+    {
+        _aten.adaptive_max_pool1d.default: _adaptive(1),
+        _aten.adaptive_max_pool2d.default: _adaptive(2),
+        _aten.adaptive_max_pool3d.default: _adaptive(3),
+    },
+)
+ADAPTIVE_PLACES = Rule("places of adaptive maxima", ("coreml",), ADAPTIVE.rewrites, _is_asked_for_places)
+PLACES = Rule(
+    "places of pooled maxima",
+    ("coreml", "tflite"),
+    {
+        _aten.max_pool1d_with_indices.default: _with_places(1),
+        _aten.max_pool2d_with_indices.default: _with_places(2),
+        _aten.max_pool3d_with_indices.default: _with_places(3),
+    },
+    _is_asked_for_places,
 )

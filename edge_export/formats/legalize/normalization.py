@@ -3,6 +3,7 @@
 RMSNorm                          γ x / √(mean x² + ε)
 InstanceNorm with statistics     x a + c,   a = γ / √(σ² + ε),   c = β − μ a
 BatchNorm with its input's own   (x − μ) / √(σ² + ε) γ + β,   μ and σ² of each channel, divided by the count
+std_mean, var_mean               std or var, and the mean: ExecuTorch and coremltools have no operator of both
 """
 
 from __future__ import annotations
@@ -84,9 +85,28 @@ def _functional(*given: Any) -> Any:
     return found if found is NotImplemented else (*found, None, None)
 
 
+def _with_mean(spread: Any) -> Any:
+    def both(x: Tensor, *where: Any, **named: Any) -> Any:
+        is_of_all = not where or isinstance(where[0], bool)
+        dims = [] if is_of_all else where[0]
+        keepdim = named.get("keepdim", False) or (not is_of_all and len(where) > 2 and where[2])
+        return spread(x, *where, **named), x.mean(dims or None, keepdim=keepdim)
+
+    return both
+
+
 _aten = torch.ops.aten
 RULE = Rule(
     "normalization", ("coreml",), {_aten.rms_norm.default: _rms_norm, _aten.instance_norm.default: _instance_norm}
+)
+BOTH = Rule(
+    "spreads with their means",
+    ("executorch", "coreml"),
+    {
+        getattr(packet, overload): _with_mean(spread)
+        for packet, spread in ((_aten.var_mean, torch.var), (_aten.std_mean, torch.std))
+        for overload in ("default", "dim", "correction")
+    },
 )
 OWN_STATISTICS = Rule(
     "statistics of the input itself",

@@ -2,6 +2,7 @@
 
     rank of x_i     Σ_j [x_j before x_i]; of equal values the first one comes first, NaN is the largest
     k-th value      Σ_i x_i where rank of x_i = k, elsewhere 0; its place likewise
+    quantile        between the values of the ranks ⌊q (n − 1)⌋ and ⌈q (n − 1)⌉
     searchsorted    Σ_j [s_j < v], with right ≤; NaN comes behind everything
 
 The values are picked, not computed: they are the same bits. n values need n² comparisons; the places are exact below
@@ -10,6 +11,7 @@ The values are picked, not computed: they are the same bits. n values need n² c
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -137,6 +139,33 @@ def _nanmedian(x: Tensor, dim: int, keepdim: bool = False) -> Any:
     return _median(x, dim, keepdim, ignore_nan=True)
 
 
+def _quantile_of(ignore_nan: bool) -> Any:
+    def quantile(
+        x: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+    ) -> Any:
+        rows = x.reshape(-1) if dim is None else _along_last(x, dim)
+        if refused := _is_too_large(rows, -1):
+            return refused
+        wanted = q.reshape(-1) if isinstance(q, Tensor) else torch.tensor([q], dtype=x.dtype)
+        missing = (rows != rows).to(x.dtype).sum(-1, keepdim=True)
+        numbers = torch.relu(float(rows.shape[-1] - 1) - missing) if ignore_nan else float(rows.shape[-1] - 1)
+        place = (wanted * numbers).expand(*rows.shape[:-1], len(wanted))
+        if interpolation == "nearest":
+            place = torch.round(place)
+        below, above = torch.floor(place), torch.ceil(place)
+        ranks = _ranks(rows)
+        low, high = (_picked(rows, ranks, each.to(torch.float32))[0] for each in (below, above))
+        share = {"lower": 0.0, "higher": 1.0, "midpoint": 0.5}.get(interpolation, place - below)
+        y = torch.where(below == above, low, low + (high - low) * share)
+        if not ignore_nan:
+            y = torch.where(missing > 0, torch.full([1] * y.dim(), math.nan, dtype=x.dtype), y)
+        if keepdim:
+            y = y.reshape(*[1] * x.dim(), -1) if dim is None else y.unsqueeze(dim % max(x.dim(), 1))
+        return y.movedim(-1, 0) if isinstance(q, Tensor) and q.dim() else y.squeeze(-1)
+
+    return quantile
+
+
 def _count_below(edges: Tensor, x: Tensor, right: bool, out_int32: bool) -> Any:
     """Returns how many of the ascending edges `(…, n)` come before each value `(…, m)`."""
     if refused := _is_too_large(x, -1, edges.shape[-1]):
@@ -188,6 +217,14 @@ WITHOUT_NAN = Rule(
     "order statistics without NaN",
     ("executorch", "coreml"),
     {_aten.nanmedian.dim: _nanmedian, _aten.nanmedian.default: _median_of_all(ignore_nan=True)},
+)
+QUANTILES = Rule(
+    "quantiles",
+    ("executorch",),
+    {
+        **dict.fromkeys((_aten.quantile.default, _aten.quantile.scalar), _quantile_of(ignore_nan=False)),
+        **dict.fromkeys((_aten.nanquantile.default, _aten.nanquantile.scalar), _quantile_of(ignore_nan=True)),
+    },
 )
 SEARCHED = Rule(
     "searched values",

@@ -5,6 +5,7 @@ isfinite(x)        |x| < ∞                    NaN is less than nothing
 signbit(x)         x < 0 or 1 / x < 0, which is −∞ for −0
 copysign(x, y)     −|x| where the sign bit of y is set, |x| elsewhere
 fmax, fmin(x, y)   the other one where one is NaN, else the larger, smaller one
+angle(x)           π where x < 0, 0 elsewhere: the angle of a real number
 hypot(x, y)        m √(1 + (n / m)²), m and n the larger and the smaller of |x|, |y|: nothing overflows
 clamp to tensors   the smaller of y and the larger of x and the least: where the least is above the most, the most
 """
@@ -64,6 +65,12 @@ def _copysign(x: Tensor, y: Any) -> Tensor:
     return -size if math.copysign(1.0, y) < 0 else size
 
 
+def _angle(x: Tensor) -> Tensor:
+    x = _as(x, torch.result_type(x, 1.0))
+    half_turn, nothing = (torch.full([1] * x.dim(), value, dtype=x.dtype) for value in (math.pi, 0.0))
+    return torch.where(x != x, x, torch.where(x < 0, half_turn, nothing))
+
+
 def _ignoring_nan(operator: Any) -> Any:
     def extreme(x: Tensor, y: Tensor) -> Tensor:
         dtype = torch.promote_types(x.dtype, y.dtype)
@@ -119,9 +126,10 @@ SIGNS = Rule(
         _aten.copysign.Scalar: _copysign,
     },
 )
+ANGLES = Rule("angles of real numbers", ("coreml",), {_aten.angle.default: _angle})
 LARGER = Rule(
     "larger values without NaN",
-    ("coreml", "tflite"),
+    ("executorch", "coreml", "tflite"),
     {_aten.fmax.default: _ignoring_nan(torch.maximum), _aten.fmin.default: _ignoring_nan(torch.minimum)},
 )
 LENGTH = Rule("lengths", ("executorch", "coreml", "tflite"), {_aten.hypot.default: _hypot})

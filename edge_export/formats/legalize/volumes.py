@@ -1,4 +1,5 @@
 """Pooling and convolution of volumes → the same of pictures, which ExecuTorch and Core AI have.
+LiteRT lacks max pooling of volumes alone.
 
 pool3d(x)     pool over the planes of each column of pixels, then over the pixels of each plane
 conv3d(x)     conv2d of each plane with its neighbors as further channels
@@ -89,9 +90,6 @@ def _convolution(
 
 
 _aten = torch.ops.aten
-POOLS = Rule(
-    "pooling of volumes",
-    ("executorch", "coreai"),
-    {_aten.avg_pool3d.default: _average, _aten.max_pool3d.default: _maximum},
-)
+AVERAGES = Rule("averages of volumes", ("executorch", "coreai"), {_aten.avg_pool3d.default: _average})
+MAXIMA = Rule("maxima of volumes", ("executorch", "tflite", "coreai"), {_aten.max_pool3d.default: _maximum})
 CONVOLUTION = Rule("convolution of volumes", ("executorch",), {_aten.conv3d.default: _convolution})

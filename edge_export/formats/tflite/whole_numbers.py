@@ -1,7 +1,7 @@
-"""Give outputs of one int64 number the shape and the type that the network has: onnx2tf writes [] for [1], or int32.
+"""Give outputs of int64 the type and the shape that the network has: onnx2tf writes int32, or [] for [1].
 
-It drops the reshape between the two, and computes sums of int64 in int32. The places of the largest value are such
-outputs. A cast and a reshape behind them put it right; files without such an output stay as they are.
+It computes some places and sums of int64 in int32, and drops the reshape between [] and [1]. A cast and a reshape
+behind them put it right; files without such an output stay as they are.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from edge_export.spec.tensors import IOSpec, TensorSpec
 
 
 def with_whole_numbers(content: bytes, io: IOSpec, opened: Callable[[bytes], list[TensorSpec]]) -> bytes:
-    """Returns the file, changed where an output of `io` is int64 [1] and another one in the file.
+    """Returns the file, changed where an output of `io` is int64 and another one in the file.
 
     Args:
         content: The file.
         io: What its outputs must be.
         opened: Opens a file and returns its outputs: shapes are known once it is open.
     """
-    wanted = {spec.name for spec in io.outputs if spec.dtype == "int64" and spec.shape == (1,)}
+    wanted = {spec.name: spec.shape for spec in io.outputs if spec.dtype == "int64"}
     if not wanted:
         return content
-    others = [spec for spec in opened(content) if spec.name in wanted and (spec.dtype, spec.shape) != ("int64", (1,))]
+    others = [spec for spec in opened(content) if spec.name in wanted and _is_another(spec, wanted[spec.name])]
     if not others:
         return content
     import flatbuffers
@@ -38,6 +38,12 @@ def with_whole_numbers(content: bytes, io: IOSpec, opened: Callable[[bytes], lis
     builder = flatbuffers.Builder(len(content))
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
+
+
+def _is_another(spec: TensorSpec, shape: tuple[int, ...]) -> bool:
+    if spec.dtype not in ("int32", "int64") or spec.shape not in (shape, () if shape == (1,) else shape):
+        return False
+    return spec.dtype == "int32" or spec.shape != shape
 
 
 def _mend(schema: Any, model: Any, graph: Any, entry: Any, spec: TensorSpec) -> None:
