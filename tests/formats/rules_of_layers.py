@@ -217,11 +217,23 @@ LAYERS: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
             [e.to(x.dtype) for e in F.max_pool2d(x.round(), 3, 2, 1, ceil_mode=True, return_indices=True)]
         ),
     ),
+    "places of maxima of volumes": (
+        "places of maxima of volumes",
+        VOLUME,
+        lambda s, x: torch.cat([e.to(x.dtype) for e in F.max_pool3d(x, 2, padding=1, return_indices=True)]),
+    ),
     "unpooled": (
-        "places of pooled maxima",
+        "maxima in their places",
         SEQUENCE,
         lambda s, x: F.max_unpool1d(*F.max_pool1d(x, 2, return_indices=True), 2),
     ),
+    "unpooled volumes": (
+        "maxima in their places",
+        VOLUME,
+        lambda s, x: F.max_unpool3d(*F.max_pool3d(x, 2, return_indices=True), 2, output_size=(5, 6, 7)),
+    ),
+    "replicate, cut": ("negative padding that repeats", PICTURE, lambda s, x: F.pad(x, (-1, 2, 0, -2), "replicate")),
+    "rrelu": ("leaky slopes by chance", SEQUENCE, lambda s, x: F.rrelu(x)),
     "adaptive_avg_pool3d": ("adaptive averages of volumes", VOLUME, lambda s, x: F.adaptive_avg_pool3d(x, (2, 6, 3))),
     "conv_transpose3d": (
         "transposed convolution of volumes",

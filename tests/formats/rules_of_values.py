@@ -33,6 +33,11 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "round": ("rounding", SEQUENCE, lambda s, x: torch.round(torch.cat([x * 9, (x * 9).floor() * 0.5]))),
     "to integers": ("casts to integers", SEQUENCE, lambda s, x: x - (x * 3).to(torch.int32).to(x.dtype) / 3),
     "round decimals": ("rounding", SEQUENCE, lambda s, x: torch.round(x * 3, decimals=1)),
+    "round to thousands": (
+        "rounding to decimals",
+        SEQUENCE,
+        lambda s, x: torch.round(x * 9999, decimals=-3) + torch.round(x, decimals=2),
+    ),
     "round tens": ("rounding", SEQUENCE, lambda s, x: torch.round(x * 99, decimals=-1)),
     "remainder 1": ("floored division", SEQUENCE, lambda s, x: (x * 3) % 1),
     "remainder": ("floored division", SEQUENCE, lambda s, x: torch.remainder(x * 9, -x.roll(1, 2))),
@@ -237,9 +242,7 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "diagonal_scatter": (
         "values scattered on a diagonal",
         PICTURE,
-        lambda s, x: (
-            x.diagonal_scatter(x[:, :, :5, 0] * 2, 1, 2, 3) + x.diagonal_scatter(x[0, 0, :, :, None], 3, 0, 1)
-        ),
+        lambda s, x: x.diagonal_scatter(x[:, :, :5, 0] * 2, 1, 2, 3) + x.diagonal_scatter(x[0, 0, :, :, None], 3, 0, 1),
     ),
     "as_strided": ("strided views", SEQUENCE, lambda s, x: x.as_strided((1, 3, 4), (1, 5, 2), 3)),
     "as_strided_scatter": (

@@ -163,6 +163,12 @@ ADAPTIVE = Rule(
     },
 )
 ADAPTIVE_PLACES = Rule("places of adaptive maxima", ("coreml",), ADAPTIVE.rewrites, _is_asked_for_places)
+PLACES_OF_VOLUMES = Rule(
+    "places of maxima of volumes",
+    ("executorch",),
+    {_aten.max_pool3d_with_indices.default: _with_places(3)},
+    _is_asked_for_places,
+)
 PLACES = Rule(
     "places of pooled maxima",
     ("coreml", "tflite"),

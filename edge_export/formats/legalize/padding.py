@@ -1,10 +1,11 @@
 """Padding that a converter lacks → slices and concatenation.
 
-    circular         cat(x[last a], x, x[first b]), one axis after the other
-    constant, < 0    pad(x[a : size − b]) with what remains of the padding
+    circular                    cat(x[last a], x, x[first b]), one axis after the other
+    constant, replicate, < 0    pad(x[a : size − b]) with what remains of the padding
     reflect, replicate of more than two axes     x[places], one axis after the other
 
-coremltools and onnx2tf have no circular padding. coremltools refuses a negative one, and ExecuTorch has no kernel.
+coremltools and onnx2tf have no circular padding. coremltools refuses a negative one, ExecuTorch has no kernel for it,
+and LiteRT refuses one that repeats.
 Core ML does not load a file that reflects or repeats at more than two axes (apple/coremltools issues 2571 and 2576).
 """
 
@@ -33,12 +34,18 @@ def _circular(x: Tensor, pad: Sequence[int], mode: str = "constant", value: floa
 
 
 def _negative(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
-    if mode != "constant" or min(pad) >= 0:
+    if mode not in ("constant", "replicate") or min(pad) >= 0:
         return NotImplemented
     for axis, (before, after) in _by_axis(x, pad):
         x = x.narrow(axis, max(0, -before), x.shape[axis] + min(0, before) + min(0, after))
     more = [max(0, size) for size in pad]
-    return F.pad(x, more, value=value or 0.0) if any(more) else x
+    if not any(more):
+        return x
+    return F.pad(x, more, value=value or 0.0) if mode == "constant" else F.pad(x, more, mode)
+
+
+def _repeated(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+    return _negative(x, pad, mode) if mode == "replicate" else NotImplemented
 
 
 def _mirrored(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
@@ -78,6 +85,7 @@ MIRRORED = Rule(
         _aten.replication_pad3d.default: _volume("replicate"),
     },
 )
+REPEATED = Rule("negative padding that repeats", ("tflite",), {_aten.pad.default: _repeated})
 NEGATIVE = Rule(
     "negative padding",
     ("executorch", "coreml"),

@@ -93,6 +93,7 @@ def _remainder(x: Any, y: Any) -> Any:
     return torch.where(over, rest + y, rest)
 
 
+DECIMALS = Rule("rounding to decimals", ("executorch",), {_aten.round.decimals: _round_decimals})
 ROUND = Rule("rounding", ("coreml",), {_aten.round.default: _round, _aten.round.decimals: _round_decimals})
 INTEGERS = Rule(
     "casts to integers",

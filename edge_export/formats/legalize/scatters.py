@@ -5,6 +5,7 @@
     scatter_reduce            x_j with all y_k of i_k = j, by product, mean, larger or smaller
     index_copy, index_fill    the same, with one index for a whole row
     index_put, put            the same of the flattened x; with a mask and one value: where(mask, y, x)
+    max_unpool                scatter into zeros, of flattened pictures
     masked_scatter            the y whose place is the count of mask before it
 
 Values are picked, not computed: nothing is multiplied by 0, so infinities and NaN stay where they are. m indices for n
@@ -227,6 +228,18 @@ def _masked_scatter(x: Tensor, mask: Tensor, values: Tensor) -> Any:
     return torch.where(mask, picked.reshape(shape), x)
 
 
+def _unpooled(axes: int) -> Any:
+    def unpool(x: Tensor, indices: Tensor, output_size: Sequence[int], *where: Any) -> Any:
+        outer = x.shape[:-axes]
+        size = list(output_size)[-axes:]
+        rows, places = x.reshape(*outer, -1), indices.reshape(*outer, -1)
+        whole = torch.zeros(*outer, math.prod(size), dtype=x.dtype)
+        found = _scatter(whole, -1, places, rows)
+        return found if isinstance(found, Refused) else found.reshape(*outer, *size)
+
+    return unpool
+
+
 def _as_scatter_add(x: Tensor, dim: int, index: Tensor, values: Tensor, *, alpha: float = 1) -> Any:
     if not x.dim() or not index.numel():
         return _index_add(x, dim, index, values, alpha=alpha)
@@ -276,6 +289,11 @@ ALONG = Rule(
         _aten.scatter.reduce: _with_fewer_values(_aten.scatter.reduce),
         _aten.scatter_add.default: _with_fewer_values(_aten.scatter_add.default),
     },
+)
+UNPOOLED = Rule(
+    "maxima in their places",
+    ("tflite",),
+    {_aten.max_unpool2d.default: _unpooled(2), _aten.max_unpool3d.default: _unpooled(3)},
 )
 COMPARED = Rule(
     "values scattered by comparisons",
