@@ -233,6 +233,43 @@ LAYERS: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         lambda s, x: F.max_unpool3d(*F.max_pool3d(x, 2, return_indices=True), 2, output_size=(5, 6, 7)),
     ),
     "replicate, cut": ("negative padding that repeats", PICTURE, lambda s, x: F.pad(x, (-1, 2, 0, -2), "replicate")),
+    "instance_norm beside": (
+        "statistics of the input beside running ones",
+        PICTURE,
+        lambda s, x: F.instance_norm(x, s.n.running_mean, s.n.running_var, x[0, :, 0, 0], None, True),
+    ),
+    "conv3d same": (
+        "convolution of volumes",
+        VOLUME,
+        lambda s, x: F.conv3d(x, taps(x, 2, 4, 2, 3, 2), None, 1, "same", (2, 1, 1)),
+    ),
+    "embedding_bag": (
+        "bags of embeddings",
+        SEQUENCE,
+        lambda s, x: torch.cat(
+            [
+                F.embedding_bag(x[0, :, :].abs().long(), taps(x, 9, 3), mode=mode, padding_idx=padding)
+                for mode, padding in (("sum", None), ("mean", 0), ("max", 1))
+            ]
+        ),
+    ),
+    "embedding_bag with offsets": (
+        "bags of embeddings",
+        SEQUENCE,
+        lambda s, x: F.embedding_bag(
+            x.reshape(-1).abs().long(),
+            taps(x, 9, 3),
+            (x[0, :, 0].abs() * 0).cumsum(0).long() + torch.tensor([0, 3, 3, 9, 20]),
+            mode="sum",
+            per_sample_weights=x.reshape(-1),
+            include_last_offset=True,
+        ),
+    ),
+    "bilinear": (
+        "bilinear layers",
+        SEQUENCE,
+        lambda s, x: F.bilinear(x, x[..., :3].contiguous(), taps(x, 2, 4, 3), taps(x, 2)),
+    ),
     "rrelu": ("leaky slopes by chance", SEQUENCE, lambda s, x: F.rrelu(x)),
     "adaptive_avg_pool3d": ("adaptive averages of volumes", VOLUME, lambda s, x: F.adaptive_avg_pool3d(x, (2, 6, 3))),
     "conv_transpose3d": (

@@ -75,6 +75,23 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "reciprocal": ("reciprocals", SEQUENCE, lambda s, x: 1 / (x.abs() + 1e-3)),
     "exp2": ("exp2", SEQUENCE, lambda s, x: torch.exp2(x)),
     "fmod": ("fmod", SEQUENCE, lambda s, x: torch.fmod(x, 0.7)),
+    "searchsorted of one": (
+        "searched values",
+        SEQUENCE,
+        lambda s, x: torch.searchsorted(x[0, 0].abs().cumsum(0), x[0, 0, 0] * 2) + x,
+    ),
+    "unbind_copy": (
+        "copies of views",
+        SEQUENCE,
+        lambda s, x: torch.unbind_copy(x, 1)[2] + torch.narrow_copy(x, 1, 1, 1)[:, 0],
+    ),
+    "squeeze": ("axes that stay", SEQUENCE, lambda s, x: x.squeeze((1, 2)) * 2),
+    "tan": ("tan", SEQUENCE, lambda s, x: torch.tan(x)),
+    "to": (
+        "moves between devices",
+        SEQUENCE,
+        lambda s, x: torch.ops.aten.to.device(x * 3, "cpu", torch.int32, True, True).to(x.dtype) + x,
+    ),
     "trunc": ("trunc", SEQUENCE, lambda s, x: torch.trunc(x * 3)),
     "asinh": ("logarithms near 1", SEQUENCE, lambda s, x: torch.asinh(x * 1e-3)),
     "log1p": ("logarithms near 1", SEQUENCE, lambda s, x: torch.log1p(torch.relu(x) * 1e-6)),
@@ -157,7 +174,7 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     ),
     "assigned where": ("scattered values", SEQUENCE, written_where),
     "scatter_reduce": (
-        "scattered values",
+        "values reduced or put at places",
         SEQUENCE,
         lambda s, x: torch.cat(
             [
@@ -168,7 +185,7 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     ),
     "index_fill": ("scattered values", SEQUENCE, lambda s, x: x.index_fill(1, torch.tensor([0, -2]), 7)),
     "masked_scatter": ("scattered values", SEQUENCE, lambda s, x: x.masked_scatter(x > 0, x.flip(1))),
-    "put": ("scattered values", SEQUENCE, lambda s, x: x.put(torch.tensor([1, -3]), x[0, 0, :2])),
+    "put": ("values reduced or put at places", SEQUENCE, lambda s, x: x.put(torch.tensor([1, -3]), x[0, 0, :2])),
     "index_add": (
         "values scattered along an axis",
         SEQUENCE,

@@ -10,6 +10,7 @@ trunc(x)                       sign(x) ⌊|x|⌋          coremltools takes no t
 asinh(x)                       sign(x) ln(|x| + √(x² + 1))
 acosh(x)                       ln(1 + z), z = t + √(t (t + 2)), t = x − 1
 log1p(x)                       ln(u) x / (u − 1), u = 1 + x; x where u = 1     coremltools writes ln(1 + x)
+tan(x)                         sin x / cos x          TensorFlow's is right to 70 dB
 atan2(y, x)                    atan of the smaller by the larger size, then moved to y's and x's octant
 clamp, hardtanh with integers  floats                 coremltools refuses integers
 """
@@ -79,6 +80,10 @@ def _trunc(x: Tensor) -> Tensor:
     return torch.sign(x) * torch.floor(torch.abs(x))
 
 
+def _tan(x: Tensor) -> Any:
+    return torch.sin(x) / torch.cos(x) if x.is_floating_point() else NotImplemented
+
+
 def _fmod(x: Tensor, y: Any) -> Any:
     return x - _trunc(x / y) * y if x.is_floating_point() else NotImplemented
 
@@ -132,6 +137,7 @@ FLOAT_BOUNDS = Rule(
 )
 EXP2 = Rule("exp2", ("executorch",), {_aten.exp2.default: _exp2})
 FMOD = Rule("fmod", ("coreml", "tflite"), {_aten.fmod.Scalar: _fmod, _aten.fmod.Tensor: _fmod})
+TAN = Rule("tan", ("tflite",), {_aten.tan.default: _tan})
 TRUNC = Rule("trunc", ("coreml",), {_aten.trunc.default: _trunc, _aten.fix.default: _trunc})
 LOGARITHMS = Rule(
     "logarithms near 1",

@@ -10,7 +10,10 @@ Those of the first table are written by PyTorch's own decompositions; the others
     zeros_like, ones_like a constant, where the call gives another type: coremltools keeps that of x
     where with a number   where with a tensor of one place
     x & y, x | y, x ^ y   the logical operators, of bools
+    narrow_copy, unbind_copy    the same as views
     alias                 x itself: PyTorch exports a slice of all as one
+    to(device, non_blocking)    a cast: ExecuTorch's has no other way than to wait
+    squeeze               x itself, where no axis has one place: torch's ONNX exporter fails on it
     take_along_dim        gather, with both tensors expanded to one shape
     grid_sample, mirrored at the border's outer edge     the same with points folded into it, 1 − |(g + 1) mod 4 − 2|;
                           Core ML's own samples differ there (microsoft/onnxruntime pull request 21431)
@@ -123,6 +126,31 @@ def _logical(operator: Any) -> Any:
     return apply
 
 
+def _moved(
+    x: Tensor,
+    device: Any,
+    dtype: torch.dtype,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Any:
+    if not non_blocking:
+        return NotImplemented
+    return x.to(dtype) if dtype != x.dtype else x.clone()
+
+
+def _narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
+    return x.narrow(dim, start, length)
+
+
+def _unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    return x.unbind(dim)
+
+
+def _squeezed(x: Tensor, dim: Sequence[int]) -> Any:
+    return x if all(x.shape[axis] != 1 for axis in dim) else NotImplemented
+
+
 def _without(x: Tensor, dim: int) -> list[int]:
     sizes = list(x.shape)
     sizes[dim] = 1
@@ -155,6 +183,13 @@ COREML = Rule(
         },
     },
 )
+COPIES = Rule(
+    "copies of views",
+    ("executorch", "coreml"),
+    {_aten.narrow_copy.default: _narrow, _aten.unbind_copy.int: _unbind},
+)
+SQUEEZED = Rule("axes that stay", ("tflite",), {_aten.squeeze.dims: _squeezed})
+MOVED = Rule("moves between devices", ("executorch",), {_aten.to.device: _moved})
 OURS = Rule(
     "products along an axis",
     ("coreml", "coreai"),

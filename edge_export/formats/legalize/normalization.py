@@ -3,6 +3,7 @@
 RMSNorm                          γ x / √(mean x² + ε)
 InstanceNorm with statistics     x a + c,   a = γ / √(σ² + ε),   c = β − μ a
 BatchNorm with its input's own   (x − μ) / √(σ² + ε) γ + β,   μ and σ² of each channel, divided by the count
+InstanceNorm with its input's    the same without running statistics beside it, which ExecuTorch lacks
 std_mean, var_mean               std or var, and the mean: ExecuTorch and coremltools have no operator of both
 """
 
@@ -85,6 +86,12 @@ def _functional(*given: Any) -> Any:
     return found if found is NotImplemented else (*found, None, None)
 
 
+def _without_running_beside(x: Tensor, weight: Any, bias: Any, mean: Any, variance: Any, own: bool, *rest: Any) -> Any:
+    if mean is None or not own:
+        return NotImplemented
+    return torch.ops.aten.instance_norm.default(x, weight, bias, None, None, own, *rest)
+
+
 def _with_mean(spread: Any) -> Any:
     def both(x: Tensor, *where: Any, **named: Any) -> Any:
         is_of_all = not where or isinstance(where[0], bool)
@@ -107,6 +114,11 @@ BOTH = Rule(
         for packet, spread in ((_aten.var_mean, torch.var), (_aten.std_mean, torch.std))
         for overload in ("default", "dim", "correction")
     },
+)
+BESIDE_RUNNING = Rule(
+    "statistics of the input beside running ones",
+    ("executorch",),
+    {_aten.instance_norm.default: _without_running_beside},
 )
 OWN_STATISTICS = Rule(
     "statistics of the input itself",

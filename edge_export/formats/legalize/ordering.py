@@ -168,6 +168,9 @@ def _quantile_of(ignore_nan: bool) -> Any:
 
 def _count_below(edges: Tensor, x: Tensor, right: bool, out_int32: bool) -> Any:
     """Returns how many of the ascending edges `(…, n)` come before each value `(…, m)`."""
+    if not x.dim():
+        found = _count_below(edges, x.reshape(1), right, out_int32)
+        return found if isinstance(found, Refused) else found.reshape(())
     if refused := _is_too_large(x, -1, edges.shape[-1]):
         return refused
     value, edges = x.unsqueeze(-1), edges.unsqueeze(-2) if edges.dim() > 1 else edges

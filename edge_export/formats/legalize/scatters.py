@@ -267,15 +267,18 @@ def _scatter_add(x: Tensor, dim: int, index: Tensor, values: Tensor) -> Any:
     return _scatter(x, dim, index, values, reduce="add")
 
 
+REDUCED = Rule(
+    "values reduced or put at places",
+    ("executorch", "coreml", "tflite"),
+    {_aten.scatter_reduce.two: _scatter_reduce, _aten.put.default: _put},
+)
 SCATTERED = Rule(
     "scattered values",
     ("coreml", "tflite"),
     {
-        _aten.scatter_reduce.two: _scatter_reduce,
         _aten.index_put.default: _index_put,
         **dict.fromkeys((_aten.index_fill.int_Scalar, _aten.index_fill.int_Tensor), _index_fill),
         _aten.index_reduce.default: _index_reduce,
-        _aten.put.default: _put,
         _aten.masked_scatter.default: _masked_scatter,
     },
 )

@@ -70,12 +70,17 @@ def _convolution(
     weight: Tensor,
     bias: Tensor | None = None,
     stride: Sequence[int] = (1,),
-    padding: Sequence[int] = (0,),
+    padding: Sequence[int] | str = (0,),
     dilation: Sequence[int] = (1,),
     groups: int = 1,
 ) -> Any:
-    steps, pads, gaps = per_axis(stride, 3), per_axis(padding, 3), per_axis(dilation, 3)
+    steps, gaps = per_axis(stride, 3), per_axis(dilation, 3)
     whole = x if x.dim() == 5 else x[None]
+    if isinstance(padding, str):
+        reach = [gap * (size - 1) if padding == "same" else 0 for gap, size in zip(gaps, weight.shape[2:], strict=True)]
+        margins = [each for size in reversed(reach) for each in (size // 2, size - size // 2)]
+        whole, padding = (F.pad(whole, margins) if any(margins) else whole), (0,)
+    pads = per_axis(padding, 3)
     batch, channels, _, height, width = whole.shape
     out, each, taps, *kernel = weight.shape
     padded = F.pad(whole, (0, 0, 0, 0, pads[0], pads[0])) if pads[0] else whole
@@ -92,4 +97,6 @@ def _convolution(
 _aten = torch.ops.aten
 AVERAGES = Rule("averages of volumes", ("executorch", "coreai"), {_aten.avg_pool3d.default: _average})
 MAXIMA = Rule("maxima of volumes", ("executorch", "tflite", "coreai"), {_aten.max_pool3d.default: _maximum})
-CONVOLUTION = Rule("convolution of volumes", ("executorch",), {_aten.conv3d.default: _convolution})
+CONVOLUTION = Rule(
+    "convolution of volumes", ("executorch",), dict.fromkeys((_aten.conv3d.default, _aten.conv3d.padding), _convolution)
+)
