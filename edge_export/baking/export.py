@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 
 def export_program(module: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedProgram:
-    """Calls `torch.export` with the fixed shapes of `inputs`.
+    """Calls `torch.export` with the fixed shapes of `inputs`, laid out row by row.
+
+    An axis of one place may have any stride. ExecuTorch takes an odd one for another order of the axes.
 
     Raises:
         RequestError: The module's forward cannot be exported as a graph.
     """
+    rows = tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in inputs)
     try:
         with torch.no_grad():
-            return torch.export.export(module, inputs, strict=False)
+            return torch.export.export(module, rows, strict=False)
     except Exception as error:  # torch.export raises many unrelated types
         raise RequestError(f"torch.export cannot export {type(module).__name__}: {raised(error)}") from error

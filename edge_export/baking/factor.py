@@ -137,4 +137,4 @@ def _constant(network: Network, given: Any, node: fx.Node) -> Tensor | None:
     value = network.value(given)
     if value is None or value.dim() > rank or sum(size > 1 for size in value.shape) > 1:
         return None
-    return value.double().reshape(*[1] * (rank - value.dim()), *value.shape)
+    return value.double().reshape([1] * (rank - value.dim()) + list(value.shape))

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 
 from edge_export.baking.bake import bake
+from edge_export.baking.export import export_program
 from tests.reproductions import Net
 
 FOLDED = "fold_batchnorm_into_previous"
@@ -118,3 +119,12 @@ def test_names_that_are_keywords(baking, operators, randomized) -> None:
     member.register_parameter("lambda", nn.Parameter(torch.full((4,), 0.5)))
     baked = baking(member.eval(), torch.randn(3, 6))
     assert operators(baked) == ["linear"]
+
+
+def test_a_program_takes_its_inputs_row_by_row() -> None:
+    """An axis of one place may have any stride, which ExecuTorch takes for another order of the axes."""
+    x = torch.zeros(4, 3, 2, 1).movedim(3, 0)
+    assert x.is_contiguous()
+    assert x.stride() != (24, 6, 2, 1)
+    (given,), _ = export_program(nn.ReLU(), (x,)).example_inputs
+    assert given.stride() == (24, 6, 2, 1)

@@ -38,3 +38,8 @@ def test_dropout_that_stays_on_is_refused():
 
     baked = bake(FunctionalDropout(always=True).eval(), (torch.randn(2, 4),))
     assert [r.rule for r in baked.refused] == ["remove_identity"]
+
+
+def test_numbers_without_axes(baking, operators):
+    baked = baking(Net(lambda s, x: x.sum() * torch.tensor(1.0) / torch.tensor(4.0)).eval(), torch.randn(2, 4))
+    assert "mul" not in operators(baked)

@@ -31,6 +31,8 @@ def positive(x: torch.Tensor) -> torch.Tensor:
 VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     # the rule, the shape of x, the function
     "round": ("rounding", SEQUENCE, lambda s, x: torch.round(torch.cat([x * 9, (x * 9).floor() * 0.5]))),
+    "to bytes": ("casts to bytes", SEQUENCE, lambda s, x: (x * 9).byte().to(x.dtype)),
+    "sort of pictures": ("sorted values", PICTURE, lambda s, x: x.sort(2)[0] + x.median(3, keepdim=True)[0]),
     "to integers": ("casts to integers", SEQUENCE, lambda s, x: x - (x * 3).to(torch.int32).to(x.dtype) / 3),
     "round decimals": ("rounding", SEQUENCE, lambda s, x: torch.round(x * 3, decimals=1)),
     "round to thousands": (
@@ -85,6 +87,7 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         SEQUENCE,
         lambda s, x: torch.unbind_copy(x, 1)[2] + torch.narrow_copy(x, 1, 1, 1)[:, 0],
     ),
+    "zero_": ("zeros in place", SEQUENCE, lambda s, x: x + torch.exp(x).zero_()),
     "squeeze": ("axes that stay", SEQUENCE, lambda s, x: x.squeeze((1, 2)) * 2),
     "tan": ("tan", SEQUENCE, lambda s, x: torch.tan(x)),
     "to": (

@@ -21,6 +21,7 @@ NETWORKS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "largest": lambda s, x: x.squeeze(0).max().unsqueeze(0),
     "any": lambda s, x: (x.squeeze(0) > 0).any().unsqueeze(0),
     "constant": lambda s, x: torch.isreal(x),
+    "constant picture": lambda s, x: torch.zeros_like(x.reshape(1, 5, 2, 2)),
     "volume": lambda s, x: s.c(x.reshape(1, 1, 1, 5, 4)),
 }
 

@@ -10,7 +10,8 @@ trunc(x)                       sign(x) ⌊|x|⌋          coremltools takes no t
 asinh(x)                       sign(x) ln(|x| + √(x² + 1))
 acosh(x)                       ln(1 + z), z = t + √(t (t + 2)), t = x − 1
 log1p(x)                       ln(u) x / (u − 1), u = 1 + x; x where u = 1     coremltools writes ln(1 + x)
-tan(x)                         sin x / cos x          TensorFlow's is right to 70 dB
+tan(x)                         sin r / cos r, r = x − k π/2, of an odd k its negative inverse     cos x of LiteRT has no
+                               digits left near a pole
 atan2(y, x)                    atan of the smaller by the larger size, then moved to y's and x's octant
 clamp, hardtanh with integers  floats                 coremltools refuses integers
 """
@@ -27,6 +28,8 @@ from edge_export.formats.legalize.rule import Rule
 
 _aten = torch.ops.aten
 _SMALL = 1e-3
+_HALF_PI = (1.5703125, 4.837512969970703125e-4, 7.54978995489188216e-8)
+"""Parts whose products with a small whole number are exact in float32 (Cody and Waite, 1980)."""
 
 
 def _scaled(sign: float) -> Any:
@@ -81,7 +84,14 @@ def _trunc(x: Tensor) -> Tensor:
 
 
 def _tan(x: Tensor) -> Any:
-    return torch.sin(x) / torch.cos(x) if x.is_floating_point() else NotImplemented
+    if not x.is_floating_point():
+        return NotImplemented
+    quarter = torch.floor(x * (2 / math.pi) + 0.5)
+    for part in _HALF_PI:
+        x = x - quarter * part
+    y = torch.sin(x) / torch.cos(x)
+    is_odd = quarter - 2.0 * torch.floor(quarter * 0.5) > 0.5
+    return torch.where(is_odd, torch.full([1] * y.dim(), -1.0, dtype=y.dtype) / y, y)
 
 
 def _fmod(x: Tensor, y: Any) -> Any:

@@ -13,6 +13,7 @@ Those of the first table are written by PyTorch's own decompositions; the others
     narrow_copy, unbind_copy    the same as views
     alias                 x itself: PyTorch exports a slice of all as one
     to(device, non_blocking)    a cast: ExecuTorch's has no other way than to wait
+    zero_                 a constant: onnx2tf loses it
     squeeze               x itself, where no axis has one place: torch's ONNX exporter fails on it
     take_along_dim        gather, with both tensors expanded to one shape
     grid_sample, mirrored at the border's outer edge     the same with points folded into it, 1 − |(g + 1) mod 4 − 2|;
@@ -147,6 +148,10 @@ def _unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return x.unbind(dim)
 
 
+def _zeros(x: Tensor) -> Tensor:
+    return torch.zeros(x.shape, dtype=x.dtype)
+
+
 def _squeezed(x: Tensor, dim: Sequence[int]) -> Any:
     return x if all(x.shape[axis] != 1 for axis in dim) else NotImplemented
 
@@ -188,6 +193,7 @@ COPIES = Rule(
     ("executorch", "coreml"),
     {_aten.narrow_copy.default: _narrow, _aten.unbind_copy.int: _unbind},
 )
+ZEROS = Rule("zeros in place", ("tflite",), {_aten.zero.default: _zeros})
 SQUEEZED = Rule("axes that stay", ("tflite",), {_aten.squeeze.dims: _squeezed})
 MOVED = Rule("moves between devices", ("executorch",), {_aten.to.device: _moved})
 OURS = Rule(

@@ -56,18 +56,26 @@ def _picked(x: Tensor, ranks: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     return values, places.to(torch.int64)
 
 
-def _along_last(x: Tensor, dim: int) -> Tensor:
-    return x.reshape(1) if not x.dim() else x.movedim(dim, -1)
+def _as_rows(x: Tensor, dim: int) -> Tensor:
+    """Returns x as rows `(m, n)` along `dim`: onnx2tf mixes up more axes of one size, and Core ML has at most five."""
+    return x.reshape(1, 1) if not x.dim() else (moved := x.movedim(dim, -1)).reshape(-1, moved.shape[-1])
+
+
+def _from_rows(found: tuple[Tensor, ...], x: Tensor, dim: int) -> tuple[Tensor, ...]:
+    """Returns what was found in each row `(m, k)` with the axes of x, and k along `dim`."""
+    if not x.dim():
+        return tuple(each.reshape(()) for each in found)
+    shape = x.movedim(dim, -1).shape[:-1]
+    return tuple(each.reshape(*shape, -1).movedim(-1, dim) for each in found)
 
 
 def _of_ranks(x: Tensor, dim: int, first: int, count: int | None, descending: bool = False) -> Any:
     """Returns `count` values from rank `first` on along `dim`, and their places; None: all."""
     if refused := _is_too_large(x, dim):
         return refused
-    rows = _along_last(x, dim)
+    rows = _as_rows(x, dim)
     wanted = torch.arange(first, first + (rows.shape[-1] if count is None else count), dtype=torch.float32)
-    found = _picked(rows, _ranks(rows, descending), wanted)
-    return tuple(each.movedim(-1, dim) if x.dim() else each.reshape(()) for each in found)
+    return _from_rows(_picked(rows, _ranks(rows, descending), wanted), x, dim)
 
 
 def _sort(x: Tensor, dim: int = -1, descending: bool = False) -> Any:
@@ -110,7 +118,7 @@ def _median(x: Tensor, dim: int, keepdim: bool = False, ignore_nan: bool = False
     """The lower one of two medians. With a NaN in a row it is NaN, unless `ignore_nan`."""
     if refused := _is_too_large(x, dim):
         return refused
-    rows = _along_last(x, dim)
+    rows = _as_rows(x, dim)
     size, ranks = rows.shape[-1], _ranks(rows)
     if rows.is_floating_point():
         missing = (rows != rows).to(torch.float32).sum(-1, keepdim=True)
@@ -119,12 +127,9 @@ def _median(x: Tensor, dim: int, keepdim: bool = False, ignore_nan: bool = False
         # NaN has the highest ranks: the first one's is the count of numbers
         wanted = half if ignore_nan else torch.where(missing > 0, numbers, half)
     else:
-        wanted = torch.full([1] * rows.dim(), float((size - 1) // 2))
-    found: tuple[Tensor, ...] = _picked(rows, ranks, wanted)
-    if not x.dim():
-        return tuple(each.reshape(()) for each in found)
-    found = tuple(each.movedim(-1, dim) for each in found)
-    return found if keepdim else tuple(each.squeeze(dim) for each in found)
+        wanted = torch.full([1, 1], float((size - 1) // 2))
+    found = _from_rows(_picked(rows, ranks, wanted), x, dim)
+    return found if keepdim or not x.dim() else tuple(each.squeeze(dim) for each in found)
 
 
 def _median_of_all(ignore_nan: bool) -> Any:
@@ -143,13 +148,13 @@ def _quantile_of(ignore_nan: bool) -> Any:
     def quantile(
         x: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
     ) -> Any:
-        rows = x.reshape(-1) if dim is None else _along_last(x, dim)
+        rows = x.reshape(1, -1) if dim is None else _as_rows(x, dim)
         if refused := _is_too_large(rows, -1):
             return refused
         wanted = q.reshape(-1) if isinstance(q, Tensor) else torch.tensor([q], dtype=x.dtype)
         missing = (rows != rows).to(x.dtype).sum(-1, keepdim=True)
         numbers = torch.relu(float(rows.shape[-1] - 1) - missing) if ignore_nan else float(rows.shape[-1] - 1)
-        place = (wanted * numbers).expand(*rows.shape[:-1], len(wanted))
+        place = (wanted * numbers).expand(len(rows), len(wanted))
         if interpolation == "nearest":
             place = torch.round(place)
         below, above = torch.floor(place), torch.ceil(place)
@@ -159,6 +164,8 @@ def _quantile_of(ignore_nan: bool) -> Any:
         y = torch.where(below == above, low, low + (high - low) * share)
         if not ignore_nan:
             y = torch.where(missing > 0, torch.full([1] * y.dim(), math.nan, dtype=x.dtype), y)
+        left = [] if dim is None or not x.dim() else list(x.movedim(dim, -1).shape[:-1])
+        y = y.reshape(*left, -1)
         if keepdim:
             y = y.reshape(*[1] * x.dim(), -1) if dim is None else y.unsqueeze(dim % max(x.dim(), 1))
         return y.movedim(-1, 0) if isinstance(q, Tensor) and q.dim() else y.squeeze(-1)
@@ -173,9 +180,10 @@ def _count_below(edges: Tensor, x: Tensor, right: bool, out_int32: bool) -> Any:
         return found if isinstance(found, Refused) else found.reshape(())
     if refused := _is_too_large(x, -1, edges.shape[-1]):
         return refused
-    value, edges = x.unsqueeze(-1), edges.unsqueeze(-2) if edges.dim() > 1 else edges
+    value = x.reshape(-1, 1) if edges.dim() == 1 else x.reshape(-1, x.shape[-1], 1)
+    edges = edges.reshape(-1, *[1] * (value.dim() - 2), edges.shape[-1])
     behind = (edges > value) if right else (edges >= value)
-    count = (1.0 - behind.to(torch.float32)).sum(-1)
+    count = (1.0 - behind.to(torch.float32)).sum(-1).reshape(x.shape)
     return count.to(torch.int32 if out_int32 else torch.int64)
 
 

@@ -1,6 +1,7 @@
 """Rounding on which Core ML's devices differ, and division that coremltools drops → floors and comparisons.
 
     x to integers          the same of ⌊x⌋ where x ≥ 0, of ⌈x⌉ elsewhere
+    x to bytes             to int32, then to uint8: the last eight bits, as of PyTorch; LiteRT's own cast ends at 0
     round(x)               ⌊x⌋ + (1 if x − ⌊x⌋ > ½), and the even neighbor where x − ⌊x⌋ = ½
     round(x, decimals)     round(10^d x) / 10^d
     x // y                 q = ⌊x / y⌋, one less where x − q y has the other sign than y
@@ -53,6 +54,11 @@ def _to_integers(operator: Any) -> Any:
     return to
 
 
+def _to_bytes(x: Tensor, *options: Any, **named: Any) -> Any:
+    is_byte = torch.uint8 in (named.get("dtype"), *options)
+    return x.to(torch.int32).to(torch.uint8) if is_byte and x.is_floating_point() else NotImplemented
+
+
 def _may_be_a_fraction(call: Node) -> bool:
     return not _is_whole(call.args[0])
 
@@ -100,6 +106,11 @@ INTEGERS = Rule(
     ("coreml",),
     {operator: _to_integers(operator) for operator in (_aten.to.dtype, _aten._to_copy.default)},
     concerns=_may_be_a_fraction,
+)
+BYTES = Rule(
+    "casts to bytes",
+    ("tflite",),
+    dict.fromkeys((_aten.to.dtype, _aten._to_copy.default), _to_bytes),
 )
 FLOORED = Rule(
     "floored division",

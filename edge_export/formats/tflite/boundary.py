@@ -86,10 +86,13 @@ def moved(array: Any, source: TensorSpec, target: TensorSpec) -> Any:
 
 
 def _rename(graph: Any, name: str) -> str:
-    """Renames a value in all operators and returns its new name. The graph's own inputs and outputs keep the name."""
+    """Renames a value everywhere and returns its new name. The graph's own inputs and outputs keep the name."""
     inner = f"boundary/{name}"  # an input or output cannot have such a name
-    while any(inner in node.output for node in graph.node):
+    constants = {constant.name for constant in graph.initializer}
+    while inner in constants or any(inner in node.output for node in graph.node):
         inner += "/inner"
+    for constant in graph.initializer:  # an output that depends on no input
+        constant.name = inner if constant.name == name else constant.name
     for node in graph.node:
         node.input[:] = [inner if used == name else used for used in node.input]
         node.output[:] = [inner if made == name else made for made in node.output]
