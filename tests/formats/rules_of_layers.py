@@ -205,6 +205,8 @@ LAYERS: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     ),
     "max_pool3d dilated": ("dilated max pooling", VOLUME, lambda s, x: F.max_pool3d(x, 2, (1, 2, 2), 1, (2, 1, 3))),
     "adaptive_max_pool3d": ("adaptive max pooling", VOLUME, lambda s, x: F.adaptive_max_pool3d(x, (2, 4, 3))),
+    "max_pool1d": ("pooling along one axis", SEQUENCE, lambda s, x: F.max_pool1d(x[0], 2, 1, 1, 1, True)[None]),
+    "avg_pool1d": ("pooling along one axis", SEQUENCE, lambda s, x: F.avg_pool1d(x * 2, 3, 2, 1)),
     "places of adaptive maxima": (
         "places of adaptive maxima",
         PICTURE,
@@ -213,9 +215,7 @@ LAYERS: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "places of maxima": (
         "places of pooled maxima",
         PICTURE,
-        lambda s, x: torch.cat(
-            [e.to(x.dtype) for e in F.max_pool2d(x.round(), 3, 2, 1, ceil_mode=True, return_indices=True)]
-        ),
+        lambda s, x: sum(e.to(x.dtype) for e in F.max_pool2d(x.round(), 3, 2, 1, ceil_mode=True, return_indices=True)),
     ),
     "places of maxima of volumes": (
         "places of maxima of volumes",
@@ -281,6 +281,11 @@ LAYERS: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         "padded transposed convolution of volumes",
         VOLUME,
         lambda s, x: F.conv_transpose3d(x, taps(x, 4, 2, 2, 3, 2), None, 2, 1, (1, 0, 1)),
+    ),
+    "std of all": (
+        "spreads of all values",
+        SEQUENCE,
+        lambda s, x: x * x.std() + x.var(correction=2) + x.var(None, True, keepdim=True) + x.std(unbiased=False),
     ),
     "std_mean": (
         "spreads with their means",

@@ -127,17 +127,18 @@ def _logical(operator: Any) -> Any:
     return apply
 
 
-def _moved(
-    x: Tensor,
-    device: Any,
-    dtype: torch.dtype,
-    non_blocking: bool = False,
-    copy: bool = False,
-    memory_format: Any = None,
-) -> Any:
+def _moved(x: Tensor, *, dtype: torch.dtype | None = None, non_blocking: bool = False, **options: Any) -> Any:
     if not non_blocking:
         return NotImplemented
-    return x.to(dtype) if dtype != x.dtype else x.clone()
+    return x.clone() if dtype in (None, x.dtype) else x.to(dtype)
+
+
+def _to_device(x: Tensor, device: Any, dtype: torch.dtype, non_blocking: bool = False, *options: Any) -> Any:
+    return _moved(x, dtype=dtype, non_blocking=non_blocking)
+
+
+def _to_type(x: Tensor, dtype: torch.dtype, non_blocking: bool = False, *options: Any) -> Any:
+    return _moved(x, dtype=dtype, non_blocking=non_blocking)
 
 
 def _narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
@@ -195,7 +196,15 @@ COPIES = Rule(
 )
 ZEROS = Rule("zeros in place", ("tflite",), {_aten.zero.default: _zeros})
 SQUEEZED = Rule("axes that stay", ("tflite",), {_aten.squeeze.dims: _squeezed})
-MOVED = Rule("moves between devices", ("executorch",), {_aten.to.device: _moved})
+MOVED = Rule(
+    "moves between devices",
+    ("executorch",),
+    {
+        _aten.to.device: _to_device,
+        _aten.to.dtype: _to_type,
+        **dict.fromkeys((_aten.to.dtype_layout, _aten._to_copy.default), _moved),
+    },
+)
 OURS = Rule(
     "products along an axis",
     ("coreml", "coreai"),

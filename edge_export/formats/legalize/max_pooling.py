@@ -118,10 +118,10 @@ def _places(x: Tensor, along: list[Windows]) -> Tensor:
         index = index * size[axis] + torch.tensor(windows).reshape(shape)
     flat = index.reshape(math.prod(counts), -1)
     outer = x.shape[:-axes]
-    values = x.reshape(*outer, -1).index_select(-1, flat.reshape(-1)).reshape(*outer, *flat.shape)
-    none = torch.full([1] * values.dim(), float(math.prod(size)))
-    is_most = values >= values.amax(-1, keepdim=True)
-    return torch.where(is_most, flat.to(torch.float32), none).amin(-1).to(torch.int64).reshape(*outer, *counts)
+    values = x.reshape(math.prod(outer), -1).index_select(1, flat.reshape(-1)).reshape(-1, *flat.shape)
+    none = torch.full([1, 1, 1], float(math.prod(size)))
+    is_most = values >= values.amax(2, keepdim=True)
+    return torch.where(is_most, flat.to(torch.float32)[None], none).amin(2).to(torch.int64).reshape(*outer, *counts)
 
 
 def _is_asked_for_places(call: Node) -> bool:

@@ -4,6 +4,7 @@ RMSNorm                          γ x / √(mean x² + ε)
 InstanceNorm with statistics     x a + c,   a = γ / √(σ² + ε),   c = β − μ a
 BatchNorm with its input's own   (x − μ) / √(σ² + ε) γ + β,   μ and σ² of each channel, divided by the count
 InstanceNorm with its input's    the same without running statistics beside it, which ExecuTorch lacks
+std, var of all values           the same along every axis: coremltools divides by the count
 std_mean, var_mean               std or var, and the mean: ExecuTorch and coremltools have no operator of both
 """
 
@@ -102,9 +103,32 @@ def _with_mean(spread: Any) -> Any:
     return both
 
 
+def _of_all(spread: Any) -> Any:
+    def of_all(
+        x: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None
+    ) -> Any:
+        if isinstance(dim, bool):  # of all axes, the first argument is `unbiased`
+            dim, unbiased = None, dim
+        if dim or not x.dim():
+            return NotImplemented
+        less = int(unbiased) if correction is None else correction
+        return spread(x, list(range(x.dim())), correction=less, keepdim=keepdim)
+
+    return of_all
+
+
 _aten = torch.ops.aten
 RULE = Rule(
     "normalization", ("coreml",), {_aten.rms_norm.default: _rms_norm, _aten.instance_norm.default: _instance_norm}
+)
+OF_ALL = Rule(
+    "spreads of all values",
+    ("coreml",),
+    {
+        getattr(packet, overload): _of_all(spread)
+        for packet, spread in ((_aten.var, torch.var), (_aten.std, torch.std))
+        for overload in ("default", "dim", "correction")
+    },
 )
 BOTH = Rule(
     "spreads with their means",

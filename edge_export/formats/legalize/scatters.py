@@ -232,9 +232,9 @@ def _unpooled(axes: int) -> Any:
     def unpool(x: Tensor, indices: Tensor, output_size: Sequence[int], *where: Any) -> Any:
         outer = x.shape[:-axes]
         size = list(output_size)[-axes:]
-        rows, places = x.reshape(*outer, -1), indices.reshape(*outer, -1)
-        whole = torch.zeros(*outer, math.prod(size), dtype=x.dtype)
-        found = _scatter(whole, -1, places, rows)
+        rows, places = x.reshape(math.prod(outer), -1), indices.reshape(math.prod(outer), -1)
+        whole = torch.zeros(math.prod(outer), math.prod(size), dtype=x.dtype)
+        found = _scatter(whole, 1, places, rows)
         return found if isinstance(found, Refused) else found.reshape(*outer, *size)
 
     return unpool
