@@ -205,8 +205,20 @@ LAYERS: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     ),
     "max_pool3d dilated": ("dilated max pooling", VOLUME, lambda s, x: F.max_pool3d(x, 2, (1, 2, 2), 1, (2, 1, 3))),
     "adaptive_max_pool3d": ("adaptive max pooling", VOLUME, lambda s, x: F.adaptive_max_pool3d(x, (2, 4, 3))),
-    "max_pool1d": ("pooling along one axis", SEQUENCE, lambda s, x: F.max_pool1d(x[0], 2, 1, 1, 1, True)[None]),
-    "avg_pool1d": ("pooling along one axis", SEQUENCE, lambda s, x: F.avg_pool1d(x * 2, 3, 2, 1)),
+    "pools without a batch": (
+        "pooling without a batch",
+        PICTURE,
+        lambda s, x: (
+            F.max_pool2d(x[0], 2, 1)
+            + F.avg_pool2d(x[0], (2, 3), 1, (0, 1))[..., 1:]
+            + F.adaptive_avg_pool2d(x[0], (6, 5))
+        )[None],
+    ),
+    "rows without a batch": (
+        "pooling without a batch",
+        SEQUENCE,
+        lambda s, x: (F.max_pool1d(x[0], 2) + F.avg_pool1d(x[0], 3, 2, 1))[None],
+    ),
     "places of adaptive maxima": (
         "places of adaptive maxima",
         PICTURE,

@@ -89,6 +89,20 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     ),
     "zero_": ("zeros in place", SEQUENCE, lambda s, x: x + torch.exp(x).zero_()),
     "squeeze": ("axes that stay", SEQUENCE, lambda s, x: x.squeeze((1, 2)) * 2),
+    "erfc": ("erfc", SEQUENCE, lambda s, x: torch.erfc(x)),
+    "dist": ("distance of two tensors", SEQUENCE, lambda s, x: x * torch.dist(x, x.flip(1)) + torch.dist(x, x * 2, 1)),
+    "aminmax": (
+        "least and most",
+        SEQUENCE,
+        lambda s, x: torch.stack([*x.aminmax(dim=1)]) + torch.stack([*x.aminmax()]).sum(),
+    ),
+    "softmax of a type": (
+        "casts within softmax",
+        SEQUENCE,
+        lambda s, x: (
+            torch.softmax((x * 3).int(), 1, dtype=x.dtype) + torch.log_softmax((x * 3).int(), 2, dtype=x.dtype)
+        ),
+    ),
     "tan": ("tan", SEQUENCE, lambda s, x: torch.tan(x)),
     "to": (
         "moves between devices",

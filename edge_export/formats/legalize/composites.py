@@ -13,6 +13,9 @@ Those of the first table are written by PyTorch's own decompositions; the others
     narrow_copy, unbind_copy    the same as views
     alias                 x itself: PyTorch exports a slice of all as one
     to(device, non_blocking)    a cast: ExecuTorch's has no other way than to wait
+    dist                  the norm of the difference of all values
+    aminmax               amin and amax
+    log_softmax of a type    a cast, then log_softmax: ExecuTorch's kernel does not cast
     zero_                 a constant: onnx2tf loses it
     squeeze               x itself, where no axis has one place: torch's ONNX exporter fails on it
     take_along_dim        gather, with both tensors expanded to one shape
@@ -65,6 +68,22 @@ def _sampled_mirrored(
 
 def _distances(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None) -> Any:
     return _norm(x.unsqueeze(-2) - y.unsqueeze(-3), p)
+
+
+def _distance(x: Tensor, y: Tensor, p: float = 2.0) -> Tensor:
+    return _norm((x - y).reshape(-1), p)
+
+
+def _both_ends(x: Tensor, *, dim: int | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+    dims = [] if dim is None else [dim]
+    return torch.amin(x, dims, keepdim), torch.amax(x, dims, keepdim)
+
+
+def _cast_first(operator: Any) -> Any:
+    def apply(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Any:
+        return NotImplemented if dtype in (None, x.dtype) else operator(x.to(dtype), dim)
+
+    return apply
 
 
 def _pairs(x: Tensor, p: float = 2.0) -> Any:
@@ -195,6 +214,13 @@ COPIES = Rule(
     {_aten.narrow_copy.default: _narrow, _aten.unbind_copy.int: _unbind},
 )
 ZEROS = Rule("zeros in place", ("tflite",), {_aten.zero.default: _zeros})
+DISTANCE = Rule("distance of two tensors", ("executorch", "coreml"), {_aten.dist.default: _distance})
+BOTH_ENDS = Rule("least and most", ("tflite",), {_aten.aminmax.default: _both_ends})
+CAST = Rule(
+    "casts within softmax",
+    ("executorch",),
+    {operator: _cast_first(operator) for operator in (_aten.softmax.int, _aten.log_softmax.int)},
+)
 SQUEEZED = Rule("axes that stay", ("tflite",), {_aten.squeeze.dims: _squeezed})
 MOVED = Rule(
     "moves between devices",

@@ -1,8 +1,9 @@
-"""Powers of two, and the inverse of the error function.
+"""Powers of two, and what belongs to the error function.
 
 ldexp(x, n)          x 2^n
 logaddexp2(x, y)     m + ln(1 + 2^(n − m)) / ln 2, m and n the larger and the smaller of x, y
 frexp(x)             x and 0, halved or doubled by 2^64, 2^64, 2^32, … 2 while it is too large or too small: exact
+erfc(x)              1 − erf(x)
 erfinv(x)            a polynomial in w = −ln((1 − x) (1 + x)), another one in √w where w ≥ 5 (Giles, "Approximating
                      the erfinv function", 2010)
 """
@@ -52,6 +53,10 @@ def _frexp(x: Tensor) -> tuple[Tensor, Tensor]:
     return x, exponent.to(torch.int32)
 
 
+def _erfc(x: Tensor) -> Tensor:
+    return 1.0 - torch.erf(x)
+
+
 def _polynomial(x: Tensor, factors: tuple[float, ...]) -> Tensor:
     y = x * factors[0] + factors[1]
     for factor in factors[2:]:
@@ -71,4 +76,5 @@ RULE = Rule(
     "powers of two", ("executorch", "coreml"), {_aten.ldexp.Tensor: _ldexp, _aten.logaddexp2.default: _logaddexp2}
 )
 PARTS = Rule("parts of numbers", ("executorch", "coreml", "tflite"), {_aten.frexp.Tensor: _frexp})
+ERFC = Rule("erfc", ("executorch", "coreml"), {_aten.erfc.default: _erfc})
 ERFINV = Rule("erfinv", ("executorch", "coreml", "tflite"), {_aten.erfinv.default: _erfinv})

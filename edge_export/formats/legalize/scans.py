@@ -77,4 +77,6 @@ RULE = Rule(
         _aten.cummin.default: _extreme(torch.le),
     },
 )
-EXPONENTIALS = Rule("running sums of exponentials", ("executorch",), {_aten.logcumsumexp.default: _logcumsumexp})
+EXPONENTIALS = Rule(
+    "running sums of exponentials", ("executorch", "coreml"), {_aten.logcumsumexp.default: _logcumsumexp}
+)

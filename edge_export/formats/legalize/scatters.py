@@ -270,7 +270,11 @@ def _scatter_add(x: Tensor, dim: int, index: Tensor, values: Tensor) -> Any:
 REDUCED = Rule(
     "values reduced or put at places",
     ("executorch", "coreml", "tflite"),
-    {_aten.scatter_reduce.two: _scatter_reduce, _aten.put.default: _put},
+    {
+        _aten.scatter_reduce.two: _scatter_reduce,
+        _aten.index_reduce.default: _index_reduce,
+        _aten.put.default: _put,
+    },
 )
 SCATTERED = Rule(
     "scattered values",
@@ -278,7 +282,6 @@ SCATTERED = Rule(
     {
         _aten.index_put.default: _index_put,
         **dict.fromkeys((_aten.index_fill.int_Scalar, _aten.index_fill.int_Tensor), _index_fill),
-        _aten.index_reduce.default: _index_reduce,
         _aten.masked_scatter.default: _masked_scatter,
     },
 )

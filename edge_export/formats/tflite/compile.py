@@ -29,6 +29,7 @@ from edge_export.formats.tflite.half import halve
 from edge_export.formats.tflite.int8 import quantize
 from edge_export.formats.tflite.operators import operator_versions
 from edge_export.formats.tflite.products import grouped
+from edge_export.formats.tflite.reshapes import with_agreeing_shapes
 from edge_export.formats.tflite.whole_numbers import with_whole_numbers
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
@@ -133,7 +134,8 @@ def _directly(
 ) -> bytes:
     """Returns the rewritten file of onnx2tf's own writer. Raises NotConverted if it fails or its file is wrong."""
     try:
-        float32 = rewrite(with_whole_numbers(_to_tflite(model, own_io, workdir), own_io, _outputs))
+        written = with_agreeing_shapes(_to_tflite(model, own_io, workdir))
+        float32 = rewrite(with_whole_numbers(written, own_io, _outputs))
         _check(float32, io, own_io, exported)
     except Exception as error:
         raise NotConverted(f"{type(error).__name__}: {error}") from error
