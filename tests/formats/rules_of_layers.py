@@ -282,6 +282,11 @@ LAYERS: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         SEQUENCE,
         lambda s, x: F.bilinear(x, x[..., :3].contiguous(), taps(x, 2, 4, 3), taps(x, 2)),
     ),
+    "replicate, cut to nothing": (
+        "negative padding that repeats",
+        PICTURE,
+        lambda s, x: F.pad(x, (-7, 3, 2, -1), "replicate"),
+    ),
     "rrelu": ("leaky slopes by chance", SEQUENCE, lambda s, x: F.rrelu(x)),
     "adaptive_avg_pool3d": ("adaptive averages of volumes", VOLUME, lambda s, x: F.adaptive_avg_pool3d(x, (2, 6, 3))),
     "conv_transpose3d": (

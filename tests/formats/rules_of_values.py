@@ -280,7 +280,7 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     ),
     "as_strided": ("strided views", SEQUENCE, lambda s, x: x.as_strided((1, 3, 4), (1, 5, 2), 3)),
     "as_strided_scatter": (
-        "strided views",
+        "values scattered on strided views",
         SEQUENCE,
         lambda s, x: x.as_strided_scatter(x[0, :2, :3], (2, 3), (9, 2), 1),
     ),

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from edge_export.baking.export import export_program
 from edge_export.formats import FORMATS
 from edge_export.formats.legalize.program import legalized, notes
+from edge_export.formats.legalize.rule import Rule
 from edge_export.formats.legalize.rules import RULES
 
 CASES = {**LAYERS, **VALUES}
@@ -117,6 +118,19 @@ def test_indices_that_are_read_are_refused_and_told() -> None:
     same, outcomes = legalized(program, "executorch")
     assert same is program
     assert notes(outcomes) == ("max is left as it is: the network reads a result of it that has no other form",)
+
+
+def test_a_rule_that_fails_leaves_the_call_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(-1, 1000)
+
+    rule = Rule("fails", ("tflite",), {torch.ops.aten.relu.default: fails})
+    monkeypatch.setattr("edge_export.formats.legalize.program.RULES", (rule,))
+    program = export_program(nn.ReLU(), (seeded(*SEQUENCE),))
+    same, outcomes = legalized(program, "tflite")
+    assert same is program
+    (note,) = notes(outcomes)
+    assert note.startswith("relu is left as it is: RuntimeError: ")
 
 
 def test_numbers_of_64_bits_inside_become_32() -> None:

@@ -99,8 +99,10 @@ SCATTERED = Rule(
 STRIDED = Rule(
     "strided views",
     ("coreml", "tflite"),
-    {
-        **dict.fromkeys((_aten.as_strided.default, _aten.as_strided_copy.default), _as_strided),
-        _aten.as_strided_scatter.default: _as_strided_scatter,
-    },
+    dict.fromkeys((_aten.as_strided.default, _aten.as_strided_copy.default), _as_strided),
+)
+STRIDED_SCATTERED = Rule(
+    "values scattered on strided views",
+    ("executorch", "coreml", "tflite"),
+    {_aten.as_strided_scatter.default: _as_strided_scatter},
 )

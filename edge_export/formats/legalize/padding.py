@@ -1,8 +1,9 @@
 """Padding that a converter lacks → slices and concatenation.
 
-    circular                    cat(x[last a], x, x[first b]), one axis after the other
-    constant, replicate, < 0    pad(x[a : size − b]) with what remains of the padding
+    circular                                     cat(x[last a], x, x[first b]), one axis after the other
+    constant, < 0                                pad(x[a : size − b]) with what remains of the padding
     reflect, replicate of more than two axes     x[places], one axis after the other
+    replicate, < 0                               likewise
 
 coremltools and onnx2tf have no circular padding. coremltools refuses a negative one, ExecuTorch has no kernel for it,
 and LiteRT refuses one that repeats.
@@ -34,23 +35,23 @@ def _circular(x: Tensor, pad: Sequence[int], mode: str = "constant", value: floa
 
 
 def _negative(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
-    if mode not in ("constant", "replicate") or min(pad) >= 0:
+    if mode != "constant" or min(pad) >= 0:
         return NotImplemented
     for axis, (before, after) in _by_axis(x, pad):
         x = x.narrow(axis, max(0, -before), x.shape[axis] + min(0, before) + min(0, after))
     more = [max(0, size) for size in pad]
-    if not any(more):
-        return x
-    return F.pad(x, more, value=value or 0.0) if mode == "constant" else F.pad(x, more, mode)
+    return F.pad(x, more, value=value or 0.0) if any(more) else x
 
 
 def _repeated(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
-    return _negative(x, pad, mode) if mode == "replicate" else NotImplemented
+    return _picked(x, pad, mode) if mode == "replicate" and min(pad) < 0 else NotImplemented
 
 
 def _mirrored(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
-    if mode not in ("reflect", "replicate") or len(pad) <= 4:
-        return NotImplemented
+    return _picked(x, pad, mode) if mode in ("reflect", "replicate") and len(pad) > 4 else NotImplemented
+
+
+def _picked(x: Tensor, pad: Sequence[int], mode: str) -> Tensor:
     for axis, (before, after) in _by_axis(x, pad):
         last = x.shape[axis] - 1
         places = torch.arange(-before, last + 1 + after)

@@ -14,6 +14,7 @@ import torch
 from torch._guards import detect_fake_mode
 from torch.fx.node import map_arg
 
+from edge_export.errors import raised
 from edge_export.formats.constants import constant_named
 from edge_export.formats.legalize.complex_pairs import uses_complex, with_pairs
 from edge_export.formats.legalize.folding import changes_in_place, fold
@@ -124,8 +125,11 @@ def _why_not(module: torch.fx.GraphModule, node: torch.fx.Node, rewrite: Rewrite
     given = [value(argument) for argument in node.all_input_nodes]
     mode = detect_fake_mode(given) or torch._subclasses.FakeTensorMode()
     mode.allow_non_fake_inputs = True
-    with mode, torch.no_grad():
-        results = rewrite(*map_arg(node.args, value), **map_arg(node.kwargs, value))
+    try:
+        with mode, torch.no_grad():
+            results = rewrite(*map_arg(node.args, value), **map_arg(node.kwargs, value))
+    except Exception as error:  # a call that the rule did not think of; the converter may take it
+        return raised(error)
     if results is NotImplemented:
         return None
     if isinstance(results, Refused):

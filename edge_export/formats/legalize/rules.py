@@ -108,6 +108,7 @@ RULES: tuple[Rule, ...] = (
     diagonals.RULE,
     diagonals.SCATTERED,
     diagonals.STRIDED,
+    diagonals.STRIDED_SCATTERED,
     small_matrices.RULE,
     shapes.RULE,
     shapes.WINDOWS,

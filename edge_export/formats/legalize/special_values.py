@@ -126,7 +126,7 @@ SIGNS = Rule(
         _aten.copysign.Scalar: _copysign,
     },
 )
-ANGLES = Rule("angles of real numbers", ("coreml",), {_aten.angle.default: _angle})
+ANGLES = Rule("angles of real numbers", ("executorch", "coreml"), {_aten.angle.default: _angle})
 LARGER = Rule(
     "larger values without NaN",
     ("executorch", "coreml", "tflite"),
