@@ -2,30 +2,21 @@
 
 Those of the first table are written by PyTorch's own decompositions; the others stand here:
 
-    lerp                  x + w (y − x), from the nearer end
-    cosine similarity     Σ xy / (max(‖x‖, ε) max(‖y‖, ε))
-    cdist, pdist          √Σ (x − y)² for p = 2, Σ |x − y| for 1, the largest for ∞, the count for 0,
-                          (Σ |x − y|^p)^(1/p) for others, of every pair of rows
-    fftshift              roll by half of each axis
-    zeros_like, ones_like a constant, where the call gives another type: coremltools keeps that of x
-    where with a number   where with a tensor of one place
-    x & y, x | y, x ^ y   the logical operators, of bools
-    narrow_copy, unbind_copy    the same as views
-    alias                 x itself: PyTorch exports a slice of all as one
-    to(device, non_blocking)    a cast: ExecuTorch's has no other way than to wait
-    dist                  the norm of the difference of all values
-    aminmax               amin and amax
-    log_softmax of a type    a cast, then log_softmax: ExecuTorch's kernel does not cast
-    zero_                 a constant: onnx2tf loses it
-    squeeze               x itself, where no axis has one place: torch's ONNX exporter fails on it
-    take_along_dim        gather, with both tensors expanded to one shape
+    lerp                          x + w (y − x), from the nearer end
+    cosine similarity             Σ xy / (max(‖x‖, ε) max(‖y‖, ε))
+    fftshift                      roll by half of each axis
+    zeros_like, ones_like         a constant, where the call gives another type: coremltools keeps that of x
+    where with a number           where with a tensor of one place
+    x & y, x | y, x ^ y           the logical operators, of bools
+    aminmax                       amin and amax
+    alias                         x itself: PyTorch exports a slice of all as one
+    take_along_dim                gather, with both tensors expanded to one shape
     grid_sample, mirrored at the border's outer edge     the same with points folded into it, 1 − |(g + 1) mod 4 − 2|;
-                          Core ML's own samples differ there (microsoft/onnxruntime pull request 21431)
+                                  Core ML's own samples differ there (microsoft/onnxruntime pull request 21431)
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,38 +57,9 @@ def _sampled_mirrored(
     return _aten.grid_sampler.default(x, 1.0 - torch.abs(turned - 2.0), mode, _BORDER, False)
 
 
-def _distances(x: Tensor, y: Tensor, p: float = 2.0, compute_mode: int | None = None) -> Any:
-    return _norm(x.unsqueeze(-2) - y.unsqueeze(-3), p)
-
-
-def _distance(x: Tensor, y: Tensor, p: float = 2.0) -> Tensor:
-    return _norm((x - y).reshape(-1), p)
-
-
 def _both_ends(x: Tensor, *, dim: int | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
     dims = [] if dim is None else [dim]
     return torch.amin(x, dims, keepdim), torch.amax(x, dims, keepdim)
-
-
-def _cast_first(operator: Any) -> Any:
-    def apply(x: Tensor, dim: int, dtype: torch.dtype | None = None) -> Any:
-        return NotImplemented if dtype in (None, x.dtype) else operator(x.to(dtype), dim)
-
-    return apply
-
-
-def _pairs(x: Tensor, p: float = 2.0) -> Any:
-    first, second = torch.triu_indices(x.shape[0], x.shape[0], 1)
-    return _norm(x.index_select(0, first) - x.index_select(0, second), p) if len(first) else NotImplemented
-
-
-def _norm(x: Tensor, p: float) -> Tensor:
-    if p == 2:
-        return torch.sqrt((x * x).sum(-1))
-    size = torch.abs(x)
-    if p in (0, math.inf):
-        return size.amax(-1) if p else (size > 0).to(x.dtype).sum(-1)
-    return size.sum(-1) if p == 1 else torch.pow(torch.pow(size, p).sum(-1), 1 / p)
 
 
 def _take_along(x: Tensor, indices: Tensor, dim: int | None = None) -> Any:
@@ -146,36 +108,6 @@ def _logical(operator: Any) -> Any:
     return apply
 
 
-def _moved(x: Tensor, *, dtype: torch.dtype | None = None, non_blocking: bool = False, **options: Any) -> Any:
-    if not non_blocking:
-        return NotImplemented
-    return x.clone() if dtype in (None, x.dtype) else x.to(dtype)
-
-
-def _to_device(x: Tensor, device: Any, dtype: torch.dtype, non_blocking: bool = False, *options: Any) -> Any:
-    return _moved(x, dtype=dtype, non_blocking=non_blocking)
-
-
-def _to_type(x: Tensor, dtype: torch.dtype, non_blocking: bool = False, *options: Any) -> Any:
-    return _moved(x, dtype=dtype, non_blocking=non_blocking)
-
-
-def _narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
-    return x.narrow(dim, start, length)
-
-
-def _unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    return x.unbind(dim)
-
-
-def _zeros(x: Tensor) -> Tensor:
-    return torch.zeros(x.shape, dtype=x.dtype)
-
-
-def _squeezed(x: Tensor, dim: Sequence[int]) -> Any:
-    return x if all(x.shape[axis] != 1 for axis in dim) else NotImplemented
-
-
 def _without(x: Tensor, dim: int) -> list[int]:
     sizes = list(x.shape)
     sizes[dim] = 1
@@ -208,29 +140,7 @@ COREML = Rule(
         },
     },
 )
-COPIES = Rule(
-    "copies of views",
-    ("executorch", "coreml"),
-    {_aten.narrow_copy.default: _narrow, _aten.unbind_copy.int: _unbind},
-)
-ZEROS = Rule("zeros in place", ("tflite",), {_aten.zero.default: _zeros})
-DISTANCE = Rule("distance of two tensors", ("executorch", "coreml"), {_aten.dist.default: _distance})
 BOTH_ENDS = Rule("least and most", ("tflite",), {_aten.aminmax.default: _both_ends})
-CAST = Rule(
-    "casts within softmax",
-    ("executorch",),
-    {operator: _cast_first(operator) for operator in (_aten.softmax.int, _aten.log_softmax.int)},
-)
-SQUEEZED = Rule("axes that stay", ("tflite",), {_aten.squeeze.dims: _squeezed})
-MOVED = Rule(
-    "moves between devices",
-    ("executorch",),
-    {
-        _aten.to.device: _to_device,
-        _aten.to.dtype: _to_type,
-        **dict.fromkeys((_aten.to.dtype_layout, _aten._to_copy.default), _moved),
-    },
-)
 OURS = Rule(
     "products along an axis",
     ("coreml", "coreai"),
@@ -242,9 +152,4 @@ GRIDS = Rule(
     "affine grids",
     ("coreml", "coreai"),
     {_aten.affine_grid_generator.default: decomposition_table[_aten.affine_grid_generator.default]},
-)
-DISTANCES = Rule(
-    "distances",
-    ("coreml", "tflite", "coreai"),
-    {**dict.fromkeys((_aten.cdist.default, _aten._cdist_forward.default), _distances), _aten.pdist.default: _pairs},
 )
