@@ -279,6 +279,7 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         lambda s, x: x.diagonal_scatter(x[:, :, :5, 0] * 2, 1, 2, 3) + x.diagonal_scatter(x[0, 0, :, :, None], 3, 0, 1),
     ),
     "as_strided": ("strided views", SEQUENCE, lambda s, x: x.as_strided((1, 3, 4), (1, 5, 2), 3)),
+    "as_strided of a part": ("strided views", SEQUENCE, lambda s, x: x[:, 1:].as_strided((1, 3, 4), (1, 4, 2))),
     "as_strided_scatter": (
         "values scattered on strided views",
         SEQUENCE,

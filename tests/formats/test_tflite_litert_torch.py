@@ -24,7 +24,7 @@ by_litert_torch = pytest.mark.skipif(
 
 
 class Windows(nn.Module):
-    """Overlapping windows of a sound, by strides: nothing that goes through ONNX takes them. And two labels."""
+    """Overlapping windows of a sound, by strides. And two labels."""
 
     io = IOSpec(
         (TensorSpec("sound", (1, 64)), TensorSpec("first", (1,), "int64")),
@@ -82,14 +82,11 @@ def laid_out(array: np.ndarray, own: TensorSpec) -> np.ndarray:
 
 @by_litert_torch
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_what_no_other_way_makes_is_made_in_each_precision(precision: str, tmp_path: Path) -> None:
+def test_windows_by_strides_are_made_in_each_precision(precision: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = Windows().eval()
     sound, first = torch.randn(1, 64), torch.tensor([3])
     torch.export.save(torch.export.export(network, (sound, first)), tmp_path / "network.pt2")
-    for way in ({"route": "direct"}, {"route": "direct", "way": "decomposed"}):
-        with pytest.raises(WorkerError, match="NotConverted"):
-            made(tmp_path / "network.pt2", network.io, tmp_path, precision, **way)
     compiled = made(tmp_path / "network.pt2", network.io, tmp_path, precision, route="litert-torch")
     call = load(tmp_path / "made" / compiled.file, compiled.io)
     for _ in range(2):

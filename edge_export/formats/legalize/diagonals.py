@@ -53,9 +53,11 @@ def _diagonal_scatter(x: Tensor, values: Tensor, offset: int = 0, dim1: int = 0,
 
 def _places(x: Tensor, size: Sequence[int], stride: Sequence[int], offset: int | None) -> Tensor | Refused:
     """Returns the place in the flattened x of each value of a strided view."""
-    if not x.is_contiguous() or x.storage_offset():
+    begin = 0 if offset is None else offset - x.storage_offset()
+    end = begin + sum((count - 1) * step for count, step in zip(size, stride, strict=True))
+    if not x.is_contiguous() or begin < 0 or end >= x.numel():
         return Refused("a strided view of what is itself a view depends on its memory: make it contiguous first")
-    places = torch.full(list(size), offset or 0)
+    places = torch.full(list(size), int(begin))
     for axis, step in enumerate(stride):
         shape = [-1 if axis == other else 1 for other in range(len(size))]
         places = places + (torch.arange(size[axis]) * step).reshape(shape)

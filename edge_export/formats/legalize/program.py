@@ -108,10 +108,21 @@ def _rewrite(module: torch.fx.GraphModule, rules: list[Rule]) -> list[Outcome]:
                 continue
             outcomes.append(Outcome(rule.name, _name(node.target), reason))
             if not reason:
-                node.target = rewrite
+                node.target = _or_itself(rewrite, node.target)
             break
     module.recompile()
     return outcomes
+
+
+def _or_itself(rewrite: Rewrite, operator: Any) -> Rewrite:
+    """Returns the rule's function; a call that it refuses after all, laid out otherwise in memory, stays what it is."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        results = rewrite(*args, **options)
+        is_refused = results is NotImplemented or isinstance(results, Refused)
+        return operator(*args, **options) if is_refused else results
+
+    return call
 
 
 def _why_not(module: torch.fx.GraphModule, node: torch.fx.Node, rewrite: Rewrite) -> str | None:
