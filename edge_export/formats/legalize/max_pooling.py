@@ -48,15 +48,8 @@ def _dilated(axes: int) -> Rewrite:
 
 
 def _with_places(axes: int) -> Rewrite:
-    def pool(
-        x: Tensor,
-        kernel_size: Sequence[int],
-        stride: Sequence[int] = (),
-        padding: Sequence[int] = (0,),
-        dilation: Sequence[int] = (1,),
-        ceil_mode: bool = False,
-    ) -> Any:
-        along = _windows(x, axes, kernel_size, stride, padding, dilation, ceil_mode)
+    def pool(x: Tensor, *where: Any, **named: Any) -> Any:
+        along = _windows(x, axes, *where, **named)
         return _pooled(x, along), _places(x, along)
 
     return pool
@@ -66,10 +59,10 @@ def _windows(
     x: Tensor,
     axes: int,
     kernel_size: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    ceil_mode: bool,
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    ceil_mode: bool = False,
 ) -> list[Windows]:
     kernel, steps, pads, gaps = (
         per_axis(values, axes) for values in (kernel_size, stride or kernel_size, padding, dilation)

@@ -1,4 +1,5 @@
 """Pooling and convolution of volumes → the same of pictures, which ExecuTorch and Core AI have.
+
 LiteRT lacks max pooling of volumes alone.
 
 pool3d(x)     pool over the planes of each column of pixels, then over the pixels of each plane
