@@ -33,7 +33,7 @@ def keep_composite_operators() -> None:
 @cache
 def keep_onnx_operators() -> None:
     """Has `torch.onnx` translate its operators once, and not for each program."""
-    from torch.onnx._internal._lazy_import import onnxscript_apis
+    from torch.onnx._internal._lazy_import import onnxscript_apis  # type: ignore[attr-defined]
 
     onnxscript_apis.get_torchlib_ops = cache(onnxscript_apis.get_torchlib_ops)
 
