@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from edge_export.errors import RequestError
+from edge_export.members.examples import example_inputs
 from edge_export.members.extract import extract
 from edge_export.mothers.protocol import IOSpec, Recordings, TensorSpec
 
@@ -80,7 +81,8 @@ class BorderedMother(nn.Module):
 
     def example_inputs(self, config: Config) -> tuple[Tensor, ...]:
         """Returns the mother's example inputs in the form of the border."""
-        return columns(self.mother.io, self.mother.example_inputs(config))  # type: ignore[arg-type,operator]
+        mother = cast("Mother", self.mother)
+        return columns(mother.io, example_inputs(mother, config))
 
 
 def at_border(mother: Mother, recordings: Recordings) -> tuple[Mother, Recordings]:
@@ -246,9 +248,10 @@ def _crossings(io: IOSpec, returned: Any, given: tuple[Tensor, ...]) -> tuple[Cr
     wrong = [path for path, leaf in leaves.items() if not isinstance(leaf, Tensor)]
     names = [spec.name for spec in io.outputs]
     if wrong or len(leaves) != len(names):
-        found = ", ".join(f"{path or 'output'} ({type(leaf).__name__})" for path, leaf in leaves.items())
+        listed = (f"{path or 'output'} ({type(leaf).__name__})" for path, leaf in leaves.items())
+        found = ": ".join(filter(None, [f"{len(leaves)} output{'s' * (len(leaves) != 1)}", ", ".join(listed)]))
         raise RequestError(
-            f"the mother returns {len(leaves)} outputs, {found}, but its io names {len(names)}, {', '.join(names)}: "
+            f"the mother returns {found}, but its io names {len(names)}, {', '.join(names)}: "
             "name each tensor that it returns, and return only tensors"
         )
     paths = names if set(names) == leaves.keys() else list(leaves)
@@ -263,6 +266,12 @@ def _crossings(io: IOSpec, returned: Any, given: tuple[Tensor, ...]) -> tuple[Cr
             raise RequestError(f"the mother returns {returns} as {spec.name}, its io says {spec.dtype}: correct its io")
         other = stated if spec.dtype in NEAREST or returns != stated else ""
         crossings.append(Crossing(path, spec.batch_axis, other, copied))
+        shape = tuple(leaves[path].shape)
+        if shape != tuple(spec.shape):
+            raise RequestError(
+                f"the mother returns {spec.name} of shape {shape} for one sample, its io says {tuple(spec.shape)}: "
+                "correct its io"
+            )
         taken.append(memory)
     return tuple(crossings)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_export.errors import RequestError, one_line, raised
 from edge_export.mothers.computed import detach_computed
-from edge_export.spec.tensors import IOSpec
+from edge_export.mothers.contract import check_mother, unwrapped
 
 if TYPE_CHECKING:
     from edge_export.mothers.protocol import Mother
@@ -75,10 +75,6 @@ CATALOG: dict[str, CatalogEntry] = {
     ),
 }
 
-# The attributes that a mother needs besides being an nn.Module; see mothers/protocol.py.
-MOTHER_MEMBERS = ("space", "io", "extract", "example_inputs")
-SPACE_MEMBERS = ("smallest", "largest", "sample", "all", "parse", "name")
-
 
 def open_mother(spec: str, checkpoint: str | Path | None = None) -> Mother:
     """Returns the mother that `spec` names, in eval mode, with its weights. See `open_noted`."""
@@ -129,7 +125,8 @@ def _build(spec: str, seed: int = 0) -> Any:
             raise
         except Exception as error:
             raise RequestError(f"mother {spec}: the factory failed with {raised(error)}") from error
-    _check_mother(spec, mother)
+    mother = unwrapped(mother)
+    check_mother(spec, mother)
     detach_computed(mother)
     return mother
 
@@ -182,22 +179,3 @@ def factory_of(spec: str, what: str = "mother") -> Callable[[], Any]:
     if not callable(target):
         raise RequestError(f"{what} {spec}: {function_name} is a {type(target).__name__}; give a function or a class")
     return target  # type: ignore[no-any-return]
-
-
-def _check_mother(spec: str, mother: Any) -> None:
-    from torch import nn
-
-    if not isinstance(mother, nn.Module):
-        raise RequestError(f"mother {spec}: the factory made a {type(mother).__name__}; it must make an nn.Module")
-    missing = [name for name in MOTHER_MEMBERS if not hasattr(mother, name)]
-    if "space" not in missing:
-        missing += [f"space.{name}" for name in SPACE_MEMBERS if not hasattr(mother.space, name)]
-    if missing:
-        raise RequestError(
-            f"mother {spec}: {type(mother).__name__} lacks {', '.join(missing)}; see edge_export/mothers/protocol.py"
-        )
-    if not isinstance(mother.io, IOSpec):
-        raise RequestError(f"mother {spec}: its io is a {type(mother.io).__name__}: make it an IOSpec")
-    elsewhere = {str(tensor.device) for tensor in (*mother.parameters(), *mother.buffers())} - {"cpu"}
-    if elsewhere:
-        raise RequestError(f"mother {spec}: its weights are on {', '.join(sorted(elsewhere))}: move them to cpu")

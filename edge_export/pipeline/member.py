@@ -16,7 +16,6 @@ time: it is the one after the last rule. The other stages are compared on all go
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -30,6 +29,8 @@ from edge_export.errors import RequestError
 from edge_export.files.arrays import Array
 from edge_export.members.calibrate import batch_norms, calibrate, has_statistics
 from edge_export.members.complexity import Complexity, complexity
+from edge_export.members.copies import copied
+from edge_export.members.examples import example_inputs as given_examples
 from edge_export.members.extract import extract, forward
 from edge_export.pipeline.recordings import metric_of, metric_value
 from edge_export.pipeline.rounding import moves, own_rounding
@@ -117,12 +118,13 @@ def prepare_member(
     rounding: Agreement | None = None
 
     def prove(name: str, network: nn.Module, reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
+        _check_outputs(name, mother.io, reference, outputs)
         measured = _agreement(reference, outputs, scores)
         stages.append(Stage(name, measured, why_not(measured, within_rounding(tolerance, rounding)) or ""))
         if on_stage is not None:
             on_stage(name, network, reference_mother, config)
 
-    reference_mother = copy.deepcopy(cast("nn.Module", mother)).eval()
+    reference_mother = copied(cast("nn.Module", mother)).eval()
     averaged = 0
     if not has_statistics(mother, config):
         averaged = calibrate(reference_mother, recordings.batches, config, max_batches)
@@ -167,7 +169,7 @@ def prepare_member(
         outputs = run_batched(network, beginning, batch=baked_batch)
         prove(rule if times == 1 else f"{rule} {times}", network, at_first, outputs)
 
-    inputs = mother.example_inputs(config)
+    inputs = given_examples(mother, config)
     baked_batch = 1 if baker.fixed_shapes else batch
     baked = baker.bake(member, inputs, options, prove_rule)
     io = baked.io or mother.io
@@ -226,6 +228,21 @@ def _metric(network: nn.Module, recordings: Recordings, config: Config, batch: i
         return None
     results = run_batched(network, recordings.held_out, config, batch)[0].numpy()
     return metric_value(metric_of(recordings), results, recordings.targets.numpy())
+
+
+def _check_outputs(stage: str, io: IOSpec, reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
+    """Raises RequestError if a stage gives other outputs than the mother, so that they can't be compared."""
+    if len(outputs) != len(reference):
+        raise RequestError(
+            f"stage {stage}: it gives {len(outputs)} outputs, the mother's forward(config=…) {len(reference)}: "
+            "let extract() return a network with the same ones"
+        )
+    for spec, expected, got in zip(io.outputs, reference, outputs, strict=True):
+        if got.shape != expected.shape:
+            raise RequestError(
+                f"stage {stage}: {spec.name} has shape {tuple(got.shape)}, the mother's forward(config=…) gives "
+                f"{tuple(expected.shape)}: correct extract() or forward()"
+            )
 
 
 def _agreement(reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...], scores: bool) -> Agreement:
