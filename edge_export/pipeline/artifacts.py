@@ -129,7 +129,7 @@ def _try_way(
     try:
         compiled = _compile(context, prepared, plan, artifact.scheme, way, workdir, log)
     except WorkerError as error:
-        runs = (not_run(artifact, "error", f"did not compile: {reason_of(error)}"),)
+        runs = (not_run(artifact, "error", f"did not compile: {reason_of(error, prepared.lines)}"),)
         return _Tried(artifact, runs, None, hopeless=error.reason in ("timeout", "closed"))
     path = _path(prepared, plan)
     _replace(workdir / compiled.file, path)

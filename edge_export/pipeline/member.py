@@ -32,6 +32,7 @@ from edge_export.members.complexity import Complexity, complexity
 from edge_export.members.copies import copied
 from edge_export.members.examples import example_inputs as given_examples
 from edge_export.members.extract import extract, forward
+from edge_export.members.watching import first_not_finite, why_changing
 from edge_export.pipeline.recordings import metric_of, metric_value
 from edge_export.pipeline.rounding import moves, own_rounding
 from edge_export.runtimes.torch_module import stream_module
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 REFERENCE_BATCH = 64
 RULE_SAMPLES = 16
 RULE_SECONDS = 1.0
+RIGHT_DB = 90.0
+"""An extracted member that is farther from the mother is run twice: a random one is told as such."""
 
 OnStage = Callable[[str, "nn.Module", "nn.Module", "Config"], None]
 """Is called with a stage's name, its network, the mother that is the reference, and its configuration.
@@ -136,10 +139,14 @@ def prepare_member(
     def run_reference(network: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return run_batched(network, inputs, config, batch)
 
+    _check_numbers(mother.io, reference, lambda: run_reference(reference_mother, tuple(t[:1] for t in goldens)))
+
     beginning = _beginning(goldens, mother.io)
     at_first = run_reference(reference_mother, beginning)
     rounding = own_rounding(reference_mother, beginning, at_first, run_reference)
     prove("extracted", member, reference, run_batched(member, goldens, batch=batch))
+    if not stages[-1].agreement.snr_db >= RIGHT_DB:
+        _check_repeats(f"extract({mother.space.name(config)})", member, tuple(t[:1] for t in goldens))
 
     if averaged and batch_norms(member):
         try:
@@ -243,6 +250,28 @@ def _check_outputs(stage: str, io: IOSpec, reference: tuple[Tensor, ...], output
                 f"stage {stage}: {spec.name} has shape {tuple(got.shape)}, the mother's forward(config=…) gives "
                 f"{tuple(expected.shape)}: correct extract() or forward()"
             )
+
+
+def _check_numbers(io: IOSpec, reference: tuple[Tensor, ...], run: Callable[[], object]) -> None:
+    """Raises RequestError if the mother gives NaN on its own recordings, or no number: no file could be compared."""
+    for spec, output in zip(io.outputs, reference, strict=True):
+        if output.is_floating_point() and output.numel() and (output.isnan().any() or not output.isfinite().any()):
+            kind = "NaN" if output.isnan().any() else "infinity alone"
+            where = first_not_finite(run)
+            raise RequestError(
+                f"the mother itself gives {kind} as {spec.name} on its recordings"
+                + (f", first by {where}" if where else "")
+                + ": correct its forward, its weights or the recordings"
+            )
+
+
+def _check_repeats(name: str, member: nn.Module, one: tuple[Tensor, ...]) -> None:
+    """Raises RequestError if a member that diverges is random, or keeps something from call to call."""
+    first, second = (forward(member, one) for _ in range(2))
+    if not all(map(torch.equal, first, second)) and (
+        reason := why_changing(name, lambda: forward(member, one), far=True)
+    ):
+        raise RequestError(reason)
 
 
 def _agreement(reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...], scores: bool) -> Agreement:

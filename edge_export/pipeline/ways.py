@@ -61,7 +61,10 @@ def may_help(run: ArtifactRun, precision: str) -> bool:
 
 def notes(taken: Way, rejected: Mapping[Way, str]) -> tuple[str, ...]:
     """Returns what to tell of the ways: the one that was taken, and why the others were not, by their reasons."""
-    told = [f"not taken, {way.description or 'the usual way'}: {one_line(why, MOST)}" for way, why in rejected.items()]
+    same: dict[str, list[str]] = {}
+    for way, why in rejected.items():
+        same.setdefault(why, []).append(way.description or "the usual way")
+    told = [f"not taken, {', '.join(ways)}: {one_line(why, MOST)}" for why, ways in same.items()]
     return (*([f"made in another way: {taken.description}"] if taken.description else []), *told)
 
 
