@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from edge_export.workers import WorkerError
 
+_NAMELESS = ("", "aten", "default")
 _REWRITE = "write it with plain operators, or leave the format out of the target"
 
 # Each pattern is searched in the message, then in the end of the log. Its group is the operator.
@@ -50,6 +51,9 @@ def with_line(operator: str, lines: Mapping[str, str]) -> str:
 
     A converter may name a part of the operator that the user called: `_linalg_svd` is one of `linalg_svdvals`.
     """
-    name = next((part for part in re.split(r"[.:]+", operator) if part not in ("aten", "")), operator).strip("_")
-    name = name if name in lines else next((each for each in lines if name and each.strip("_").startswith(name)), "")
-    return f"{operator} ({lines[name]})" if name else operator
+    parts = [part.strip("_") for part in re.split(r"[.:]+", operator) if part.strip("_") not in _NAMELESS]
+    for matches in (str.__eq__, str.startswith):
+        for part in parts:
+            if line := next((line for name, line in lines.items() if matches(name.strip("_"), part)), ""):
+                return f"{operator} ({line})"
+    return operator
