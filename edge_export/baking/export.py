@@ -54,10 +54,10 @@ def operator_lines(program: ExportedProgram) -> dict[str, str]:
 
 def _unsized(program: ExportedProgram) -> fx.Node | None:
     """Returns the operator by which the shape of an output depends on values; None: no shape does."""
-    outputs = program.graph.output_node().all_input_nodes
-    if all(map(_has_sizes, outputs)):
+    nodes: list[fx.Node] = list(program.graph.nodes)
+    if all(map(_has_sizes, nodes[-1].all_input_nodes)):
         return None
-    return next(node for node in program.graph.nodes if not _has_sizes(node))
+    return next(node for node in nodes if not _has_sizes(node))
 
 
 def _has_sizes(node: fx.Node) -> bool:

@@ -26,7 +26,7 @@ class _Watch(TorchDispatchMode):
     """Calls a function with each operator, its arguments by name, and its result."""
 
     def __init__(self, seen: Callable[[Any, dict[str, Any], Any], None]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.seen = seen
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -74,7 +74,8 @@ def _all_finite(values: Any) -> bool:
 
 def _called(operator: Any) -> str:
     line = users_line(traceback.extract_stack())
-    return operator._schema.name.removeprefix("aten::").strip("_") + (f" ({line})" if line else "")
+    name = str(operator._schema.name).removeprefix("aten::").strip("_")
+    return f"{name} ({line})" if line else name
 
 
 def why_changing(who: str, run: Callable[[], tuple[torch.Tensor, ...]], far: bool) -> str:

@@ -31,6 +31,7 @@ class WorkerError(RuntimeError):
         tail: The last lines of the task's log.
         request: The message of the RequestError that the task raised; empty if it raised none.
         raised: The name of the exception type that the task raised.
+        tried: The isolated environments in which it was tried, too.
     """
 
     def __init__(self, message: str, reason: str, tail: str = "", request: str = "", raised: str = "") -> None:
@@ -39,6 +40,7 @@ class WorkerError(RuntimeError):
         self.tail = tail
         self.request = request
         self.raised = raised
+        self.tried: tuple[str, ...] = ()
 
 
 class Worker:
