@@ -253,7 +253,7 @@ def _crossings(io: IOSpec, returned: Any, given: tuple[Tensor, ...]) -> tuple[Cr
     names = [spec.name for spec in io.outputs]
     if wrong or len(leaves) != len(names):
         listed = (f"{path or 'output'} ({type(leaf).__name__})" for path, leaf in leaves.items())
-        found = ": ".join(filter(None, [f"{len(leaves)} output{'s' * (len(leaves) != 1)}", ", ".join(listed)]))
+        found = ", ".join(filter(None, [f"{len(leaves)} output{'s' * (len(leaves) != 1)}", ", ".join(listed)]))
         raise RequestError(
             f"the mother returns {found}, but its io names {len(names)}, {', '.join(names)}: "
             "name each tensor that it returns, and return only tensors"

@@ -146,7 +146,8 @@ def prepare_member(
     rounding = own_rounding(reference_mother, beginning, at_first, run_reference)
     prove("extracted", member, reference, run_batched(member, goldens, batch=batch))
     if not stages[-1].agreement.snr_db >= RIGHT_DB:
-        _check_repeats(f"extract({mother.space.name(config)})", member, tuple(t[:1] for t in goldens))
+        name = f"extract({mother.space.name(config)})"
+        _check_repeats(name, lambda: run_batched(member, beginning, batch=batch))
 
     if averaged and batch_norms(member):
         try:
@@ -265,12 +266,10 @@ def _check_numbers(io: IOSpec, reference: tuple[Tensor, ...], run: Callable[[], 
             )
 
 
-def _check_repeats(name: str, member: nn.Module, one: tuple[Tensor, ...]) -> None:
+def _check_repeats(name: str, run: Callable[[], tuple[Tensor, ...]]) -> None:
     """Raises RequestError if a member that diverges is random, or keeps something from call to call."""
-    first, second = (forward(member, one) for _ in range(2))
-    if not all(map(torch.equal, first, second)) and (
-        reason := why_changing(name, lambda: forward(member, one), far=True)
-    ):
+    first, second = (run() for _ in range(2))
+    if not all(map(torch.equal, first, second)) and (reason := why_changing(name, run, far=True)):
         raise RequestError(reason)
 
 
