@@ -146,6 +146,12 @@ def check_spec(spec: str, what: str = "mother") -> None:
             f"{what} {one_line(spec, 80)!r} is unknown: {hint}known are {', '.join(CATALOG)}; "
             "or give package.module:factory"
         )
+    module = module_name.removeprefix("./").removesuffix(".py").replace("/", ".")
+    if module != module_name and all(part.isidentifier() for part in module.split(".")):
+        raise RequestError(
+            f"{what} {one_line(spec, 80)!r} names a file: give its module as {module}:{function_name}, from the folder "
+            "in which that begins"
+        )
     if not all(part.isidentifier() for part in (*module_name.split("."), *function_name.split("."))):
         raise RequestError(f"{what} {one_line(spec, 80)!r} is malformed: give package.module:factory")
 
@@ -169,9 +175,13 @@ def factory_of(spec: str, what: str = "mother") -> Callable[[], Any]:
     try:
         target: Any = importlib.import_module(module_name)
     except Exception as error:
-        raise RequestError(
-            f"{what} {spec}: cannot import {module_name} ({raised(error)}); run from the folder that holds it"
-        ) from error
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and f"{module_name}.".startswith(f"{missing}."):
+            raise RequestError(
+                f"{what} {spec}: cannot import {module_name} ({raised(error)}); run from the folder that holds it"
+            ) from error
+        advice = f"install {missing} here" if missing else "mend that line"
+        raise RequestError(f"{what} {spec}: cannot import {module_name} ({raised(error)}): {advice}") from error
     for part in function_name.split("."):
         if not hasattr(target, part):
             raise RequestError(f"{what} {spec}: {module_name} has no {function_name}; check the name of the factory")

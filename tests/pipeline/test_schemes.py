@@ -132,8 +132,8 @@ def test_what_the_usual_way_does_not_take_is_made_in_another(tmp_path):
         "written with other operators: log1p",
     )
     assert re.fullmatch(
-        r"not taken, the usual way: did not compile: coremltools does not take logaddexp \(reproductions\.py:\d+ in \w+\): "
-        "write it with plain operators, or leave the format out of the target",
+        r"not taken, the usual way: did not compile: coremltools does not take logaddexp "
+        r"\(reproductions\.py:\d+ in \w+\): write it with plain operators, or leave the format out of the target",
         rejected,
     )
     assert artifact.attempts == ()
