@@ -126,6 +126,23 @@ class HoldsItself(Mother):
         self.again = self
 
 
+class Inverse(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network(x * torch.linalg.inv(x[:, :1, None])[:, :, 0])
+
+
+class InvertsSilence(Mother):
+    def forward(self, x, config=None):
+        return super().forward(x * torch.linalg.inv(x[:, :1, None])[:, :, 0], config)
+
+    def extract(self, config):
+        return Inverse(super().extract(config))
+
+
 class Crashes(Mother):
     def activate(self, x):
         import os

@@ -187,7 +187,13 @@ def prepare_member(
 
     on_extremes: dict[str, Array] = {}
     if extremes:
-        outputs = run_reference(reference_mother, extremes)
+        try:
+            outputs = run_reference(reference_mother, extremes)
+        except RequestError as error:
+            raise RequestError(
+                f"on extremes, inputs that no recording holds, such as silence and full scale, {error}; let the forward "
+                "take them, as by a clamp or a small number that is added"
+            ) from error
         on_extremes = named(mother.io.outputs, outputs, whole_recordings=mother.io.stream is not None)
         moved = moves(reference_mother, extremes, outputs, run_reference)
         on_extremes |= {moves_name(s.name): t.numpy() for s, t in zip(mother.io.outputs, moved, strict=True)}

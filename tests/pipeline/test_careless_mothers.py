@@ -33,6 +33,7 @@ TOLD = {
     "ByNumpy": rf"torch.export cannot export .*: it leaves PyTorch for numpy.* {LINE}$",
     "Chooses": r"the shape of its outputs depends on values, by \w+ \(strangers\.py:\d+ in forward\): return",
     "Scripted": "it is TorchScript, .*: give the nn.Module that it was made of$",
+    "InvertsSilence": rf"^on extremes, .* full scale, .* inv.* {LINE}; let the forward take them",
     "OtherShape": r"stage extracted: y has shape \(64, 5\), the mother's forward\(config=…\) gives \(64, 3\)",
     "TwoOutputs": r"stage extracted: it gives 2 outputs, the mother's forward\(config=…\) 1",
     "Locked": "Locked cannot be copied: its attribute lock gives TypeError: cannot pickle '_thread.lock' object; keep",
