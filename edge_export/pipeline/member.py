@@ -191,8 +191,8 @@ def prepare_member(
             outputs = run_reference(reference_mother, extremes)
         except RequestError as error:
             raise RequestError(
-                f"on extremes, inputs that no recording holds, such as silence and full scale, {error}; let the forward "
-                "take them, as by a clamp or a small number that is added"
+                f"on extremes, inputs that no recording holds, such as silence and full scale, {error}; let the "
+                "forward take them, as by a clamp or a small number that is added"
             ) from error
         on_extremes = named(mother.io.outputs, outputs, whole_recordings=mother.io.stream is not None)
         moved = moves(reference_mother, extremes, outputs, run_reference)
