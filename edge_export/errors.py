@@ -115,6 +115,7 @@ def written_stack(text: str) -> list[traceback.FrameSummary]:
     return [traceback.FrameSummary(file, int(line), name) for file, line, name in _FRAME.findall(text)]
 
 
+@functools.cache
 def _is_library(file: str) -> bool:
     # Generated code has no file: "<string>", "<eval_with_key>.8".
     if file.startswith(("<", *_libraries())) or Path(file).is_relative_to(_PACKAGE):
