@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -12,6 +13,44 @@ _MAX_RAISED = 300
 _BEGINNING = 40
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 """What colors a text in a terminal."""
+_PLAINLY = (
+    (
+        "Expected more than 1 value per channel when training",
+        "batch norm takes the statistics of the batch, and there is one sample in it: let it use running statistics "
+        "in eval mode, not F.batch_norm(training=True) or a layer that stays in training",
+    ),
+    (
+        "data-dependent expression",
+        "it branches on values of a tensor, or makes shapes of them: use operators such as torch.where, and fixed "
+        "shapes",
+    ),
+    (
+        ".numpy() is not supported for tensor subclasses",
+        "it leaves PyTorch for numpy, where nothing can be captured: use PyTorch's operators",
+    ),
+    (
+        "does not have a field with name '__obj_flatten__'",
+        "it holds weights that PyTorch has quantized or packed: give the float layers, and int8 as a precision",
+    ),
+    (
+        "Exporting a ScriptModule is not supported",
+        "it is TorchScript, whose code is compiled already: give the nn.Module that it was made of",
+    ),
+    (
+        "There was no fake impl registered for",
+        "it calls an operator of its own, which no converter knows: write it with PyTorch's operators",
+    ),
+    (
+        "Found no NVIDIA driver",
+        "it wants a GPU of NVIDIA: leave out .cuda() and device='cuda', files are made and proven on the CPU",
+    ),
+    (
+        "Torch not compiled with CUDA enabled",
+        "it wants a GPU of NVIDIA: leave out .cuda() and device='cuda', files are made and proven on the CPU",
+    ),
+)
+"""What PyTorch says in words of its own inside, and what it means for a user."""
+_FRAME = re.compile(r'File "([^"\n]+)", line (\d+),? in (\S+)')
 
 
 class RequestError(Exception):
@@ -35,13 +74,16 @@ def raised(error: BaseException) -> str:
     which says what was wrong, comes first, unless the last one repeats it.
     "ValueError: no such layer (net.py:12 in forward)".
     """
+    if plain := next((text for pattern, text in _PLAINLY if pattern in str(error)), ""):
+        line = users_line(traceback.extract_tb(error.__traceback__))
+        return f"{type(error).__name__}: {plain}" + (f" ({line})" if line else "")
     first = error
     while first.__cause__ is not None and not isinstance(first, RequestError):
         first = first.__cause__
     text = _named(error if _repeats(error, first) else first)
     if first is not error and str(error) and str(error) not in text:
         text = f"{text}; {_named(error)}"
-    place = next(filter(None, map(_place, (first, error))), "")
+    place = next(filter(None, (users_line(traceback.extract_tb(each.__traceback__)) for each in (first, error))), "")
     return one_line(text, _MAX_RAISED) + (f" ({place})" if place else "")
 
 
@@ -57,17 +99,30 @@ def _named(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _place(error: BaseException) -> str:
-    """Returns the innermost line outside of this package and of installed libraries. Empty: there is none."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+def users_line(stack: Iterable[traceback.FrameSummary]) -> str:
+    """Returns the innermost line, the last, outside of this package and of installed libraries. Empty: there is none.
+
+    "net.py:12 in forward".
+    """
+    for frame in reversed(list(stack)):
         if not _is_library(frame.filename):
             return f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
     return ""
 
 
+def written_stack(text: str) -> list[traceback.FrameSummary]:
+    """Returns the lines of a stack that Python, its fault handler or PyTorch wrote, in their order."""
+    return [traceback.FrameSummary(file, int(line), name) for file, line, name in _FRAME.findall(text)]
+
+
+@functools.cache
 def _is_library(file: str) -> bool:
     # Generated code has no file: "<string>", "<eval_with_key>.8".
-    return file.startswith(("<", *_libraries())) or Path(file).is_relative_to(_PACKAGE)
+    if file.startswith(("<", *_libraries())) or Path(file).is_relative_to(_PACKAGE):
+        return True
+    # Workers import this package by a link to its folder.
+    _, found, below = file.rpartition(f"/{_PACKAGE.name}/")
+    return bool(found) and (_PACKAGE / below).is_file()
 
 
 @functools.cache

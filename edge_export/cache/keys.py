@@ -20,7 +20,7 @@ _MOTHER = ("errors.py", "files", "spec", "mothers", "data", "tasks", "pipeline")
 # The packages, or single files, whose code determines the result of a step. A change in any of them makes all entries
 # of the step stale. A test compares them with the graph of imports.
 SOURCES: dict[str, tuple[str, ...]] = {
-    "open": (*_MOTHER, "members/border.py", "members/extract.py"),
+    "open": (*_MOTHER, *(f"members/{name}.py" for name in ("border", "examples", "extract", "watching"))),
     "prepare": (
         *(*_MOTHER, "members", "baking", "verify", "bundle/manifest.py", "workers/threads.py"),
         *("formats/compiled.py", "formats/program.py", "runtimes/stream.py", "runtimes/torch_module.py"),

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, fx, nn
 
-from edge_export.errors import RequestError
+from edge_export.errors import RequestError, raised
+from edge_export.members.examples import example_inputs
 from edge_export.members.extract import extract
+from edge_export.members.watching import why_changing
 from edge_export.mothers.protocol import IOSpec, Recordings, TensorSpec
 
 if TYPE_CHECKING:
@@ -80,7 +82,8 @@ class BorderedMother(nn.Module):
 
     def example_inputs(self, config: Config) -> tuple[Tensor, ...]:
         """Returns the mother's example inputs in the form of the border."""
-        return columns(self.mother.io, self.mother.example_inputs(config))  # type: ignore[arg-type,operator]
+        mother = cast("Mother", self.mother)
+        return columns(mother.io, example_inputs(mother, config))
 
 
 def at_border(mother: Mother, recordings: Recordings) -> tuple[Mother, Recordings]:
@@ -106,14 +109,17 @@ def at_border(mother: Mother, recordings: Recordings) -> tuple[Mother, Recording
     try:
         with torch.no_grad():
             returned, again = (network(*one, config=config) for _ in range(2))
-    except Exception:  # running it on all recordings tells what is wrong
-        return mother, recordings
+    except Exception as error:  # a stranger's forward may raise anything
+        _check_one_sample(network, samples, inputs, config, error)
+        return mother, recordings  # running it on all recordings tells what is wrong
     outputs = _crossings(own, returned, one)
-    if _differ(outward(returned, *_columns(outputs)), outward(again, *_columns(outputs))):
-        raise RequestError(
-            "the mother gives other outputs when it runs the same input again: take what is random out of its forward "
-            "in eval mode, such as F.dropout without training=self.training"
+    first, second = (outward(each, *_columns(outputs)) for each in (returned, again))
+    if not _same_bits(first, second) and (
+        reason := why_changing(
+            "the mother", lambda: outward(network(*one, config=config), *_columns(outputs)), _differ(first, second)
         )
+    ):
+        raise RequestError(reason)
     around = BorderedMother(mother, inputs, outputs, alone=False)
     around.alone = not all(each.axis is not None for each in inputs + outputs) or _differs_in_batch(around, samples)
     plain = isinstance(returned, Tensor) or (type(returned) is tuple and len(returned) == len(outputs))
@@ -246,9 +252,10 @@ def _crossings(io: IOSpec, returned: Any, given: tuple[Tensor, ...]) -> tuple[Cr
     wrong = [path for path, leaf in leaves.items() if not isinstance(leaf, Tensor)]
     names = [spec.name for spec in io.outputs]
     if wrong or len(leaves) != len(names):
-        found = ", ".join(f"{path or 'output'} ({type(leaf).__name__})" for path, leaf in leaves.items())
+        listed = (f"{path or 'output'} ({type(leaf).__name__})" for path, leaf in leaves.items())
+        found = ", ".join(filter(None, [f"{len(leaves)} output{'s' * (len(leaves) != 1)}", ", ".join(listed)]))
         raise RequestError(
-            f"the mother returns {len(leaves)} outputs, {found}, but its io names {len(names)}, {', '.join(names)}: "
+            f"the mother returns {found}, but its io names {len(names)}, {', '.join(names)}: "
             "name each tensor that it returns, and return only tensors"
         )
     paths = names if set(names) == leaves.keys() else list(leaves)
@@ -263,8 +270,37 @@ def _crossings(io: IOSpec, returned: Any, given: tuple[Tensor, ...]) -> tuple[Cr
             raise RequestError(f"the mother returns {returns} as {spec.name}, its io says {spec.dtype}: correct its io")
         other = stated if spec.dtype in NEAREST or returns != stated else ""
         crossings.append(Crossing(path, spec.batch_axis, other, copied))
+        shape = tuple(leaves[path].shape)
+        if shape != tuple(spec.shape):
+            raise RequestError(
+                f"the mother returns {spec.name} of shape {shape} for one sample, its io says {tuple(spec.shape)}: "
+                "correct its io"
+            )
         taken.append(memory)
     return tuple(crossings)
+
+
+def _check_one_sample(
+    network: nn.Module,
+    samples: tuple[Tensor, ...],
+    inputs: Sequence[Crossing],
+    config: Config,
+    error: Exception,
+) -> None:
+    """Raises RequestError if a network that failed on one sample runs on two: a file runs on one at a time."""
+    two = tuple(tensor[:2] for tensor in samples)
+    if len(two[0]) < 2:
+        return
+    try:
+        with torch.no_grad():
+            network(*(inward(t, each.axis, each.dtype) for t, each in zip(two, inputs, strict=True)), config=config)
+    except Exception:
+        return
+    raise RequestError(f"the mother runs on a batch, but not on one sample, as a file does: {raised(error)}") from error
+
+
+def _same_bits(outputs: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> bool:
+    return all(torch.equal(one.nan_to_num(), two.nan_to_num()) for one, two in zip(outputs, others, strict=True))
 
 
 def _differs_in_batch(around: BorderedMother, samples: tuple[Tensor, ...]) -> bool:

@@ -46,7 +46,7 @@ class Complexity:
 def complexity(program: ExportedProgram) -> Complexity:
     """Counts the cost of a freshly exported program.
 
-    Products that cannot be counted do not stop a build: the reason goes to the log, and `macs` is 0.
+    What cannot be counted does not stop a build: the reason goes to the log, and the number is 0.
     """
     signature, tensors = program.graph_signature, {**program.state_dict, **program.constants}
     kept = {
@@ -58,15 +58,15 @@ def complexity(program: ExportedProgram) -> Complexity:
     params = {id(tensors[name]) for name in signature.inputs_to_parameters.values()}
     return Complexity(
         params=sum(weights[each].numel() for each in params),
-        macs=_counted(program.graph),
+        macs=_counted(lambda: sum(macs(node) for node in program.graph.nodes if node.op == "call_function")),
         weight_bytes=sum(tensor.numel() * tensor.element_size() for tensor in weights.values()),
-        peak_activation_bytes=_peak_activation_bytes(program.graph, set(kept)),
+        peak_activation_bytes=_counted(lambda: _peak_activation_bytes(program.graph, set(kept))),
     )
 
 
-def _counted(graph: fx.Graph) -> int:
+def _counted(count: Callable[[], int]) -> int:
     try:
-        return sum(macs(node) for node in graph.nodes if node.op == "call_function")
+        return int(count())  # of shapes that depend on values, it is a symbol that has no number
     except Exception:  # a stranger's graph raises many unrelated types
         traceback.print_exc()
         return 0

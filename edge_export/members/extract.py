@@ -9,6 +9,7 @@ from torch import nn
 
 from edge_export.errors import RequestError, raised
 from edge_export.mothers.computed import detach_computed
+from edge_export.mothers.contract import unwrapped, without_values
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,14 +24,18 @@ def extract(mother: Mother, config: Config) -> nn.Module:
         RequestError: The result of the mother's `extract` is not a module, shares memory with the mother or is elastic.
     """
     name = mother.space.name(config)
-    member = mother.extract(config)
+    member = unwrapped(mother.extract(config))
     if not isinstance(member, nn.Module):
         raise RequestError(f"extract({name}) returned a {type(member).__name__}: return a torch.nn.Module")
     if elastic := next((n for n, m in member.named_modules() if isinstance(m, type(mother))), None):
         raise RequestError(f"extract({name}) still holds the elastic mother at {elastic!r}: return plain layers")
-    owned = {t.untyped_storage().data_ptr(): n for n, t in _tensors(cast(nn.Module, mother)).items() if t.numel()}
+    if empty := without_values(member):
+        raise RequestError(
+            f"extract({name}) returned a layer without values, {empty}: copy the mother's, or run it once"
+        )
+    owned = {_memory(t): n for n, t in _tensors(cast(nn.Module, mother)).items() if t.numel()}
     for tensor_name, tensor in _tensors(member).items():
-        if tensor.numel() and (shared := owned.get(tensor.untyped_storage().data_ptr())):
+        if tensor.numel() and (shared := owned.get(_memory(tensor))):
             raise RequestError(f"extract({name}) shares {tensor_name} with the mother's {shared}: clone it")
     detach_computed(member)
     return member.eval()
@@ -55,3 +60,8 @@ def forward(module: nn.Module, inputs: tuple[Tensor, ...], config: Config | None
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:
     return dict(module.named_parameters()) | dict(module.named_buffers())
+
+
+def _memory(tensor: Tensor) -> int:
+    """Returns where the values of a tensor lie."""
+    return (tensor._values() if tensor.layout is torch.sparse_coo else tensor).untyped_storage().data_ptr()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_export.errors import RequestError, one_line, raised
 from edge_export.mothers.computed import detach_computed
-from edge_export.spec.tensors import IOSpec
+from edge_export.mothers.contract import check_mother, unwrapped
 
 if TYPE_CHECKING:
     from edge_export.mothers.protocol import Mother
@@ -75,10 +75,6 @@ CATALOG: dict[str, CatalogEntry] = {
     ),
 }
 
-# The attributes that a mother needs besides being an nn.Module; see mothers/protocol.py.
-MOTHER_MEMBERS = ("space", "io", "extract", "example_inputs")
-SPACE_MEMBERS = ("smallest", "largest", "sample", "all", "parse", "name")
-
 
 def open_mother(spec: str, checkpoint: str | Path | None = None) -> Mother:
     """Returns the mother that `spec` names, in eval mode, with its weights. See `open_noted`."""
@@ -129,7 +125,8 @@ def _build(spec: str, seed: int = 0) -> Any:
             raise
         except Exception as error:
             raise RequestError(f"mother {spec}: the factory failed with {raised(error)}") from error
-    _check_mother(spec, mother)
+    mother = unwrapped(mother)
+    check_mother(spec, mother)
     detach_computed(mother)
     return mother
 
@@ -148,6 +145,12 @@ def check_spec(spec: str, what: str = "mother") -> None:
         raise RequestError(
             f"{what} {one_line(spec, 80)!r} is unknown: {hint}known are {', '.join(CATALOG)}; "
             "or give package.module:factory"
+        )
+    module = module_name.removeprefix("./").removesuffix(".py").replace("/", ".")
+    if module != module_name and all(part.isidentifier() for part in module.split(".")):
+        raise RequestError(
+            f"{what} {one_line(spec, 80)!r} names a file: give its module as {module}:{function_name}, from the folder "
+            "in which that begins"
         )
     if not all(part.isidentifier() for part in (*module_name.split("."), *function_name.split("."))):
         raise RequestError(f"{what} {one_line(spec, 80)!r} is malformed: give package.module:factory")
@@ -172,9 +175,13 @@ def factory_of(spec: str, what: str = "mother") -> Callable[[], Any]:
     try:
         target: Any = importlib.import_module(module_name)
     except Exception as error:
-        raise RequestError(
-            f"{what} {spec}: cannot import {module_name} ({raised(error)}); run from the folder that holds it"
-        ) from error
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and f"{module_name}.".startswith(f"{missing}."):
+            raise RequestError(
+                f"{what} {spec}: cannot import {module_name} ({raised(error)}); run from the folder that holds it"
+            ) from error
+        advice = f"install {missing} here" if missing else "mend that line"
+        raise RequestError(f"{what} {spec}: cannot import {module_name} ({raised(error)}): {advice}") from error
     for part in function_name.split("."):
         if not hasattr(target, part):
             raise RequestError(f"{what} {spec}: {module_name} has no {function_name}; check the name of the factory")
@@ -182,22 +189,3 @@ def factory_of(spec: str, what: str = "mother") -> Callable[[], Any]:
     if not callable(target):
         raise RequestError(f"{what} {spec}: {function_name} is a {type(target).__name__}; give a function or a class")
     return target  # type: ignore[no-any-return]
-
-
-def _check_mother(spec: str, mother: Any) -> None:
-    from torch import nn
-
-    if not isinstance(mother, nn.Module):
-        raise RequestError(f"mother {spec}: the factory made a {type(mother).__name__}; it must make an nn.Module")
-    missing = [name for name in MOTHER_MEMBERS if not hasattr(mother, name)]
-    if "space" not in missing:
-        missing += [f"space.{name}" for name in SPACE_MEMBERS if not hasattr(mother.space, name)]
-    if missing:
-        raise RequestError(
-            f"mother {spec}: {type(mother).__name__} lacks {', '.join(missing)}; see edge_export/mothers/protocol.py"
-        )
-    if not isinstance(mother.io, IOSpec):
-        raise RequestError(f"mother {spec}: its io is a {type(mother.io).__name__}: make it an IOSpec")
-    elsewhere = {str(tensor.device) for tensor in (*mother.parameters(), *mother.buffers())} - {"cpu"}
-    if elsewhere:
-        raise RequestError(f"mother {spec}: its weights are on {', '.join(sorted(elsewhere))}: move them to cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,12 @@ from edge_export.files.arrays import require_names_once
 
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".tar")
 """The suffixes under which a file that shows no kind was meant for torch.load."""
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _HEADER_SIZE = 8
+_LFS = "version https://git-lfs"
+_TEXTS = ("<", "{", _LFS)
+_BEGINNING = 200
 
 
 def read_content(path: Path) -> Any:
@@ -26,16 +31,33 @@ def read_content(path: Path) -> Any:
         )
     with path.open("rb") as stream:
         head = stream.read(_HEADER_SIZE + 1)
+    if not head:
+        raise RequestError(f"checkpoint {path}: damaged or not fetched, it has no bytes; fetch or save it again")
     # A safetensors file begins with the size of its header, which is JSON.
     if head[_HEADER_SIZE:] == b"{" and int.from_bytes(head[:_HEADER_SIZE], "little") <= path.stat().st_size:
         return _read_safetensors(path)
     if head.startswith((_ZIP, _PICKLE)):
         return _read_pickled(path)
+    if text := _text(path):
+        hint = ": run `git lfs pull` to fetch what it points to" if text.startswith(_LFS) else ": fetch the file itself"
+        raise RequestError(f'checkpoint {path}: is a text, "{one_line(text, 40)}", and holds no weights{hint}')
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if path.suffix in PICKLED:
         return _read_pickled(path)
     raise RequestError(f"checkpoint {path}: unknown kind of file; give a .safetensors, .pt or .pth file")
+
+
+def _text(path: Path) -> str:
+    """Returns the beginning of a file if it is a page of a website, JSON or a pointer of Git LFS; empty: it is none."""
+    with path.open("rb") as stream:
+        beginning = stream.read(_BEGINNING)
+    try:
+        text = beginning.decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
+    # A pickle of the first protocol is text, too.
+    return text if text.lstrip().startswith(_TEXTS) and all(c.isprintable() or c.isspace() for c in text) else ""
 
 
 def _read_safetensors(path: Path) -> Any:
@@ -67,13 +89,19 @@ def _read_pickled(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         forbidden = [line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line]
         if forbidden:
+            named = _GLOBAL.search(forbidden[0])
+            what = f"it needs {named[1]}" if named else one_line(forbidden[0], 120)
             raise RequestError(
-                f"checkpoint {path}: refused, it holds more than tensors and unpickling it could run code "
-                f"({one_line(forbidden[0], 120)}); save its state_dict alone"
+                f"checkpoint {path}: refused, it holds more than tensors and unpickling it could run code ({what}); "
+                "save its state_dict alone"
             ) from error
         raise RequestError(f"checkpoint {path}: damaged or not a PyTorch file; fetch or save it again") from error
     # For a damaged file torch.load raises many kinds of exceptions: RuntimeError, EOFError, KeyError, …
     except Exception as error:
+        if "TorchScript archive" in str(error):
+            raise RequestError(
+                f"checkpoint {path}: is TorchScript, whose code could run; save the state_dict of torch.jit.load(path)"
+            ) from error
         raise RequestError(
             f"checkpoint {path}: damaged or not a PyTorch file ({one_line(error, 120) or type(error).__name__}); "
             "fetch or save it again"

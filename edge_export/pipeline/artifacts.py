@@ -34,6 +34,9 @@ from edge_export.verify.verdict import not_run, rank, run_everywhere, worst
 from edge_export.workers import WorkerError
 from edge_export.workers.environments import environment_folder, present_environments
 
+MOST_TIMEOUTS = 2
+"""The ways of a scheme that may take too long: a slow one does not say that the others are, two do."""
+
 
 def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan) -> Made:
     """Compiles one artifact into the bundle and runs it there, with the first scheme that is within the tolerance.
@@ -89,13 +92,15 @@ class _Tried:
 
     Attributes:
         file: Its file in the scratch folder. None: there is none.
-        hopeless: Whether no other way will end sooner.
+        ended: Why the worker did not finish, "timeout" or "closed". Empty: it did.
+        environments: The isolated environments in which it was tried beside the usual one.
     """
 
     artifact: Artifact
     runs: tuple[ArtifactRun, ...]
     file: Path | None
-    hopeless: bool = False
+    ended: str = ""
+    environments: tuple[str, ...] = ()
 
 
 def _by_ways(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, artifact: Artifact, log: Path) -> Made:
@@ -105,14 +110,17 @@ def _by_ways(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, arti
     """
     tried: dict[Way, _Tried] = {}
     for way in (USUAL, *other_ways(plan)):
-        tried[way] = _try_way(context, prepared, plan, artifact, way, log)
-        bad = worst(tried[way].runs)
-        if not may_help(bad, plan.precision) or tried[way].hopeless:
+        if any(way.name in each.environments for each in tried.values()):
+            continue
+        tried[way] = last = _try_way(context, prepared, plan, artifact, way, log)
+        bad = worst(last.runs)
+        timeouts = sum(each.ended == "timeout" for each in tried.values())
+        if not may_help(bad, plan.precision) or last.ended == "closed" or timeouts == MOST_TIMEOUTS:
             break
         context.progress(prepared.member.name, plan.label, f"{way.name or 'usual way'} {bad.verdict}: {bad.reason}")
     taken = max(tried, key=lambda way: rank(tried[way].runs))
     best = tried[taken]
-    if best.file is not None and best is not tried[way]:
+    if best.file is not None and best is not last:
         _replace(best.file, _path(prepared, plan))
     why = {way: worst(each.runs).reason for way, each in tried.items() if way != taken}
     noted = best.artifact.model_copy(update={"notes": (*notes(taken, why), *best.artifact.notes)})
@@ -129,8 +137,9 @@ def _try_way(
     try:
         compiled = _compile(context, prepared, plan, artifact.scheme, way, workdir, log)
     except WorkerError as error:
-        runs = (not_run(artifact, "error", f"did not compile: {reason_of(error)}"),)
-        return _Tried(artifact, runs, None, hopeless=error.reason in ("timeout", "closed"))
+        runs = (not_run(artifact, "error", f"did not compile: {reason_of(error, prepared.lines)}"),)
+        ended = error.reason if error.reason in ("timeout", "closed") else ""
+        return _Tried(artifact, runs, None, ended, error.tried)
     path = _path(prepared, plan)
     _replace(workdir / compiled.file, path)
     stages = {stage: workdir / file for stage, file in compiled.stages.items()}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edge_export.errors import RequestError, raised
+from edge_export.mothers.contract import name_of
 from edge_export.mothers.protocol import SpaceOfParts
 from edge_export.pipeline.mother_source import MotherSource
 from edge_export.pipeline.open_mother import MOST, parse_members
@@ -84,9 +85,9 @@ def _name(mother: Mother, build: Callable[[Sequence[int]], Any], choices: tuple[
         return None
     except Exception as error:  # a stranger's code may raise anything
         raise RequestError(f"the space can't assemble {list(choices)}: {raised(error)}") from error
-    name = mother.space.name(config)
+    name = name_of(mother.space, config)
     ((_, parsed),) = parse_members(mother, name).items()
-    if (again := mother.space.name(parsed)) != name:
+    if (again := name_of(mother.space, parsed)) != name:
         raise RequestError(f"the mother's space parses its own name {name} as {again}: mend name or parse")
     return name
 

@@ -144,7 +144,8 @@ def _build_members(context: BuildContext, family: Family, opened: OpenAnswer) ->
             context.workers.close()  # the results that the threads still wait for are not needed any more
             raise
     if not members:
-        others = f"; the {len(errors) - 1} other members failed, too" if len(errors) > 1 else ""
+        count = len(errors) - 1
+        others = f"; {'the other member' if count == 1 else f'the {count} other members'} failed, too" if count else ""
         raise RequestError(errors[0].reason + others)
     manifest = Manifest(
         schema="1.0",

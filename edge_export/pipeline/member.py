@@ -16,7 +16,6 @@ time: it is the one after the last rule. The other stages are compared on all go
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -30,7 +29,10 @@ from edge_export.errors import RequestError
 from edge_export.files.arrays import Array
 from edge_export.members.calibrate import batch_norms, calibrate, has_statistics
 from edge_export.members.complexity import Complexity, complexity
+from edge_export.members.copies import copied
+from edge_export.members.examples import example_inputs as given_examples
 from edge_export.members.extract import extract, forward
+from edge_export.members.watching import first_not_finite, why_changing
 from edge_export.pipeline.recordings import metric_of, metric_value
 from edge_export.pipeline.rounding import moves, own_rounding
 from edge_export.runtimes.torch_module import stream_module
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
 REFERENCE_BATCH = 64
 RULE_SAMPLES = 16
 RULE_SECONDS = 1.0
+RIGHT_DB = 90.0
+"""An extracted member that is farther from the mother is run twice: a random one is told as such."""
 
 OnStage = Callable[[str, "nn.Module", "nn.Module", "Config"], None]
 """Is called with a stage's name, its network, the mother that is the reference, and its configuration.
@@ -117,12 +121,13 @@ def prepare_member(
     rounding: Agreement | None = None
 
     def prove(name: str, network: nn.Module, reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
+        _check_outputs(name, mother.io, reference, outputs)
         measured = _agreement(reference, outputs, scores)
         stages.append(Stage(name, measured, why_not(measured, within_rounding(tolerance, rounding)) or ""))
         if on_stage is not None:
             on_stage(name, network, reference_mother, config)
 
-    reference_mother = copy.deepcopy(cast("nn.Module", mother)).eval()
+    reference_mother = copied(cast("nn.Module", mother)).eval()
     averaged = 0
     if not has_statistics(mother, config):
         averaged = calibrate(reference_mother, recordings.batches, config, max_batches)
@@ -134,10 +139,15 @@ def prepare_member(
     def run_reference(network: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return run_batched(network, inputs, config, batch)
 
+    _check_numbers(mother.io, reference, lambda: run_reference(reference_mother, tuple(t[:1] for t in goldens)))
+
     beginning = _beginning(goldens, mother.io)
     at_first = run_reference(reference_mother, beginning)
     rounding = own_rounding(reference_mother, beginning, at_first, run_reference)
     prove("extracted", member, reference, run_batched(member, goldens, batch=batch))
+    if not stages[-1].agreement.snr_db >= RIGHT_DB:
+        name = f"extract({mother.space.name(config)})"
+        _check_repeats(name, lambda: run_batched(member, beginning, batch=batch))
 
     if averaged and batch_norms(member):
         try:
@@ -167,7 +177,7 @@ def prepare_member(
         outputs = run_batched(network, beginning, batch=baked_batch)
         prove(rule if times == 1 else f"{rule} {times}", network, at_first, outputs)
 
-    inputs = mother.example_inputs(config)
+    inputs = given_examples(mother, config)
     baked_batch = 1 if baker.fixed_shapes else batch
     baked = baker.bake(member, inputs, options, prove_rule)
     io = baked.io or mother.io
@@ -177,7 +187,13 @@ def prepare_member(
 
     on_extremes: dict[str, Array] = {}
     if extremes:
-        outputs = run_reference(reference_mother, extremes)
+        try:
+            outputs = run_reference(reference_mother, extremes)
+        except RequestError as error:
+            raise RequestError(
+                f"on extremes, inputs that no recording holds, such as silence and full scale, {error}; let the "
+                "forward take them, as by a clamp or a small number that is added"
+            ) from error
         on_extremes = named(mother.io.outputs, outputs, whole_recordings=mother.io.stream is not None)
         moved = moves(reference_mother, extremes, outputs, run_reference)
         on_extremes |= {moves_name(s.name): t.numpy() for s, t in zip(mother.io.outputs, moved, strict=True)}
@@ -226,6 +242,41 @@ def _metric(network: nn.Module, recordings: Recordings, config: Config, batch: i
         return None
     results = run_batched(network, recordings.held_out, config, batch)[0].numpy()
     return metric_value(metric_of(recordings), results, recordings.targets.numpy())
+
+
+def _check_outputs(stage: str, io: IOSpec, reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> None:
+    """Raises RequestError if a stage gives other outputs than the mother, so that they can't be compared."""
+    if len(outputs) != len(reference):
+        raise RequestError(
+            f"stage {stage}: it gives {len(outputs)} outputs, the mother's forward(config=…) {len(reference)}: "
+            "let extract() return a network with the same ones"
+        )
+    for spec, expected, got in zip(io.outputs, reference, outputs, strict=True):
+        if got.shape != expected.shape:
+            raise RequestError(
+                f"stage {stage}: {spec.name} has shape {tuple(got.shape)}, the mother's forward(config=…) gives "
+                f"{tuple(expected.shape)}: correct extract() or forward()"
+            )
+
+
+def _check_numbers(io: IOSpec, reference: tuple[Tensor, ...], run: Callable[[], object]) -> None:
+    """Raises RequestError if the mother gives NaN on its own recordings, or no number: no file could be compared."""
+    for spec, output in zip(io.outputs, reference, strict=True):
+        if output.is_floating_point() and output.numel() and (output.isnan().any() or not output.isfinite().any()):
+            kind = "NaN" if output.isnan().any() else "infinity alone"
+            where = first_not_finite(run)
+            raise RequestError(
+                f"the mother itself gives {kind} as {spec.name} on its recordings"
+                + (f", first by {where}" if where else "")
+                + ": correct its forward, its weights or the recordings"
+            )
+
+
+def _check_repeats(name: str, run: Callable[[], tuple[Tensor, ...]]) -> None:
+    """Raises RequestError if a member that diverges is random, or keeps something from call to call."""
+    first, second = (run() for _ in range(2))
+    if not all(map(torch.equal, first, second)) and (reason := why_changing(name, run, far=True)):
+        raise RequestError(reason)
 
 
 def _agreement(reference: tuple[Tensor, ...], outputs: tuple[Tensor, ...], scores: bool) -> Agreement:

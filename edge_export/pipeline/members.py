@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class Prepared:
     Attributes:
         rounding: How far the mother's outputs are rounded by float32. None: unknown.
         half_range: Where the member leaves the range of float16. Empty: nowhere.
+        lines: Where the user's own file calls the member's operators, by their names.
     """
 
     family: Family
@@ -56,6 +58,7 @@ class Prepared:
     reference: Reference
     rounding: Agreement | None
     half_range: str
+    lines: Mapping[str, str]
 
 
 def open_mother(context: BuildContext) -> OpenAnswer:
@@ -168,5 +171,14 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
     reason = first_divergence(stages)
     context.progress(name, "member", reason or "proven")
     return Prepared(
-        family, member, stages, reason, answer.digest, workdir, reference, answer.rounding, answer.half_range
+        family,
+        member,
+        stages,
+        reason,
+        answer.digest,
+        workdir,
+        reference,
+        answer.rounding,
+        answer.half_range,
+        answer.lines,
     )

@@ -6,8 +6,9 @@ import itertools
 import time
 from typing import TYPE_CHECKING
 
-from edge_export.errors import RequestError, one_line
+from edge_export.errors import RequestError, one_line, raised
 from edge_export.files.arrays import save_arrays
+from edge_export.mothers.contract import name_of
 from edge_export.pipeline.mother_source import MotherSource
 from edge_export.pipeline.opened import opened
 from edge_export.spec.recorded import TARGETS, named
@@ -75,7 +76,7 @@ def open_family(request: OpenRequest) -> OpenAnswer:
     mother, recordings, notes = opened(request.source)
     workdir, io, space = request.workdir, mother.io, mother.space
     task, metric = task_of(request.source.spec, mother), metric_of(recordings)
-    ends = ",".join(dict.fromkeys(space.name(config) for config in (space.smallest, space.largest)))
+    ends = ",".join(dict.fromkeys(name_of(space, config) for config in (space.smallest, space.largest)))
     text = ends if request.members is None else request.members
     if text == GRID:
         text = ALL if len(list(itertools.islice(space.all(), MOST + 1))) <= MOST else ends
@@ -92,7 +93,7 @@ def open_family(request: OpenRequest) -> OpenAnswer:
         save_arrays(workdir / HELD_OUT, held_out | {TARGETS: targets})
     sounds = task.write_goldens(workdir, "mixture", goldens[io.inputs[0].name], io)
     return OpenAnswer(
-        members={text: space.name(config) for text, config in members.items()},
+        members={text: name_of(space, config) for text, config in members.items()},
         task=task.name,
         metric=metric.name,
         unit=metric.unit,
@@ -120,15 +121,17 @@ def parse_members(mother: Mother, text: str) -> dict[str, Config]:
             if not entry:
                 raise RequestError("an entry is empty: separate configurations by single commas")
             config = mother.space.parse(entry)
-            name = mother.space.name(config)
+            if config is None:
+                raise RequestError(f"space.parse({entry!r}) returned None: return the configuration, or raise")
+            name = name_of(mother.space, config)
         except RequestError as error:
             problems.append(str(error))
-        except (ValueError, TypeError, LookupError) as error:  # a user's own `parse` may raise any of these
-            problems.append(
-                f"{entry!r} is not a configuration of the mother ({type(error).__name__}: {one_line(error)})"
-            )
+        except Exception as error:  # a user's own `parse` may raise anything
+            problems.append(f"{entry!r} is not a configuration of the mother ({raised(error)})")
         else:
-            if name in names:
+            if name in names and members[names[name]] != config:
+                problems.append(f"{entry} and {names[name]} are both called {name}: give each a space.name of its own")
+            elif name in names:
                 problems.append(f"{entry} and {names[name]} are the same member: give it once")
             members[entry], names[name] = config, entry
     if problems:
@@ -138,7 +141,7 @@ def parse_members(mother: Mother, text: str) -> dict[str, Config]:
 
 def _all_names(mother: Mother) -> list[str]:
     """Returns the names of all configurations. Raises RequestError if they are too many."""
-    names = [mother.space.name(config) for config in itertools.islice(mother.space.all(), MOST + 1)]
+    names = [name_of(mother.space, config) for config in itertools.islice(mother.space.all(), MOST + 1)]
     if len(names) > MOST:
         raise RequestError(
             f"the mother has more than {MOST} configurations: give some of them as --members, or search --evolve"

@@ -62,6 +62,7 @@ class PrepareAnswer(Message):
         approximation: The approximation that its options request.
         rounding: How far the mother's outputs are rounded by float32. None: unknown.
         half_range: Where it leaves the range of float16. Empty: nowhere, or it was not asked for.
+        lines: Where the user's own file calls its operators: see `operator_lines`.
         sounds: The names of sound files of its outputs in the workdir.
         digest: The digest of the exported program.
         seconds: The duration.
@@ -81,6 +82,7 @@ class PrepareAnswer(Message):
     approximation: Approximation | None
     rounding: Agreement | None
     half_range: str
+    lines: dict[str, str]
     sounds: tuple[str, ...]
     digest: str
     seconds: float
@@ -95,6 +97,7 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
     import torch
 
     from edge_export.baking import expand_batchnorm
+    from edge_export.baking.export import operator_lines
     from edge_export.pipeline.calibration_inputs import calibration_inputs
     from edge_export.pipeline.half_range import half_range
     from edge_export.pipeline.member import prepare_member
@@ -140,6 +143,7 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
         approximation=prepared.approximation,
         rounding=prepared.rounding,
         half_range=beyond,
+        lines=operator_lines(prepared.program),
         sounds=tuple(path.name for path in sounds),
         digest=program_digest(prepared.program),
         seconds=time.monotonic() - started,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,40 +53,90 @@ def recordings_of(spec: str, mother: Mother, goldens: Path | None) -> Recordings
 
 
 def _as_tensors(spec: str, io: IOSpec, recordings: Recordings) -> Recordings:
-    """Returns recordings whose arrays, lists and numbers are tensors, in the floating-point types of the inputs.
+    """Returns recordings whose arrays, lists, dicts and numbers are tuples of tensors in the types of the inputs.
+
+    Batches may be many, and are read only as they are needed if they are right as they are.
 
     Raises:
-        RequestError: A value has no numbers.
+        RequestError: A value has no numbers, or others than its input takes.
     """
-    import torch
-
-    def columns(what: str, values: Any) -> tuple[Tensor, ...]:
-        values = (values,) if isinstance(values, torch.Tensor | np.ndarray) else tuple(values)
-        dtypes = [each.dtype for each in io.inputs] if len(values) == len(io.inputs) else [""] * len(values)
-        return tuple(tensor(what, value, dtype) for value, dtype in zip(values, dtypes, strict=True))
-
-    def tensor(what: str, value: Any, dtype: str = "") -> Tensor:
-        try:
-            found = value if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
-        except Exception as error:  # a stranger's value may be anything
-            raise RequestError(
-                f"the recordings of mother {spec} don't fit it: {what} is no array of numbers ({raised(error)})"
-            ) from error
-        wanted = getattr(torch, dtype, None)
-        both = wanted is not None and wanted.is_floating_point and found.is_floating_point()
-        return found.to(wanted) if both else found
-
-    first = next(iter(recordings.batches), ())
-    usual = isinstance(first, tuple) and all(isinstance(each, torch.Tensor) for each in first)
-
+    batches = recordings.batches
+    if isinstance(batches, _array_types()) or not isinstance(batches, Iterable):
+        raise _unfit(spec, f"batches is a {type(batches).__name__}: give a list of batches, each a tuple of tensors")
+    if isinstance(batches, Iterator):
+        batches = list(batches)  # each member reads them again
+    first = next(iter(batches), None)
+    if first is not None and not _same(first, _columns(spec, io, "a batch", first)):
+        batches = [_columns(spec, io, "a batch", batch) for batch in batches]
+    held_out = recordings.held_out
     return replace(
         recordings,
-        # Batches may be many, and read only as they are needed.
-        batches=recordings.batches if usual else [columns("a batch", batch) for batch in recordings.batches],
-        goldens=columns("goldens", recordings.goldens),
-        held_out=columns("held_out", recordings.held_out) if len(recordings.held_out) else (),
-        targets=None if recordings.targets is None else tensor("targets", recordings.targets),
+        batches=batches,
+        goldens=_columns(spec, io, "goldens", recordings.goldens),
+        held_out=_columns(spec, io, "held_out", held_out) if len(held_out) else (),
+        targets=None if recordings.targets is None else _tensor(spec, "targets", recordings.targets),
     )
+
+
+def _columns(spec: str, io: IOSpec, what: str, values: Any) -> tuple[Tensor, ...]:
+    """Returns one tensor for each input, from a tuple of them, a dict by the inputs' names, or a single one."""
+    names = [each.name for each in io.inputs]
+    if isinstance(values, Mapping):
+        if set(values) != set(names):
+            raise _unfit(spec, f"{what} has {', '.join(map(str, values))} for the inputs {', '.join(names)}")
+        values = [values[name] for name in names]
+    values = (values,) if isinstance(values, _array_types()) else values
+    if not isinstance(values, Iterable):
+        raise _unfit(spec, f"{what} is a {type(values).__name__}: give a tuple of tensors")
+    values = tuple(values)
+    if len(values) != len(names):
+        raise _unfit(spec, f"{what} has {len(values)} tensors for {len(names)} inputs, {', '.join(names)}")
+    return tuple(
+        _tensor(spec, f"{what} {each.name}", value, each.dtype) for each, value in zip(io.inputs, values, strict=True)
+    )
+
+
+def _tensor(spec: str, what: str, value: Any, dtype: str = "") -> Tensor:
+    """Returns an array of numbers as a tensor on the CPU, in the floating-point type `dtype` if it is one."""
+    import torch
+
+    try:
+        found = value if isinstance(value, torch.Tensor) else torch.from_numpy(_numbers(value))
+    except Exception as error:  # a stranger's value may be anything
+        raise _unfit(spec, f"{what} is no array of numbers ({raised(error)})") from error
+    if found.is_meta:
+        raise _unfit(spec, f"{what} is on the device meta, where there are no values")
+    found = (found.detach() if found.requires_grad else found).cpu()
+    wanted = getattr(torch, dtype, None)
+    if wanted is None or wanted == found.dtype or found.is_complex():
+        return found
+    if found.is_floating_point() and not wanted.is_floating_point:
+        stated = str(found.dtype).removeprefix("torch.")
+        raise _unfit(spec, f"{what} is {stated}, its io says {dtype}: correct one of them")
+    return found.to(wanted) if wanted.is_floating_point else found
+
+
+def _numbers(value: Any) -> Array:
+    array = np.array(value)
+    if array.dtype.kind not in "biufc":
+        raise ValueError(f"it holds {type(array.flat[0]).__name__}" if array.size else "it is empty")
+    return array
+
+
+def _same(batch: Any, columns: tuple[Tensor, ...]) -> bool:
+    """Returns whether a batch is a tuple of just these tensors."""
+    return isinstance(batch, tuple) and all(one is other for one, other in zip(batch, columns, strict=True))
+
+
+def _array_types() -> tuple[type, ...]:
+    """Returns the types of single arrays."""
+    import torch
+
+    return (torch.Tensor, np.ndarray)
+
+
+def _unfit(spec: str, problem: str) -> RequestError:
+    return RequestError(f"the recordings of mother {spec} don't fit it: {problem}")
 
 
 def task_of(spec: str, mother: Mother) -> Task:
@@ -118,21 +168,27 @@ def metric_value(metric: Metric, results: Array, targets: Array) -> float:
     Raises:
         RequestError: The metric raises, or does not return a finite number.
     """
-    return _finite(f"metric {metric.name}", metric.measure, results, targets)
+    advice = "fix its function"
+    if metric.name in METRICS:
+        shapes = f"targets have shape {targets.shape}, outputs {results.shape}"
+        advice = f"{shapes}; give the targets that {metric.name} takes, or a Metric of your own"
+    return _finite(f"metric {metric.name}", advice, metric.measure, results, targets)
 
 
 def baseline_value(metric: Metric, targets: Array) -> float | None:
     """Returns the metric's value without a network. None: the metric has no baseline. Raises as `metric_value`."""
     return (
-        None if metric.baseline is None else _finite(f"the baseline of metric {metric.name}", metric.baseline, targets)
+        None
+        if metric.baseline is None
+        else _finite(f"the baseline of metric {metric.name}", "fix its function", metric.baseline, targets)
     )
 
 
-def _finite(what: str, measure: Callable[..., float], *arrays: Array) -> float:
+def _finite(what: str, advice: str, measure: Callable[..., float], *arrays: Array) -> float:
     try:
         value = float(measure(*arrays))
     except Exception as error:
-        raise RequestError(f"{what} failed with {raised(error)}: fix its function") from error
+        raise RequestError(f"{what} failed with {raised(error)}: {advice}") from error
     if not math.isfinite(value):
         raise RequestError(f"{what} is {value}: its function must return a finite number")
     return value
@@ -201,4 +257,4 @@ def _check(spec: str, io: IOSpec, recordings: Recordings) -> None:
     ):
         problems.append(f"{len(recordings.targets)} targets for {len(recordings.held_out[0])} held-out samples")
     if problems:
-        raise RequestError(f"the recordings of mother {spec} don't fit it: {'; '.join(problems)}")
+        raise _unfit(spec, "; ".join(problems))

@@ -40,10 +40,20 @@ def other_ways(plan: ArtifactPlan) -> tuple[Way, ...]:
     known = FORMATS[plan.format]
     if "way" in plan.options:
         return ()
-    ways = [Way(name, text, {"way": name}) for name, text in known.ways_of(plan.backend).items()]
-    if plan.backend not in known.others:
-        present = ((name, options) for name, options in known.environments.items() if interpreter(name))
-        ways += [Way(name, f"the environment {name}", options) for name, options in present]
+    texts = known.ways_of(plan.backend)
+    if plan.backend in known.others:
+        return tuple(Way(name, text, {"way": name}) for name, text in texts.items())
+    present = {name: options for name, options in known.environments.items() if interpreter(name)}
+    # The converter's own fallback is slow: each way is tried without it first, and with it last.
+    slow = {name: present[name] for name in known.falls_back if name in present}
+    direct = known.direct if slow and not known.direct.keys() & plan.options.keys() else {}
+    ways = [Way(name, text, {"way": name, **direct}) for name, text in texts.items()]
+    ways += [Way(name, f"the environment {name}", options) for name, options in present.items()]
+    ways += [
+        Way(f"{name}-{other}", f"{text}, in the environment {other}", {"way": name, **options})
+        for name, text in texts.items()
+        for other, options in slow.items()
+    ]
     return tuple(way for way in ways if not way.options.keys() & plan.options.keys())
 
 
@@ -61,7 +71,10 @@ def may_help(run: ArtifactRun, precision: str) -> bool:
 
 def notes(taken: Way, rejected: Mapping[Way, str]) -> tuple[str, ...]:
     """Returns what to tell of the ways: the one that was taken, and why the others were not, by their reasons."""
-    told = [f"not taken, {way.description or 'the usual way'}: {one_line(why, MOST)}" for way, why in rejected.items()]
+    same: dict[str, list[str]] = {}
+    for way, why in rejected.items():
+        same.setdefault(why, []).append(way.description or "the usual way")
+    told = [f"not taken, {', '.join(ways)}: {one_line(why, MOST)}" for why, ways in same.items()]
     return (*([f"made in another way: {taken.description}"] if taken.description else []), *told)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_export.errors import RequestError, one_line
+from edge_export.errors import RequestError, one_line, users_line, written_stack
 from edge_export.workers.forked import ForkedProcess, ForkServer
 from edge_export.workers.resources import group_bytes
 
@@ -31,6 +31,7 @@ class WorkerError(RuntimeError):
         tail: The last lines of the task's log.
         request: The message of the RequestError that the task raised; empty if it raised none.
         raised: The name of the exception type that the task raised.
+        tried: The isolated environments in which it was tried, too.
     """
 
     def __init__(self, message: str, reason: str, tail: str = "", request: str = "", raised: str = "") -> None:
@@ -39,6 +40,7 @@ class WorkerError(RuntimeError):
         self.tail = tail
         self.request = request
         self.raised = raised
+        self.tried: tuple[str, ...] = ()
 
 
 class Worker:
@@ -173,20 +175,32 @@ class Worker:
         self.kill()  # its child processes may still run
         tail = _tail(log) or _tail(self._own_log)
         if status >= 0:
-            return WorkerError(f"the worker process exited with status {status}", "crash", tail)
+            return WorkerError(
+                f"the worker process exited with status {status}: what it ran ended it, as os._exit does", "crash", tail
+            )
         name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
         hint = ", perhaps out of memory" if -status == signal.SIGKILL else ""
-        return WorkerError(f"the worker process crashed ({name}{hint})", "crash", tail)
+        return WorkerError(f"the worker process crashed ({name}{hint}){_crashed_at(log)}", "crash", tail)
+
+
+def _crashed_at(log: Path) -> str:
+    """Returns the line of the user's file at which a process crashed, for a message; empty: its log names none."""
+    *_, stack = _end(log).rpartition("(most recent call first)")
+    line = users_line(reversed(written_stack(stack)))
+    return f" at {line}" if line else ""
 
 
 def _tail(log: Path) -> str:
     """Returns the last lines of a log. Of a progress bar, which rewrites its line, only the last state."""
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in _end(log).split("\n")]
+    return "\n".join([line for line in lines if line.strip()][-_TAIL_LINES:])
+
+
+def _end(log: Path) -> str:
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - _TAIL_BYTES))
-            text = file.read().decode(errors="replace")
+            return file.read().decode(errors="replace")
     except OSError:
         return ""
-    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
-    return "\n".join([line for line in lines if line.strip()][-_TAIL_LINES:])

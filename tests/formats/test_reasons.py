@@ -36,11 +36,22 @@ SAID = (
         "ERROR: Encountered unresolved custom op: ONNX_SLICE.",
         "LiteRT has no operator ONNX_SLICE",
     ),
+    (
+        "RuntimeError: We ran into an error when deserializing the saved file.",
+        "SerializeError: We failed to resolve torch.ops.own.gate.default to an operator. If it's a custom op",
+        "no converter knows the operator own.gate (net.py:7 in forward)",
+    ),
+    (
+        "DispatchError: No ONNX function found for <OpOverload(op='aten._linalg_svd', overload='default')>.",
+        "",
+        "torch's ONNX exporter does not take aten._linalg_svd (net.py:9 in forward)",
+    ),
     ("ValueError: nobody knows", "Traceback (most recent call last):", "ValueError: nobody knows"),
 )
 
 
 @pytest.mark.parametrize(("message", "tail", "expected"), SAID)
 def test_the_operator_is_named(message: str, tail: str, expected: str) -> None:
-    told = reason_of(WorkerError(message, "exception", tail))
+    lines = {"gate": "net.py:7 in forward", "linalg_svdvals": "net.py:9 in forward"}
+    told = reason_of(WorkerError(message, "exception", tail), lines)
     assert told.split(": write it")[0] == expected

@@ -82,6 +82,7 @@ def test_a_factory_in_the_current_folder_opens(tmp_path: Path, monkeypatch: pyte
         ("collections:OrderedDict", r"must make an nn\.Module"),
         ("torch.nn:Identity", "Identity lacks space, io, extract, example_inputs"),
         ("a b:c", "malformed"),
+        ("nets/mine.py:make", "names a file: give its module as nets.mine:make, from the folder"),
         ("../evil:make", "malformed"),
         (":", "malformed"),
     ],

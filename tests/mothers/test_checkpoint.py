@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,33 @@ def test_missing_and_unknown_files(mother: UsMobileNet, tmp_path: Path) -> None:
     assert_refused(mother, tmp_path, "not a file")
     (tmp_path / "weights.onnx").write_bytes(b"x")
     assert_refused(mother, tmp_path / "weights.onnx", "unknown kind of file")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<!DOCTYPE html><html>Not found", 'is a text, "<!DOCTYPE html><html>Not found", .*: fetch the file itself'),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n",
+            "run `git lfs pull` to fetch what it",
+        ),
+        (b'{"error": "not found"}', "is a text, .* holds no weights"),
+        (b"", "it has no bytes; fetch or save it again"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_what_a_download_left_is_told_as_that(
+    mother: UsMobileNet, tmp_path: Path, content: bytes, message: str, suffix: str
+) -> None:
+    (tmp_path / f"weights.{suffix}").write_bytes(content)
+    assert_refused(mother, tmp_path / f"weights.{suffix}", message)
+
+
+def test_a_pickle_names_what_it_would_need_and_torchscript_is_told_as_such(mother: UsMobileNet, tmp_path: Path) -> None:
+    torch.save({"state_dict": mother.state_dict(), "args": Namespace(lr=1)}, tmp_path / "c.pt")
+    assert_refused(mother, tmp_path / "c.pt", r"could run code \(it needs argparse\.Namespace\); save its state_dict")
+    torch.jit.script(nn.Linear(2, 2)).save(str(tmp_path / "j.pt"))
+    assert_refused(mother, tmp_path / "j.pt", r"is TorchScript, .*; save the state_dict of torch\.jit\.load\(path\)")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -125,11 +126,15 @@ def built(folder, target, mother, members):
 def test_what_the_usual_way_does_not_take_is_made_in_another(tmp_path):
     artifact = built(tmp_path, COREML, "tests.reproductions:added_logs", "only")
     assert (artifact.status, artifact.reason[:28]) == ("passed", "within tolerance of the moth")
-    assert artifact.notes == (
+    made, rejected, written = artifact.notes
+    assert (made, written) == (
         "made in another way: the program decomposed into core operators",
-        "not taken, the usual way: did not compile: coremltools does not take logaddexp: write it with plain "
-        "operators, or leave the format out of the target",
         "written with other operators: log1p",
+    )
+    assert re.fullmatch(
+        r"not taken, the usual way: did not compile: coremltools does not take logaddexp "
+        r"\(reproductions\.py:\d+ in \w+\): write it with plain operators, or leave the format out of the target",
+        rejected,
     )
     assert artifact.attempts == ()
 
@@ -140,8 +145,7 @@ def test_a_float16_file_that_overflows_names_the_operator_where_it_begins(tmp_pa
     assert artifact.status == "failed"
     assert re.search(r"; float16 overflows first at pow, at [\de.+]+ of at most 65504$", artifact.reason)
     assert [note.partition(":")[0] for note in artifact.notes] == [
-        "not taken, the program decomposed into core operators",
-        "not taken, coremltools' TorchScript front end",
+        "not taken, the program decomposed into core operators, coremltools' TorchScript front end",
         "written with other operators",  # powers are products
     ]
 
@@ -170,8 +174,8 @@ def test_where_no_way_makes_a_file_the_first_reason_counts_and_each_way_is_named
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({}, ["decomposed", "tensorflow", "litert-torch"]),
-        ({"products": "batched"}, ["decomposed", "tensorflow", "litert-torch"]),
+        ({}, ["decomposed", "tensorflow", "litert-torch", "decomposed-tensorflow"]),
+        ({"products": "batched"}, ["decomposed", "tensorflow", "litert-torch", "decomposed-tensorflow"]),
         ({"route": "direct"}, ["decomposed"]),
         ({"route": "litert-torch"}, ["decomposed"]),
         ({"way": "decomposed"}, []),
@@ -183,6 +187,39 @@ def test_environments_that_are_set_up_are_the_last_ways(options, expected, monke
     assert [way.name for way in other_ways(plan)] == [name for name in expected if name == "decomposed"]
     monkeypatch.setattr(ways, "interpreter", lambda name: Path("python"))
     assert [way.name for way in other_ways(plan)] == expected
+
+
+@pytest.mark.parametrize(
+    ("ended", "tried"),
+    [
+        ({}, ["", "decomposed", "tensorflow", "litert-torch", "decomposed-tensorflow"]),
+        ({"": "timeout"}, ["", "decomposed", "tensorflow", "litert-torch", "decomposed-tensorflow"]),
+        ({"": "timeout", "decomposed": "timeout"}, ["", "decomposed"]),
+        ({"": "closed"}, [""]),
+        ({"": "fell back"}, ["", "decomposed", "litert-torch", "decomposed-tensorflow"]),
+    ],
+)
+def test_one_slow_way_does_not_end_the_search_and_nothing_is_tried_twice(ended, tried, monkeypatch):
+    """Where the usual way fell back to TensorFlow, litert-torch comes before a second try by it."""
+    plan = ArtifactPlan(format="tflite", backend="builtin", precision="fp32")
+    monkeypatch.setattr(ways, "interpreter", lambda name: Path("python"))
+    seen = []
+
+    def fail(context, prepared, plan, artifact, way, log):
+        seen.append(way)
+        end = ended.get(way.name, "")
+        runs = (ArtifactRun(artifact="a", runtime="r", device="local", agreement=None, verdict="error", reason="no"),)
+        if end == "fell back":
+            return artifacts._Tried(artifact, runs, None, environments=("tensorflow",))
+        return artifacts._Tried(artifact, runs, None, end)
+
+    monkeypatch.setattr(artifacts, "_try_way", fail)
+    context = SimpleNamespace(progress=lambda *_: None)
+    prepared = SimpleNamespace(member=SimpleNamespace(name="m"))
+    artifact = SimpleNamespace(notes=(), model_copy=lambda update: None)
+    artifacts._by_ways(context, prepared, plan, artifact, Path("log"))
+    assert [way.name for way in seen] == tried
+    assert all(way.options == {"way": "decomposed", "route": "direct"} for way in seen if way.name == "decomposed")
 
 
 def test_a_file_depends_only_on_the_environments_that_may_make_it():

@@ -42,7 +42,10 @@ def compile_by_routes(workers: Workers, request: CompileRequest, log: Path) -> C
         options = {**request.options, "route": BY_TENSORFLOW}
         compiled = _by_tensorflow(workers, request.model_copy(update={"options": options}), log)
     except WorkerError as error:
-        raise WorkerError(f"{direct}; and by TensorFlow: {error}", error.reason, error.tail) from error
+        told = f"{direct}; and by TensorFlow: {error}"
+        failed = WorkerError(told, error.reason, error.tail)
+        failed.tried = (ENVIRONMENT,)
+        raise failed from error
     note = f"the direct route failed ({direct}): converted by TensorFlow"
     return compiled.model_copy(update={"notes": (note, *compiled.notes)})
 
