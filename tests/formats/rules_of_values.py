@@ -132,6 +132,11 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "split sizes": ("parts of different sizes", PICTURE, lambda s, x: x.split((2, 4), -1)[1]),
     "chunk": ("parts of different sizes", PICTURE, lambda s, x: torch.cat(x.chunk(3, 2)[::-1], 2)),
     "unsafe_split": ("parts of different sizes", PICTURE, lambda s, x: torch.unsafe_split(x, 5, 2)[1]),
+    "every second pixel": (
+        "joined slices",
+        PICTURE,
+        lambda s, x: torch.cat([x[:, :, :6:2, ::2] + x[:, :, 1::2, 1::2], x[:, :, :6:2, 1::2].sigmoid()], 1).flatten(1),
+    ),
     "amax": ("extremes over all axes", SEQUENCE, lambda s, x: (x - x.amax()) / x.amin(keepdim=True)),
     "max": ("largest along an axis", SEQUENCE, lambda s, x: x.max(1)[0]),
     "lerp": ("composites of Core ML", SEQUENCE, lambda s, x: torch.lerp(torch.lerp(x, x.abs(), 0.3), x * 2, 0.7)),
