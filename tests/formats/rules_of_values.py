@@ -75,6 +75,7 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "sub": ("scaled sums", SEQUENCE, lambda s, x: torch.sub(x, x.abs(), alpha=0.3)),
     "rsub": ("scaled sums", SEQUENCE, lambda s, x: torch.rsub(x, 2, alpha=3)),
     "tiny term": ("tiny terms", SEQUENCE, lambda s, x: (torch.relu(x) + 1e-9).log() / (torch.relu(x.sum()) - 1e-8)),
+    "bools times": ("bools times a number", SEQUENCE, lambda s, x: ((x > 0) * 255 + (x > 1) * 0.5).to(x.dtype)),
     "reciprocal": ("reciprocals", SEQUENCE, lambda s, x: 1 / (x.abs() + 1e-3)),
     "exp2": ("exp2", SEQUENCE, lambda s, x: torch.exp2(x)),
     "fmod": ("fmod", SEQUENCE, lambda s, x: torch.fmod(x, 0.7)),

@@ -2,6 +2,7 @@
 
 add(x, y, α), sub(x, y, α)     x ± α y                coremltools and Core AI drop α
 x ± 1e-9                       x ± a tensor of axes   torch's ONNX exporter takes a number up to 1e-8 for 0
+bools · 255                    integers · 255         torch's ONNX exporter has no such product
 1 / x, reciprocal(x)           ones / x               coremltools' inverse adds 1e-4 to x
 rsqrt(x)                       ones / √x              coremltools' rsqrt adds 1e-12 to x
 clamp(x, least > 0)            least where x < least, x elsewhere     onnx2tf writes a small positive bound as 0
@@ -54,6 +55,12 @@ def _tiny_term(sign: float) -> Any:
         return (x + torch.full(axes, term, dtype=x.dtype)).reshape(x.shape)
 
     return add
+
+
+def _times(x: Any, y: Any) -> Any:
+    if not isinstance(x, Tensor) or x.dtype != torch.bool or not isinstance(y, int | float) or isinstance(y, bool):
+        return NotImplemented
+    return x.to(torch.int64 if isinstance(y, int) else torch.get_default_dtype()) * y
 
 
 def _from(x: Tensor, y: Any, alpha: float = 1) -> Any:
@@ -158,6 +165,7 @@ TINY_TERMS = Rule(
         **dict.fromkeys((_aten.sub.Tensor, _aten.sub.Scalar), _tiny_term(-1.0)),
     },
 )
+MASKS = Rule("bools times a number", ("tflite",), dict.fromkeys((_aten.mul.Tensor, _aten.mul.Scalar), _times))
 RECIPROCALS = Rule("reciprocals", ("coreml",), {_aten.reciprocal.default: _reciprocal, _aten.rsqrt.default: _rsqrt})
 SMALL_BOUNDS = Rule("small bounds", ("tflite",), {_aten.clamp.default: _clamp, _aten.clamp_min.default: _clamp_min})
 FLOAT_BOUNDS = Rule(

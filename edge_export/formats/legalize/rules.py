@@ -88,6 +88,7 @@ RULES: tuple[Rule, ...] = (
     activations.OTHERS,
     arithmetic.SUMS,
     arithmetic.TINY_TERMS,
+    arithmetic.MASKS,
     arithmetic.RECIPROCALS,
     powers.RULE,
     rounding.ROUND,
