@@ -126,15 +126,18 @@ class Network:
                 self.drop(source)
 
     def module(self) -> fx.GraphModule:
-        """Returns the network as a module, its written constants rounded to the types of their readers."""
+        """Returns the network as a module, its written constants rounded to the types of their readers.
+
+        Constants lie in memory row by row: converters refuse weights in another order, such as `channels_last`.
+        """
         graph = copy.deepcopy(self.graph)
         _in_order_of_readers(graph)
         used = {str(node.target) for node in graph.nodes if node.op == "get_attr"}
-        tensors: dict[str, Any] = {name: value for name, value in self.given.items() if name in used}
+        tensors: dict[str, Any] = {name: _by_rows(value) for name, value in self.given.items() if name in used}
         alike: dict[tuple[Any, ...], list[nn.Parameter]] = {}
         for name, (value, kind) in self.written.items():
             if name in used:
-                rounded = nn.Parameter(value.to(kind).contiguous(), requires_grad=False)
+                rounded = nn.Parameter(_by_rows(value.to(kind)), requires_grad=False)
                 same = alike.setdefault((rounded.shape, kind), [])
                 tensors[name] = next((other for other in same if torch.equal(other, rounded)), rounded)
                 same.append(rounded)
@@ -205,6 +208,16 @@ def _in_order_of_readers(graph: fx.Graph) -> None:
             if source.op == "get_attr" and source not in placed:
                 placed.add(source)
                 node.prepend(source)
+
+
+def _by_rows(value: Any) -> Any:
+    """Returns a tensor whose axes have the strides of their order, and anything else as it is."""
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
+        return value
+    if value.stride() == torch.empty(value.shape, device="meta").stride():
+        return value
+    rows = value.detach().clone(memory_format=torch.contiguous_format)
+    return nn.Parameter(rows, requires_grad=False) if isinstance(value, nn.Parameter) else rows
 
 
 def _tree(values: dict[str, Any]) -> nn.Module:

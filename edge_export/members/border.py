@@ -304,15 +304,20 @@ def _same_bits(outputs: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> bool:
 
 
 def _differs_in_batch(around: BorderedMother, samples: tuple[Tensor, ...]) -> bool:
-    """Returns whether a sample has other outputs in a batch than alone, or a batch cannot be run at all."""
-    two = tuple(tensor[:2] for tensor in samples)
-    if len(two[0]) < 2:
+    """Returns whether a sample has other outputs in a batch than alone, or a batch cannot be run at all.
+
+    Silence is one of three samples: what reads the largest value of a batch, as a floor of log-mel does, may give equal
+    outputs for samples that are equally loud.
+    """
+    if len(samples[0]) < 2:
         return False
+    silent = [torch.zeros_like(t[:1]) if t.is_floating_point() else t[:1] for t in samples]
+    three = tuple(torch.cat([tensor[:2], last]) for tensor, last in zip(samples, silent, strict=True))
     config = around.space.largest
     with torch.no_grad():
         try:
-            together = around(*two, config=config)
-            each = [around(*(t[index : index + 1] for t in two), config=config) for index in range(2)]
+            together = around(*three, config=config)
+            each = [around(*(t[index : index + 1] for t in three), config=config) for index in range(3)]
             return _differ(together, tuple(map(torch.cat, zip(*each, strict=True))))
         except Exception:  # a stranger's forward may raise anything on a batch
             return True

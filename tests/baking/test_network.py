@@ -128,3 +128,11 @@ def test_a_program_takes_its_inputs_row_by_row() -> None:
     assert x.stride() != (24, 6, 2, 1)
     (given,), _ = export_program(nn.ReLU(), (x,)).example_inputs
     assert given.stride() == (24, 6, 2, 1)
+
+
+def test_weights_in_another_memory_format_lie_row_by_row(baking, randomized) -> None:
+    layers = nn.Sequential(nn.Conv2d(3, 4, 1), randomized(nn.BatchNorm2d(4)), nn.ReLU(), nn.Conv2d(4, 2, 3))
+    member = layers.eval().to(memory_format=torch.channels_last)
+    baked = baking(member, torch.randn(1, 3, 5, 6))
+    strides = {name: value.stride() for name, value in baked.module.state_dict().items() if value.ndim == 4}
+    assert sorted(strides.values()) == [(3, 1, 1, 1), (36, 9, 3, 1)]

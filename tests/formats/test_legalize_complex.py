@@ -95,6 +95,15 @@ def test_a_complex_weight_is_two_real_ones() -> None:
     assert torch.allclose(program.module()(x), layer(x), atol=1e-6)
 
 
+def test_a_computed_complex_constant_leaves_no_complex_one() -> None:
+    def turned(s: Any, x: torch.Tensor) -> torch.Tensor:
+        pairs = torch.view_as_complex(x.reshape(3, 8, 2))
+        return torch.view_as_real(pairs * torch.polar(torch.ones(8), torch.arange(8.0)))
+
+    program, _ = legalized(export_program(Function(turned), (seeded(*ROWS),)), "executorch")
+    assert not any(value.is_complex() for value in (*program.state_dict.values(), *program.constants.values()))
+
+
 @pytest.mark.parametrize(
     ("function", "shape", "reason"),
     [

@@ -102,6 +102,22 @@ def test_too_many_values_to_order_are_refused_and_told() -> None:
     assert "9,000,000 comparisons are more than 4,194,304" in notes(outcomes)[0]
 
 
+def test_values_that_no_input_reaches_are_constants() -> None:
+    """torch's ONNX exporter, among others, knows no product of integers and a fraction."""
+    program = export_program(Function(lambda s, x: x * (torch.arange(4) * 0.5).exp()), (seeded(*SEQUENCE),))
+    for format_name in FORMATS:
+        plain, outcomes = legalized(program, format_name)
+        assert [node.target for node in plain.graph.nodes if node.op == "call_function"] == [torch.ops.aten.mul.Tensor]
+        assert outcomes == ()
+
+
+def test_a_view_of_a_weight_stays_one() -> None:
+    network = nn.Linear(4, 4)
+    program = export_program(Function(lambda s, x: s.a(x) @ s.a.weight.t(), a=network), (seeded(*SEQUENCE),))
+    for format_name in FORMATS:
+        assert legalized(program, format_name) == (program, ())
+
+
 def test_a_folded_constant_keeps_its_name_in_later_rounds() -> None:
     """Constants that are dropped between rounds leave gaps in the numbers of those that stay."""
 

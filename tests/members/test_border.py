@@ -207,6 +207,14 @@ class BatchStatistics(nn.Module):
         return self.norm(x.view(-1, 2, 3)).flatten(1)
 
 
+def test_a_floor_below_the_largest_of_a_batch_is_that_of_one_sample() -> None:
+    """As Whisper's log-mel has it. Samples that are equally loud have the same floor."""
+    mother = Mother(lambda a, x: a(torch.maximum(x, x.max() - 8)), [X], [Y])
+    inputs = (torch.randn(8, 6) + 10,)
+    around, _ = at_border(mother, Recordings([inputs], inputs))  # type: ignore[arg-type]
+    assert around.alone  # type: ignore[attr-defined]
+
+
 def test_statistics_of_the_batch_are_those_of_one_sample() -> None:
     norm = BatchStatistics()
     mother = Mother(lambda a, x: a(norm(x)), [X], [Y])

@@ -1,6 +1,8 @@
 """Arithmetic of which a converter drops or changes a number → the same with plain operators.
 
 add(x, y, α), sub(x, y, α)     x ± α y                coremltools and Core AI drop α
+x ± 1e-9                       x ± a tensor of axes   torch's ONNX exporter takes a number up to 1e-8 for 0
+bools · 255                    integers · 255         torch's ONNX exporter has no such product
 1 / x, reciprocal(x)           ones / x               coremltools' inverse adds 1e-4 to x
 rsqrt(x)                       ones / √x              coremltools' rsqrt adds 1e-12 to x
 clamp(x, least > 0)            least where x < least, x elsewhere     onnx2tf writes a small positive bound as 0
@@ -28,6 +30,7 @@ from edge_export.formats.legalize.rule import Rule
 
 _aten = torch.ops.aten
 _SMALL = 1e-3
+_TAKEN_FOR_0 = 1e-8
 _HALF_PI = (1.5703125, 4.837512969970703125e-4, 7.54978995489188216e-8)
 """Parts whose products with a small whole number are exact in float32 (Cody and Waite, 1980)."""
 
@@ -39,6 +42,25 @@ def _scaled(sign: float) -> Any:
         return x + y * (sign * alpha)
 
     return add
+
+
+def _tiny_term(sign: float) -> Any:
+    def add(x: Any, y: Any, alpha: float = 1) -> Any:
+        if not isinstance(x, Tensor) or not isinstance(y, float) or not x.is_floating_point():
+            return NotImplemented
+        term = sign * alpha * y
+        if not 0 < abs(term) <= _TAKEN_FOR_0:
+            return NotImplemented
+        axes = [1] * max(x.dim(), 1)
+        return (x + torch.full(axes, term, dtype=x.dtype)).reshape(x.shape)
+
+    return add
+
+
+def _times(x: Any, y: Any) -> Any:
+    if not isinstance(x, Tensor) or x.dtype != torch.bool or not isinstance(y, int | float) or isinstance(y, bool):
+        return NotImplemented
+    return x.to(torch.int64 if isinstance(y, int) else torch.get_default_dtype()) * y
 
 
 def _from(x: Tensor, y: Any, alpha: float = 1) -> Any:
@@ -135,6 +157,15 @@ SUMS = Rule(
         **dict.fromkeys((_aten.rsub.Tensor, _aten.rsub.Scalar), _from),
     },
 )
+TINY_TERMS = Rule(
+    "tiny terms",
+    ("tflite",),
+    {
+        **dict.fromkeys((_aten.add.Tensor, _aten.add.Scalar), _tiny_term(1.0)),
+        **dict.fromkeys((_aten.sub.Tensor, _aten.sub.Scalar), _tiny_term(-1.0)),
+    },
+)
+MASKS = Rule("bools times a number", ("tflite",), dict.fromkeys((_aten.mul.Tensor, _aten.mul.Scalar), _times))
 RECIPROCALS = Rule("reciprocals", ("coreml",), {_aten.reciprocal.default: _reciprocal, _aten.rsqrt.default: _rsqrt})
 SMALL_BOUNDS = Rule("small bounds", ("tflite",), {_aten.clamp.default: _clamp, _aten.clamp_min.default: _clamp_min})
 FLOAT_BOUNDS = Rule(

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edge_export.formats.constants import constant_named
+from edge_export.formats.constants import constant_named, drop_unused
 from edge_export.formats.legalize import fourier
 from edge_export.formats.legalize.fourier import Pair
 
@@ -46,7 +46,7 @@ def with_pairs(module: torch.fx.GraphModule) -> tuple[list[Any], str]:
         elif node.op == "call_function" and node.target is not operator.getitem:
             targets.append(node.target)
             node.target = _FORMS.get(node.target) or _on_both(node.target)
-    module.recompile()
+    drop_unused(module)
     return targets, ""
 
 

@@ -1,6 +1,7 @@
 """How many values are not 0 → the sum of the comparisons, in float32 up to 2²⁴ values.
 
 count_nonzero(x, dims)     Σ [x ≠ 0]     over all axes if there are none given
+sum(bools)                 Σ in int32    coremltools sums bools in float32, which is no index then
 """
 
 from __future__ import annotations
@@ -28,3 +29,12 @@ def _count(x: Tensor, dim: int | Sequence[int] | None = None) -> Any:
 
 
 RULE = Rule("counts", ("tflite",), {_aten.count_nonzero.default: _count, _aten.count_nonzero.dim_IntList: _count})
+
+
+def _sum_of_bools(x: Tensor, *axes: Any, dtype: torch.dtype | None = None) -> Any:
+    if x.dtype != torch.bool or dtype not in (None, torch.int32, torch.int64):
+        return NotImplemented
+    return x.to(torch.int32).sum(*axes, dtype=dtype)
+
+
+BOOLS = Rule("sums of bools", ("coreml",), dict.fromkeys((_aten.sum.default, _aten.sum.dim_IntList), _sum_of_bools))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.fx.node import map_arg
 
 from edge_export.formats.constants import constant_named, drop_unused
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
 
 _MOST_ELEMENTS = 2**22
 """Larger values are left to the converter, unless they are views."""
@@ -24,6 +27,20 @@ def changes_in_place(graph: torch.fx.Graph) -> bool:
         and node.target is not _DETACHES
         for node in graph.nodes
     )
+
+
+def computes_constants(exported: ExportedProgram) -> bool:
+    """Whether the program computes values that do not depend on its inputs. A view of a constant computes nothing."""
+    inputs = set(exported.graph_signature.user_inputs)
+    values: dict[torch.fx.Node, Any] = {}
+    for node in exported.graph.nodes:
+        if node.op == "placeholder" and node.name not in inputs:
+            values[node] = None
+        elif _is_constant(node, values):
+            values[node] = None
+            if node.target is not operator.getitem and not any(each.alias_info for each in node.target._schema.returns):
+                return True
+    return False
 
 
 def fold(module: torch.fx.GraphModule) -> bool:

@@ -11,7 +11,6 @@ The values are picked, not computed: they are the same bits. n values need n² c
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -163,7 +162,8 @@ def _quantile_of(ignore_nan: bool) -> Any:
         share = {"lower": 0.0, "higher": 1.0, "midpoint": 0.5}.get(interpolation, place - below)
         y = torch.where(below == above, low, low + (high - low) * share)
         if not ignore_nan:
-            y = torch.where(missing > 0, torch.full([1] * y.dim(), math.nan, dtype=x.dtype), y)
+            nothing = torch.relu(-missing)
+            y = torch.where(missing > 0, nothing / nothing, y)  # NaN; a constant that is NaN is taken for damage
         left = [] if dim is None or not x.dim() else list(x.movedim(dim, -1).shape[:-1])
         y = y.reshape(*left, -1)
         if keepdim:

@@ -1,7 +1,7 @@
 """Applies a format's rules to an exported program, and computes what does not depend on its inputs.
 
-A program that no rule changes is returned as it is. Otherwise it is exported again from the rewritten graph, and rules
-are applied to what they wrote, until none applies.
+A program that no rule changes and that computes no constants is returned as it is. Otherwise it is exported again from
+the rewritten graph, and rules are applied to what they wrote, until none applies.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.fx.node import map_arg
 from edge_export.errors import raised
 from edge_export.formats.constants import constant_named
 from edge_export.formats.legalize.complex_pairs import uses_complex, with_pairs
-from edge_export.formats.legalize.folding import changes_in_place, fold
+from edge_export.formats.legalize.folding import changes_in_place, computes_constants, fold
 from edge_export.formats.legalize.rule import Outcome, Refused
 from edge_export.formats.legalize.rules import RULES
 from edge_export.formats.legalize.wide import FORMATS as NARROW
@@ -39,7 +39,8 @@ def legalized(exported: ExportedProgram, format_name: str) -> tuple[ExportedProg
     plain = exported.run_decompositions({}) if changes_in_place(exported.graph) else exported
     is_wide = format_name in NARROW and uses_wide(plain)
     matches = any(node.target in rule.rewrites for rule in rules for node in plain.graph.nodes)
-    if not (is_complex or is_wide or matches):
+    computes = computes_constants(plain)
+    if not (is_complex or is_wide or matches or computes):
         return exported, ()
     module, refused = _module(plain), dict[Outcome, None]()
     rewritten: list[Outcome] = []
@@ -67,7 +68,7 @@ def legalized(exported: ExportedProgram, format_name: str) -> tuple[ExportedProg
         rewritten += applied
         exported = _exported(module, exported)
         module = _module(exported)
-    if rewritten and constants:
+    if constants and (rewritten or computes):
         exported = _exported(module, exported)
     return exported, (*rewritten, *refused)
 

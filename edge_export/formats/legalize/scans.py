@@ -4,6 +4,8 @@
 
 (Hillis and Steele, "Data parallel algorithms", 1986.) `combine` is a product, the larger or smaller one, of equal
 ones the later, or ln(e^a + e^b) = max(a, b) + ln(1 + e^−|a − b|).
+
+    cumsum of whole numbers    in int32, which is what onnx2tf's operator computes in
 """
 
 from __future__ import annotations
@@ -35,6 +37,13 @@ def _scanned(parts: Parts, dim: int, combine: Callable[[Parts, Parts], Parts]) -
 def _cumprod(x: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Tensor:
     x = x if dtype is None else x.to(dtype)
     return _scanned((x,), dim, lambda a, b: (a[0] * b[0],))[0] if x.dim() else x
+
+
+def _running_count(x: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Any:
+    made = dtype or (x.dtype if x.is_floating_point() else torch.int64)
+    if made.is_floating_point or x.dtype == made == torch.int32:
+        return NotImplemented
+    return x.to(torch.int32).cumsum(dim, dtype=torch.int32).to(made)
 
 
 def _extreme(is_more: Callable[[Tensor, Tensor], Tensor]) -> Any:
@@ -77,6 +86,7 @@ RULE = Rule(
         _aten.cummin.default: _extreme(torch.le),
     },
 )
+COUNTS = Rule("running counts", ("tflite",), {_aten.cumsum.default: _running_count})
 EXPONENTIALS = Rule(
     "running sums of exponentials", ("executorch", "coreml"), {_aten.logcumsumexp.default: _logcumsumexp}
 )

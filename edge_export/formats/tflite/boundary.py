@@ -33,7 +33,8 @@ def set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
     inputs, and the transposes are operators, which it merges into its own layouts. It still drops the last transpose
     before an output, and one that it adds itself before an output of rank 4 or 5, unless an operator without a layout
     follows: a squeeze and its inverse. And it takes a value without axes for one of one axis and drops the reshape
-    between them, so that the file's output has no axes: a sum with one zero has one.
+    between them, so that the file's output has no axes: a sum with one zero has one. It drops the transpose between an
+    input and matrix products as one that it added itself, and with it the input's shape: reshapes keep both.
     """
     import numpy as np
     from onnx import helper, numpy_helper
@@ -46,6 +47,8 @@ def set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
             inner = _rename(graph, spec.name)
             graph.node.insert(0, helper.make_node("Transpose", [spec.name], [inner], perm=permutation(own, spec)))
             _set_shape(value, own.shape)
+        if _is_transposed_into_products(graph, spec.name):
+            _keep_apart(graph, own)
     for value, spec, own in zip(graph.output, io.outputs, own_io.outputs, strict=True):
         if spec.layout != own.layout:
             inner = _rename(graph, spec.name)
@@ -59,6 +62,30 @@ def set_boundary(model: ModelProto, io: IOSpec, own_io: IOSpec) -> None:
             graph.node.append(helper.make_node("Unsqueeze", [f"{inner}_squeezed", axis], [spec.name]))
         if spec.shape == (1,) and spec.dtype != "int64" and spec.name in reshaped:  # onnx2tf adds int64 as int32
             _add_zero(graph, spec)
+
+
+def _is_transposed_into_products(graph: Any, name: str) -> bool:
+    """Whether an input is read by one transpose that moves its last axis to the second, and that by products alone."""
+    readers = [node for node in graph.node if name in node.input]
+    if len(readers) != 1 or readers[0].op_type != "Transpose":
+        return False
+    (moves,) = readers[0].attribute
+    last = len(moves.ints) - 1
+    after = [node.op_type for node in graph.node if readers[0].output[0] in node.input]
+    return list(moves.ints) == [0, last, *range(1, last)] and set(after) == {"MatMul"}
+
+
+def _keep_apart(graph: Any, spec: TensorSpec) -> None:
+    """Puts two reshapes behind an input, to a vector and back."""
+    import numpy as np
+    from onnx import helper, numpy_helper
+
+    inner = _rename(graph, spec.name)
+    for position, (source, target, shape) in enumerate(
+        ((spec.name, f"{inner}_flat", (-1,)), (f"{inner}_flat", inner, spec.shape))
+    ):
+        graph.initializer.append(numpy_helper.from_array(np.array(shape, np.int64), f"{target}_shape"))
+        graph.node.insert(position, helper.make_node("Reshape", [source, f"{target}_shape"], [target]))
 
 
 def _add_zero(graph: Any, spec: TensorSpec) -> None:
