@@ -61,7 +61,7 @@ def test_cells_are_the_same_mathematics(cell: Any, bias: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("format_name", recurrent.RULE.formats)
+@pytest.mark.parametrize("format_name", recurrent.CELLS.formats)
 def test_files_are_right_at_the_first_and_the_second_call(format_name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     lstm, gru = (kind(3, 4, batch_first=True, bidirectional=True) for kind in (nn.LSTM, nn.GRU))

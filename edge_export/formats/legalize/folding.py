@@ -36,7 +36,8 @@ def fold(module: torch.fx.GraphModule) -> bool:
     values: dict[torch.fx.Node, Any] = {}
     for node in graph.nodes:
         if node.op == "get_attr":
-            values[node] = constant_named(module, str(node.target))
+            if not hasattr(module, str(node.target)) or isinstance(getattr(module, str(node.target)), torch.Tensor):
+                values[node] = constant_named(module, str(node.target))
         elif _is_constant(node, values):
             # Nobody else holds the copy of a constant that the graph detaches.
             target = torch.ops.aten.detach.default if node.target is _DETACHES else node.target
