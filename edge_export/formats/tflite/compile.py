@@ -27,6 +27,7 @@ from edge_export.formats.tflite.converted import NotConverted, read_converted
 from edge_export.formats.tflite.floats import stayed_float
 from edge_export.formats.tflite.half import halve
 from edge_export.formats.tflite.int8 import quantize
+from edge_export.formats.tflite.loops import with_loops
 from edge_export.formats.tflite.operators import operator_versions
 from edge_export.formats.tflite.products import grouped
 from edge_export.formats.tflite.reshapes import with_agreeing_shapes
@@ -121,7 +122,7 @@ def to_onnx(exported: ExportedProgram, io: IOSpec) -> ModelProto:
     assert onnx_program is not None
     model: ModelProto = onnx_program.model_proto
     name_boundary(model, io)
-    return model
+    return with_loops(model)
 
 
 def _directly(
