@@ -24,6 +24,17 @@ def register() -> None:
         _TORCH_OPS_REGISTRY.name_to_func_mapping[f"{target._opname}.input"] = _converter(kind)
 
 
+def without_map(model: Any) -> Any:
+    """Lets a model with loops be saved: coremltools fails to map their operators to those of torch. Returns it."""
+    from coremltools.converters.mil.mil.scope import ScopeSource
+
+    for function in model._mil_program.functions.values() if model._mil_program is not None else ():
+        if any(operation.blocks for operation in function.operations):
+            kept = [each for each in function._essential_scope_sources if each != ScopeSource.EXIR_DEBUG_HANDLE]
+            function._essential_scope_sources = kept
+    return model
+
+
 def _converter(kind: str) -> Any:
     def convert(context: Any, node: Any) -> None:
         from coremltools.converters.mil.frontend.torch.ops import _get_inputs
