@@ -39,7 +39,7 @@ class Limits:
     body: int
 
 
-LIMITS = {"executorch": Limits(512, 16), "tflite": Limits(512, 128), "coreml": Limits(512, 0)}
+LIMITS = {"executorch": Limits(512, 16), "tflite": Limits(512, 32), "coreml": Limits(512, 0)}
 """ExecuTorch lowers 30 operators a second; its loop reads one slice in each turn. TFLite's copies all steps."""
 
 

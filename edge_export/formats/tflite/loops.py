@@ -4,7 +4,8 @@
     Loop(states, xs, ys)             in turn t: states, y = body(states, xs[t]),  ys = [ys[1:], y]
 
 A body of TFLite sees nothing around it, so constants go into it, and xs and all else that it reads is carried from turn
-to turn. ys moves by one place in each turn: after the last one, the first y is in the first place.
+to turn. ys moves by one place in each turn: after the last one, the first y is in the first place. onnx2tf copies all
+that is carried by two reshapes to the same shape; without them, 4000 steps of 64 features take a third of the time.
 """
 
 from __future__ import annotations
@@ -109,3 +110,42 @@ def _type(model: ModelProto, name: str) -> tuple[int, list[int]]:
             tensor = value.type.tensor_type
             return tensor.elem_type, [each.dim_value for each in tensor.shape.dim]
     raise ValueError(f"the ONNX model does not state the shape of {name}")
+
+
+def without_copies(content: bytes) -> bytes:
+    """Returns the file, changed where the body of a WHILE copies its results by reshapes to the same shape."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+
+    def operators(graph: Any, name: str) -> list[Any]:
+        number = getattr(schema.BuiltinOperator, name)
+        codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
+        return [each for each in graph.operators or () if codes[each.opcodeIndex] == number]
+
+    bodies = {
+        each.builtinOptions.bodySubgraphIndex for graph in model.subgraphs for each in operators(graph, "WHILE")
+    }
+    for graph in (model.subgraphs[index] for index in sorted(bodies)):
+        copies = {
+            int(each.outputs[0]): each
+            for each in operators(graph, "RESHAPE")
+            if list(graph.tensors[each.inputs[0]].shape) == list(graph.tensors[each.outputs[0]].shape)
+        }
+        graph.outputs = [_source(int(index), copies) for index in graph.outputs]
+        for copy in reversed(copies.values()):
+            used = {int(index) for each in graph.operators for index in each.inputs} | set(graph.outputs)
+            if int(copy.outputs[0]) not in used:
+                graph.operators.remove(copy)
+    if not bodies:
+        return content
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _source(index: int, copies: dict[int, Any]) -> int:
+    while index in copies:
+        index = int(copies[index].inputs[0])
+    return index
