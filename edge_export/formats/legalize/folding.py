@@ -36,7 +36,7 @@ def fold(module: torch.fx.GraphModule) -> bool:
     values: dict[torch.fx.Node, Any] = {}
     for node in graph.nodes:
         if node.op == "get_attr":
-            if not hasattr(module, str(node.target)) or isinstance(getattr(module, str(node.target)), torch.Tensor):
+            if not isinstance(getattr(module, str(node.target), None), torch.nn.Module):  # the body of a loop
                 values[node] = constant_named(module, str(node.target))
         elif _is_constant(node, values):
             # Nobody else holds the copy of a constant that the graph detaches.

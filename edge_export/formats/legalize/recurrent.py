@@ -211,9 +211,7 @@ def _layers(
 
 
 def _lstm(format_name: str) -> Any:
-    return lambda x, hx, params, *options: _layers(
-        LIMITS[format_name], "lstm", x, hx[0], hx[1], params, *options
-    )
+    return lambda x, hx, params, *options: _layers(LIMITS[format_name], "lstm", x, hx[0], hx[1], params, *options)
 
 
 def _one_state(format_name: str, kind: str) -> Any:

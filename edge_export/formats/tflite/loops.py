@@ -124,9 +124,7 @@ def without_copies(content: bytes) -> bytes:
         codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
         return [each for each in graph.operators or () if codes[each.opcodeIndex] == number]
 
-    bodies = {
-        each.builtinOptions.bodySubgraphIndex for graph in model.subgraphs for each in operators(graph, "WHILE")
-    }
+    bodies = {each.builtinOptions.bodySubgraphIndex for graph in model.subgraphs for each in operators(graph, "WHILE")}
     for graph in (model.subgraphs[index] for index in sorted(bodies)):
         copies = {
             int(each.outputs[0]): each
