@@ -123,5 +123,5 @@ def test_executorch_refuses_a_long_sequence_for_core_ml_with_the_reason() -> Non
     from edge_export.formats.executorch import coreml
 
     program = export_program(nn.GRU(2, 2).eval(), (torch.zeros(600, 1, 2),))
-    with pytest.raises(ValueError, match="gru of 600 steps.*at most 512.*state as an input and an output"):
+    with pytest.raises(ValueError, match=r"gru of 600 steps.*at most 512.*state as an input and an output"):
         coreml.lower(program, "fp32", {})
