@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 import tempfile
@@ -140,6 +141,9 @@ def converted(case: Case, way: str, folder: Path, limit_s: float) -> tuple[Path 
 
 
 def _convert(case: Case, way: str, path: Path, sender: object) -> None:
+    log = os.open(path.with_suffix(".log"), os.O_CREAT | os.O_WRONLY)  # converters print much
+    os.dup2(log, 1)
+    os.dup2(log, 2)
     try:
         convert(case, way, path)
     except Exception as error:  # converters raise anything

@@ -70,9 +70,9 @@ def refuse_long_sequences(exported: ExportedProgram) -> None:
         if node.target in LAYERS:
             shape, batch_first = node.args[0].meta["val"].shape, node.args[-1]
             raise ValueError(
-                f"{node.target._opname} of {shape[int(batch_first)]} steps and {node.args[4]} layers: ExecuTorch writes "
-                f"out each step for Core ML, at most {LIMITS['coreml'].written_out} over all layers: give it "
-                "fewer steps a call, with its state as an input and an output, or use the format coreml"
+                f"{node.target._opname} of {shape[int(batch_first)]} steps and {node.args[4]} layers: ExecuTorch "
+                f"writes out each step for Core ML, at most {LIMITS['coreml'].written_out} over all layers: give "
+                "it fewer steps a call, with its state as an input and an output, or use the format coreml"
             )
 
 
