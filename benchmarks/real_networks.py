@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 import tempfile
@@ -256,6 +257,8 @@ def main(arguments: list[str]) -> int:
     p.add_argument("--limit", type=float, default=600.0, metavar="S", help="seconds of a converter (default: 600)")
     p.add_argument("--out", type=Path, help="a file for all numbers, in JSON")
     asked = p.parse_args(arguments)
+    # Workers begin in a folder of their own.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     rows: list[Row] = []
     for name in NETWORKS:
         if re.search(asked.only, name, re.IGNORECASE):

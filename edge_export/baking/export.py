@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from edge_export.baking.torch_shortcuts import keep_composite_operators
 from edge_export.errors import RequestError, raised
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def export_program(module: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedPro
         RequestError: The module's forward cannot be exported as a graph.
     """
     rows = tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in inputs)
+    keep_composite_operators()
     try:
         with torch.no_grad():
             return torch.export.export(module, rows, strict=False)

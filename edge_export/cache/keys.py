@@ -25,10 +25,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
         *(*_MOTHER, "members", "baking", "verify", "bundle/manifest.py", "workers/threads.py"),
         *("formats/compiled.py", "formats/program.py", "runtimes/stream.py", "runtimes/torch_module.py"),
     ),
-    "compile": ("errors.py", "spec", "formats", "workers/threads.py", "workers/pins"),
+    "compile": ("errors.py", "spec", "baking/torch_shortcuts.py", "formats", "workers/threads.py", "workers/pins"),
     "measure": (
         *("__init__.py", "errors.py", "files", "spec", "data", "tasks", "runtimes", "formats", "verify"),
-        "workers/pins",
+        *("baking/torch_shortcuts.py", "workers/pins"),
     ),
     "bundle": ("",),
 }

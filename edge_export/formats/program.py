@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_export.baking.torch_shortcuts import keep_composite_operators, share_history
 from edge_export.formats.compiled import require_io
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
@@ -29,7 +30,8 @@ def load_program(path: Path, io: IOSpec) -> ExportedProgram:
     """
     import torch
 
-    _share_history()
+    share_history()
+    keep_composite_operators()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch warns of its own file format
         program = torch.export.load(path)
@@ -41,17 +43,6 @@ def load_program(path: Path, io: IOSpec) -> ExportedProgram:
     outputs = [_spec(nodes[str(name)]) for name in signature.user_outputs]
     require_io(io, inputs, outputs, named=False)
     return program
-
-
-def _share_history() -> None:
-    """Lets new nodes of a graph share the history of the nodes that they were made from.
-
-    PyTorch copies the whole history of a node, which grows with every pass, for each node that is made from it: a
-    quarter of the time that ExecuTorch takes for a separator. Nothing changes an entry once it is made.
-    """
-    from torch.fx.traceback import NodeSource
-
-    NodeSource.__deepcopy__ = lambda source, memo: source  # type: ignore[attr-defined]
 
 
 def decomposed(exported: ExportedProgram, options: Mapping[str, object]) -> ExportedProgram:

@@ -34,24 +34,31 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m edge_export.workers.fork_server")
     parser.add_argument("--requests", required=True, type=int, help="the file descriptor of the socket")
     parser.add_argument("--parent", required=True, type=int, help="the parent's process id; this process ends with it")
-    parser.add_argument("shared", nargs="*", help="modules to import")
+    parser.add_argument("shared", nargs="*", help="modules to import, in this order")
     arguments = parser.parse_args(argv)
     serve.die_with(arguments.parent)
-    for name in arguments.shared:
-        try:
-            importlib.import_module(name)
-        except Exception:  # the worker that needs it tells what is wrong
-            traceback.print_exc()
-    gc.freeze()  # so that a worker's garbage collector leaves shared memory as it is
+    later = list(arguments.shared)
     with socket.socket(fileno=arguments.requests) as requests, selectors.DefaultSelector() as selector:
         selector.register(requests, selectors.EVENT_READ)
         while True:
-            for key, _ in selector.select():
+            if later:
+                _import(later.pop(0))
+            # A worker that waits begins with what is imported. The first ones often open files, and export nothing.
+            for key, _ in selector.select(timeout=0 if later else None):
                 if key.fileobj is not requests:
                     selector.unregister(key.fileobj)
                     _report(key.fd, *key.data)
                 elif not _take_request(requests, selector):
                     return
+
+
+def _import(name: str) -> None:
+    """Imports a module for all workers that follow."""
+    try:
+        importlib.import_module(name)
+    except Exception:  # the worker that needs it tells what is wrong
+        traceback.print_exc()
+    gc.freeze()  # so that a worker's garbage collector leaves shared memory as it is
 
 
 def _take_request(requests: socket.socket, selector: selectors.BaseSelector) -> bool:

@@ -212,6 +212,22 @@ def test_forked_workers_share_what_their_server_imported_and_nothing_that_tasks_
     assert len({submit(ECHO, kind=kind).result().pid for kind in "ab"}) == 2
 
 
+def test_the_first_worker_waits_for_the_first_shared_module_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = "import pathlib, time\nwhile not pathlib.Path(__file__).with_name('go').exists():\n    time.sleep(0.01)\n"
+    (tmp_path / "slow_to_import.py").write_text(slow)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), str(tmp_path)]))
+    with Pool(2, log_dir=tmp_path, tasks=TABLE, shared=("html", "slow_to_import")) as pool:
+        log = tmp_path / "log"
+        facts = pool.submit(FACTS, Nothing(), kind="a", timeout_s=30, log=log).result(timeout=30)
+        second = pool.submit(FACTS, Nothing(), kind="b", timeout_s=30, log=log)
+        assert facts.imported
+        assert not wait_until(second.done, 0.2)
+        (tmp_path / "go").touch()
+        assert second.result(timeout=30).parent == facts.parent
+
+
 def test_workers_are_started_where_no_server_can_fork_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_export.workers.forked.MODULE", "edge_export.workers.no_such_server")
     with Pool(1, log_dir=tmp_path, tasks=TABLE, shared=("html",)) as pool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from edge_export.formats import FORMATS
 from edge_export.formats.compiled import Compiled, reject_options, versions
 from edge_export.formats.executorch.coreml import COMPUTE_UNITS, MINIMUM_OS
+from edge_export.formats.executorch.library import import_exir
 from edge_export.formats.executorch.opened import verify
 from edge_export.formats.program import decomposed, load_program
 from edge_export.spec.tensors import IOSpec
@@ -64,6 +65,7 @@ def _lowered(
     from edge_export.formats.legalize.program import legalized
     from edge_export.formats.legalize.program import notes as rewritten
 
+    import_exir()
     backend = str(options["backend"])
     exported, outcomes = legalized(load_program(program, io), "coreml" if backend == "coreml" else "executorch")
     notes: tuple[str, ...] = ()

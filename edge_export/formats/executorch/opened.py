@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_export.formats.compiled import require_io
+from edge_export.formats.executorch.library import bindings, import_exir
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
 DTYPES = {0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16", 6: "float32", 11: "bool"}
@@ -45,6 +46,7 @@ def open_program(path: Path) -> OpenProgram:
     Raises:
         ValueError: It is damaged.
     """
+    import_exir()
     from executorch.exir._serialize._program import deserialize_pte_binary
 
     try:
@@ -63,11 +65,9 @@ def verify(path: Path, io: IOSpec) -> None:
         ValueError: Its inputs and outputs are not those of `io`.
         RuntimeError: ExecuTorch rejects it.
     """
-    from executorch.extension.pybindings import portable_lib
-
-    meta = portable_lib._load_program(
-        str(path), program_verification=portable_lib.Verification.InternalConsistency
-    ).method_meta("forward")
+    library = bindings()
+    program = library._load_program(str(path), program_verification=library.Verification.InternalConsistency)
+    meta = program.method_meta("forward")
     require_io(io, *tensor_specs(meta), named=False)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge_export.files.arrays import Array
 from edge_export.formats.compiled import require_io
+from edge_export.formats.executorch.library import bindings
 from edge_export.formats.executorch.opened import tensor_specs
 from edge_export.spec.arrays import Run, check_inputs, check_outputs
 from edge_export.spec.tensors import IOSpec
@@ -33,10 +34,10 @@ def load(path: Path, io: IOSpec, threads: int = 1) -> Run:
         RuntimeError: ExecuTorch rejects the file. A damaged one may also crash this process, so load it in a worker.
     """
     import torch
-    from executorch.extension.pybindings import portable_lib
 
-    portable_lib._unsafe_reset_threadpool(threads)
-    program = portable_lib._load_program(str(path), program_verification=portable_lib.Verification.InternalConsistency)
+    library = bindings()
+    library._unsafe_reset_threadpool(threads)
+    program = library._load_program(str(path), program_verification=library.Verification.InternalConsistency)
     require_io(io, *tensor_specs(program.method_meta("forward")), named=False)
     method = program.load_method("forward")
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_export.baking.torch_shortcuts import keep_onnx_operators
 from edge_export.formats import FORMATS
 from edge_export.formats.calibration_samples import read_samples
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
@@ -110,6 +111,7 @@ def to_onnx(exported: ExportedProgram, io: IOSpec) -> ModelProto:
     """Exports the program as an ONNX model with the names of `io`."""
     import torch
 
+    keep_onnx_operators()
     # The exporter calls inner values as the operators that make them, and io may have such names, too.
     onnx_program = torch.onnx.export(
         exported,

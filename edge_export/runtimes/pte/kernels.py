@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from edge_export.formats.executorch.library import bindings
 from edge_export.formats.executorch.opened import OpenProgram, spec_of
 
 _NAMESPACES = ("aten", "dim_order_ops")
@@ -13,9 +14,7 @@ _NAMESPACES = ("aten", "dim_order_ops")
 
 @functools.cache
 def _known() -> frozenset[str]:
-    from executorch.extension.pybindings import portable_lib
-
-    return frozenset(portable_lib._get_operator_names())
+    return frozenset(bindings()._get_operator_names())
 
 
 def runs_kernel(name: str) -> bool:
