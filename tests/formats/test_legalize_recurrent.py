@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from edge_export.baking.export import export_program
 from edge_export.formats.legalize import recurrent
-from edge_export.formats.legalize.program import legalized, notes
+from edge_export.formats.legalize.program import legalized
 
 KINDS: tuple[type[nn.RNNBase], ...] = (nn.LSTM, nn.GRU, nn.RNN)
 
@@ -61,7 +61,7 @@ def test_cells_are_the_same_mathematics(cell: Any, bias: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("format_name", recurrent.RULE.formats)
+@pytest.mark.parametrize("format_name", recurrent.CELLS.formats)
 def test_files_are_right_at_the_first_and_the_second_call(format_name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     lstm, gru = (kind(3, 4, batch_first=True, bidirectional=True) for kind in (nn.LSTM, nn.GRU))
@@ -69,13 +69,59 @@ def test_files_are_right_at_the_first_and_the_second_call(format_name: str, tmp_
     assert min(file_snr(network, seeded(1, 3, 3), format_name, tmp_path)) > 110
 
 
-def test_a_very_long_sequence_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recurrent, "MOST_STEPS", 2)
-    network = Function(lambda layers, x: layers.r(x)[0], r=nn.GRU(2, 2))
-    program = export_program(network, (torch.zeros(3, 1, 2),))
-    same, outcomes = legalized(program, "coreml")
-    assert same is program
-    assert notes(outcomes) == (
-        "gru is left as it is: 3 steps of 1 layers are more than 2: give it shorter sequences, and its state as "
-        "an input and an output",
-    )
+SHORT = recurrent.Limits(written_out=2, body=3)
+
+
+@pytest.mark.parametrize(
+    ("layer", "format_name"),
+    [
+        (nn.LSTM(3, 4, 2, bidirectional=True), "executorch"),
+        (nn.GRU(3, 4, bidirectional=True), "tflite"),
+        (nn.GRU(3, 4, 2, bias=False), "executorch"),
+        (nn.RNN(3, 4, nonlinearity="relu"), "tflite"),
+        (nn.LSTM(3, 6, proj_size=2), "executorch"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("steps", [6, 7])
+def test_a_loop_is_the_same_mathematics(
+    layer: nn.RNNBase, format_name: str, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recurrent.LIMITS, format_name, SHORT)
+    network = Everything(layer, batch=2)
+    assert math_error(network, seeded(steps, 2, 3), format_name) < 1e-12
+    program, _ = legalized(export_program(network.double(), (seeded(steps, 2, 3).double(),)), format_name)
+    assert any(node.target is torch.ops.higher_order.scan for node in program.graph.nodes)
+    network.float()
+
+
+@pytest.mark.parametrize(("steps", "body"), [(4000, 16), (1000, 10), (997, 12), (20, 10), (17, 16), (5, 5)])
+def test_few_steps_are_left_behind_a_loop(steps: int, body: int) -> None:
+    assert recurrent.body_steps(steps, 16) == body
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format_name", recurrent.LIMITS)
+def test_a_long_sequence_has_a_small_file_that_is_right_at_both_calls(format_name: str, tmp_path: Path) -> None:
+    steps = recurrent.LIMITS[format_name].written_out + 5
+    torch.manual_seed(0)
+    network = Function(lambda layers, x: layers.r(x)[0], r=nn.GRU(3, 4, batch_first=True))
+    assert min(file_snr(network, seeded(1, steps, 3), format_name, tmp_path)) > 110
+    assert sum(path.stat().st_size for path in tmp_path.glob("*fp32.[pt]*te*")) < 400_000
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.LSTM(3, 4, 2, bidirectional=True), nn.GRU(3, 4, 2), nn.RNN(3, 4, bidirectional=True)], ids=str
+)
+def test_core_ml_has_long_layers_as_its_own_operators(layer: nn.RNNBase) -> None:
+    program, outcomes = legalized(export_program(layer.eval(), (torch.zeros(600, 1, 3),)), "coreml")
+    assert not outcomes
+    assert any(node.target in recurrent.LAYERS for node in program.graph.nodes)
+
+
+def test_executorch_refuses_a_long_sequence_for_core_ml_with_the_reason() -> None:
+    from edge_export.formats.executorch import coreml
+
+    program = export_program(nn.GRU(2, 2).eval(), (torch.zeros(600, 1, 2),))
+    with pytest.raises(ValueError, match=r"gru of 600 steps.*at most 512.*state as an input and an output"):
+        coreml.lower(program, "fp32", {})

@@ -17,6 +17,7 @@ from edge_export.formats.coreml.border import own_border, with_own_border
 from edge_export.formats.coreml.equal_constants import merge
 from edge_export.formats.coreml.library import coremltools, protobuf
 from edge_export.formats.coreml.normalize import normalize
+from edge_export.formats.coreml.recurrent import register, without_map
 from edge_export.formats.coreml.weights import compressed, stayed_float
 from edge_export.formats.garbage import set_aside
 from edge_export.formats.program import DECOMPOSED, load_program, own_outputs
@@ -68,7 +69,7 @@ def compile(
     with set_aside():
         convert = _convert_traced if options.get("way") == "torchscript" else _convert
         model = convert(exported, own_io, "FLOAT32" if precision == "fp32" else "FLOAT16")
-        (compressed(model, scheme) if scheme else model).save(str(path))
+        without_map(compressed(model, scheme) if scheme else model).save(str(path))
     if scheme:
         merge(path)
     normalize(path)
@@ -106,6 +107,7 @@ def _convert(program: Any, own_io: IOSpec, compute_precision: str, **front_end: 
     import numpy as np
 
     ct = coremltools()
+    register()
     return ct.convert(
         program,
         **front_end,

@@ -35,7 +35,12 @@ _LOGGER = "executorch.backends.apple.coreml.compiler.coreml_preprocess"
 
 
 def lower(exported: ExportedProgram, precision: str, options: Mapping[str, object]) -> bytes:
-    """Lowers `exported` and returns the bytes of its `.pte` file."""
+    """Lowers `exported` and returns the bytes of its `.pte` file.
+
+    Raises:
+        ValueError: It has a recurrent layer of many steps.
+    """
+    refuse_long_sequences(exported)
     from executorch.backends.apple.coreml.compiler import CoreMLBackend
     from executorch.backends.apple.coreml.partition import CoreMLPartitioner
     from executorch.exir import to_edge_transform_and_lower
@@ -55,6 +60,20 @@ def lower(exported: ExportedProgram, precision: str, options: Mapping[str, objec
         for _, delegate, _ in get_lowered_submodules(edge.exported_program().graph_module):
             delegate._processed_bytes = _normalized(delegate.processed_bytes)
         return bytes(edge.to_executorch().buffer)
+
+
+def refuse_long_sequences(exported: ExportedProgram) -> None:
+    """Raises ValueError for a recurrent layer that is left as it is: ExecuTorch would write out each of its steps."""
+    from edge_export.formats.legalize.recurrent import LAYERS, LIMITS
+
+    for node in exported.graph.nodes:
+        if node.target in LAYERS:
+            shape, batch_first = node.args[0].meta["val"].shape, node.args[-1]
+            raise ValueError(
+                f"{node.target._opname} of {shape[int(batch_first)]} steps and {node.args[4]} layers: ExecuTorch "
+                f"writes out each step for Core ML, at most {LIMITS['coreml'].written_out} over all layers: give "
+                "it fewer steps a call, with its state as an input and an output, or use the format coreml"
+            )
 
 
 def _normalized(payload: bytes) -> bytes:

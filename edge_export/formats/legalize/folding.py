@@ -53,7 +53,8 @@ def fold(module: torch.fx.GraphModule) -> bool:
     values: dict[torch.fx.Node, Any] = {}
     for node in graph.nodes:
         if node.op == "get_attr":
-            values[node] = constant_named(module, str(node.target))
+            if not isinstance(getattr(module, str(node.target), None), torch.nn.Module):  # the body of a loop
+                values[node] = constant_named(module, str(node.target))
         elif _is_constant(node, values):
             # Nobody else holds the copy of a constant that the graph detaches.
             target = torch.ops.aten.detach.default if node.target is _DETACHES else node.target

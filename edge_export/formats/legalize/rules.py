@@ -43,7 +43,8 @@ from edge_export.formats.legalize import (
 from edge_export.formats.legalize.rule import Rule
 
 RULES: tuple[Rule, ...] = (
-    recurrent.RULE,
+    *recurrent.RULES,
+    recurrent.CELLS,
     pooling_without_batch.RULE,
     volumes.AVERAGES,
     volumes.MAXIMA,

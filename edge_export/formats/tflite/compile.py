@@ -28,6 +28,7 @@ from edge_export.formats.tflite.converted import NotConverted, read_converted
 from edge_export.formats.tflite.floats import stayed_float
 from edge_export.formats.tflite.half import halve
 from edge_export.formats.tflite.int8 import quantize
+from edge_export.formats.tflite.loops import with_loops, without_copies
 from edge_export.formats.tflite.operators import operator_versions
 from edge_export.formats.tflite.products import grouped
 from edge_export.formats.tflite.reshapes import with_agreeing_shapes
@@ -123,7 +124,7 @@ def to_onnx(exported: ExportedProgram, io: IOSpec) -> ModelProto:
     assert onnx_program is not None
     model: ModelProto = onnx_program.model_proto
     name_boundary(model, io)
-    return model
+    return with_loops(model)
 
 
 def _directly(
@@ -136,7 +137,7 @@ def _directly(
 ) -> bytes:
     """Returns the rewritten file of onnx2tf's own writer. Raises NotConverted if it fails or its file is wrong."""
     try:
-        written = with_agreeing_shapes(_to_tflite(model, own_io, workdir))
+        written = without_copies(with_agreeing_shapes(_to_tflite(model, own_io, workdir)))
         float32 = rewrite(with_whole_numbers(written, own_io, _outputs))
         _check(float32, io, own_io, exported)
     except Exception as error:
