@@ -49,9 +49,10 @@ def test_it_is_the_same_mathematics(case: str) -> None:
 
 
 def test_every_rule_has_a_case_and_known_formats() -> None:
-    names = [rule.name for rule in RULES]
+    names = [(rule.name, each) for rule in RULES for each in rule.formats]
     assert len(names) == len(set(names))
-    assert {"recurrent"} | {name for name, _, _ in CASES.values()} == set(names)
+    of_recurrent_layers = {"recurrent", "recurrent_cells"}
+    assert of_recurrent_layers | {name for name, _, _ in CASES.values()} == {name for name, _ in names}
     assert {each for rule in RULES for each in rule.formats} <= FORMATS.keys()
 
 

@@ -257,7 +257,7 @@ def _rule(format_name: str) -> Rule:
 
 RULES = tuple(map(_rule, LIMITS))
 CELLS = Rule(
-    "recurrent",
+    "recurrent_cells",
     tuple(LIMITS),
     {
         _aten.lstm_cell.default: _lstm_cell,
