@@ -25,7 +25,7 @@ from edge_export.formats.legalize.rules import RULES
 CASES = {**LAYERS, **VALUES}
 APPROXIMATED = {"erfinv": 1e-6}
 """The relative error of what is right in float32 only, for cases with such a rule."""
-MOST_OUTPUTS = 64
+MOST_OUTPUTS = 16
 """Of one file."""
 
 
