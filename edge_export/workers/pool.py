@@ -87,7 +87,7 @@ class Pool:
         package = Path(edge_export.__file__).resolve().parent
         (self._scratch / "python").mkdir()
         (self._scratch / "python" / package.name).symlink_to(package)
-        self._environment = _environment(jobs, self._scratch / "python")
+        self._environment = _environment(jobs, self._scratch)
         self._shared = tuple(shared) if sys.platform == "linux" else ()
         self._server: ForkServer | None = None
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -254,14 +254,18 @@ def read_answer[Answer](task: WorkerTask[Any, Answer], data: Any) -> Answer:
         raise WorkerError(f"the worker's answer to {task.name} is not valid: {error}", "exception") from error
 
 
-def _environment(jobs: int, package_folder: Path) -> dict[str, str]:
-    """Returns a worker's environment variables: an importable package, its number of threads, a fixed hash seed."""
+def _environment(jobs: int, scratch: Path) -> dict[str, str]:
+    """Returns a worker's environment variables: an importable package, its number of threads, a fixed hash seed.
+
+    PyTorch's exporter makes a folder for Inductor wherever it is imported: it is in the scratch folder, too.
+    """
     inherited = os.environ.get("PYTHONPATH")
     threads = str(max(1, cpu_count() // jobs))
     return {
         **os.environ,
         **dict.fromkeys(_THREAD_VARIABLES, threads),
-        "PYTHONPATH": os.pathsep.join([str(package_folder), *([inherited] if inherited else [])]),
+        "PYTHONPATH": os.pathsep.join([str(scratch / "python"), *([inherited] if inherited else [])]),
+        "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor"),
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",

@@ -3,59 +3,30 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from pathlib import Path
 
-import compiled_members as members
+import executorch_members as recurrent
 import pytest
 import reduced_members as reduced
-import torch
 from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.schema import Tensor
 
-from edge_export.baking.bake import bake, example_inputs
-from edge_export.baking.export import export_program
-from edge_export.formats.compile_task import COMPILE, CompileRequest
 from edge_export.formats.executorch.inspect import inspect
 from edge_export.formats.executorch.xnnpack_payload import xnnpack_graph
-from edge_export.members.extract import extract
-from edge_export.mothers.catalog import open_mother
-from edge_export.mothers.protocol import IOSpec
 
 pytestmark = pytest.mark.slow
 
-SEPARATOR = "d1w1"
+RECURRENT = "recurrent"
 BYTES = {"fp32": 4, "fp16": 2, "qint8": 1, "qcint8": 1, "qint32": 4, "qcint32": 4}
 """Of one element, by XNNPACK's name of its type."""
 SCALAR_BYTES = {0: 1, 1: 1, 2: 2, 3: 4, 4: 8, 5: 2, 6: 4}
 """The same by ExecuTorch's number."""
 
 
-@cache
-def separator() -> tuple[Path, IOSpec]:
-    """The smallest separator's program."""
-    mother = open_mother("separator")
-    config = mother.space.parse(SEPARATOR)
-    baked = bake(extract(mother, config), mother.example_inputs(config), {})
-    assert baked.io is not None
-    path = members.folder() / f"{SEPARATOR}.pt2"
-    torch.export.save(export_program(baked.module, example_inputs(baked.io)), path)
-    return path, baked.io
-
-
-def compiled(member: str, precision: str, scheme: str, folder: Path) -> Path:
+def compiled(member: str, precision: str, scheme: str) -> Path:
     if member == reduced.DIGITS:
         return Path(reduced.compiled(member, "executorch", precision, scheme)["path"])
-    program, io = separator()
-    request = CompileRequest(
-        format="executorch",
-        precision=precision,
-        options={"scheme": scheme} if scheme else {},
-        program=program,
-        io=io,
-        workdir=folder,
-    )
-    return folder / members.ask(COMPILE, request, "executorch").file
+    return Path(recurrent.compiled(precision, scheme)["path"])
 
 
 def held(path: Path) -> int:
@@ -83,17 +54,17 @@ def held(path: Path) -> int:
 @pytest.mark.parametrize(
     ("member", "precision", "scheme"),
     [
-        (SEPARATOR, "fp32", ""),
-        (SEPARATOR, "fp16", ""),
-        (SEPARATOR, "int8", "dynamic"),
+        (RECURRENT, "fp32", ""),
+        (RECURRENT, "fp16", ""),
+        (RECURRENT, "int8", "dynamic"),
         (reduced.DIGITS, "fp32", ""),
         (reduced.DIGITS, "fp16", ""),
         (reduced.DIGITS, "int8", "static"),
         (reduced.DIGITS, "int8", "static_per_tensor"),
     ],
 )
-def test_weights_are_what_the_constants_take(member: str, precision: str, scheme: str, tmp_path: Path) -> None:
-    path = compiled(member, precision, scheme, tmp_path)
+def test_weights_are_what_the_constants_take(member: str, precision: str, scheme: str) -> None:
+    path = compiled(member, precision, scheme)
     contents = inspect(path)
     assert contents.weight_bytes == held(path)
     assert contents.bytes > contents.weight_bytes > 0.3 * contents.bytes

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge_export.formats.coreml.library import coremltools
-from edge_export.formats.legalize.recurrent import LAYERS
 
 
 def register() -> None:
     """Lets coremltools convert torch's recurrent layers in exported programs."""
     coremltools()
     from coremltools.converters.mil.frontend.torch.torch_op_registry import _TORCH_OPS_REGISTRY
+
+    from edge_export.formats.legalize.recurrent import LAYERS
 
     for target, kind in LAYERS.items():
         _TORCH_OPS_REGISTRY.name_to_func_mapping[f"{target._opname}.input"] = _converter(kind)
