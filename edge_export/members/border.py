@@ -21,7 +21,7 @@ from torch import Tensor, fx, nn
 from edge_export.errors import RequestError, raised
 from edge_export.members.examples import example_inputs
 from edge_export.members.extract import extract
-from edge_export.members.watching import why_changing
+from edge_export.members.watching import same, why_changing
 from edge_export.mothers.protocol import IOSpec, Recordings, TensorSpec
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def at_border(mother: Mother, recordings: Recordings) -> tuple[Mother, Recording
         return mother, recordings  # running it on all recordings tells what is wrong
     outputs = _crossings(own, returned, one)
     first, second = (outward(each, *_columns(outputs)) for each in (returned, again))
-    if not _same_bits(first, second) and (
+    if not all(map(same, first, second)) and (
         reason := why_changing(
             "the mother", lambda: outward(network(*one, config=config), *_columns(outputs)), _differ(first, second)
         )
@@ -297,10 +297,6 @@ def _check_one_sample(
     except Exception:
         return
     raise RequestError(f"the mother runs on a batch, but not on one sample, as a file does: {raised(error)}") from error
-
-
-def _same_bits(outputs: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> bool:
-    return all(torch.equal(one.nan_to_num(), two.nan_to_num()) for one, two in zip(outputs, others, strict=True))
 
 
 def _differs_in_batch(around: BorderedMother, samples: tuple[Tensor, ...]) -> bool:

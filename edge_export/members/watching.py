@@ -96,7 +96,7 @@ def why_changing(who: str, run: Callable[[], tuple[torch.Tensor, ...]], far: boo
         return ""
     with torch.no_grad():
         first, second = (_seeded(run) for _ in range(2))
-    if all(map(torch.equal, first, second)):
+    if all(map(same, first, second)):
         return (
             f"{said}, it is random: numpy or Python's random draws numbers; take them out of its forward in eval mode"
         )
@@ -104,6 +104,11 @@ def why_changing(who: str, run: Callable[[], tuple[torch.Tensor, ...]], far: boo
         f"{said}, but draws no random numbers: it keeps something from call to call, such as a counter or a cache; "
         "take that out, or make it an input and an output"
     )
+
+
+def same(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Returns whether two outputs have the same values, NaN in the same places included."""
+    return torch.equal(first.isnan(), second.isnan()) and torch.equal(first.nan_to_num(), second.nan_to_num())
 
 
 def _seeded(run: Callable[[], tuple[torch.Tensor, ...]]) -> tuple[torch.Tensor, ...]:

@@ -32,7 +32,7 @@ from edge_export.members.complexity import Complexity, complexity
 from edge_export.members.copies import copied
 from edge_export.members.examples import example_inputs as given_examples
 from edge_export.members.extract import extract, forward
-from edge_export.members.watching import first_not_finite, why_changing
+from edge_export.members.watching import first_not_finite, same, why_changing
 from edge_export.pipeline.recordings import metric_of, metric_value
 from edge_export.pipeline.rounding import moves, own_rounding
 from edge_export.runtimes.torch_module import stream_module
@@ -275,7 +275,7 @@ def _check_numbers(io: IOSpec, reference: tuple[Tensor, ...], run: Callable[[], 
 def _check_repeats(name: str, run: Callable[[], tuple[Tensor, ...]]) -> None:
     """Raises RequestError if a member that diverges is random, or keeps something from call to call."""
     first, second = (run() for _ in range(2))
-    if not all(map(torch.equal, first, second)) and (reason := why_changing(name, run, far=True)):
+    if not all(map(same, first, second)) and (reason := why_changing(name, run, far=True)):
         raise RequestError(reason)
 
 
