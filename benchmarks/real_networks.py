@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.operators.judge import CONVERT, JUDGE, ConvertRequest, JudgeRequest
+from benchmarks.operators.tasks import let_workers_import
 from benchmarks.operators.ways import WAYS
 
 if TYPE_CHECKING:
@@ -257,8 +257,7 @@ def main(arguments: list[str]) -> int:
     p.add_argument("--limit", type=float, default=600.0, metavar="S", help="seconds of a converter (default: 600)")
     p.add_argument("--out", type=Path, help="a file for all numbers, in JSON")
     asked = p.parse_args(arguments)
-    # Workers begin in a folder of their own.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    let_workers_import()
     rows: list[Row] = []
     for name in NETWORKS:
         if re.search(asked.only, name, re.IGNORECASE):

@@ -12,13 +12,13 @@ was stopped goes on where it was. All shards add to one folder, and the tables a
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from benchmarks.operators import table
 from benchmarks.operators.records import ROOT, read
 from benchmarks.operators.run import Plan, current_keys, run
+from benchmarks.operators.tasks import let_workers_import
 from edge_export.workers.environments import interpreter
 
 FORMATS = "executorch,coreml,tflite"
@@ -40,8 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="default: benchmarks/cache/operators")
     parser.add_argument("--table", action="store_true", help="run nothing, print the tables of what is known")
     args = parser.parse_args(argv)
-    # Workers begin in a folder of their own.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    let_workers_import()
     keys = current_keys(args.samples)
     formats = tuple(filter(None, args.formats.split(",")))
     plan = Plan(formats, args.only, args.shard, args.samples, args.limit, args.cache.resolve(), args.litert_torch, keys)
