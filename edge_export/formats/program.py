@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_export.baking.torch_shortcuts import keep_composite_operators, share_history
+from edge_export.baking.torch_shortcuts import compile_graphs_late, keep_composite_operators, share_history
 from edge_export.formats.compiled import require_io
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
@@ -30,6 +30,7 @@ def load_program(path: Path, io: IOSpec) -> ExportedProgram:
     """
     import torch
 
+    compile_graphs_late()
     share_history()
     keep_composite_operators()
     with warnings.catch_warnings():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import torch
 from torch._export import utils
+from torch.fx import symbolic_trace
 from torch.onnx._internal.exporter._registration import ONNXRegistry
 
-from edge_export.baking.torch_shortcuts import keep_composite_operators, keep_onnx_operators
+from edge_export.baking.torch_shortcuts import compile_graphs_late, keep_composite_operators, keep_onnx_operators
 
 
 def test_composite_operators_are_those_that_torch_lists() -> None:
@@ -32,3 +36,33 @@ def test_onnx_operators_are_translated_once_and_are_the_same() -> None:
     for target, known in first.functions.items():
         again = second.functions[target]
         assert all(a.onnx_function is b.onnx_function for a, b in zip(known, again, strict=True))
+
+
+def test_a_graph_does_what_its_last_change_says() -> None:
+    compile_graphs_late()
+    x = torch.arange(3.0)
+    module = symbolic_trace(torch.nn.Softplus())
+    assert "torch.mul(" not in module.code
+    node = next(node for node in module.graph.nodes if node.op == "call_function")
+    node.target, node.args, node.kwargs = torch.mul, (node.args[0], 2), {}
+    module.recompile()
+    assert "torch.mul(" in str(module)
+    assert torch.equal(module(x), x * 2)
+    node.args = (node.args[0], 3)
+    module.recompile()
+    forward = type(module).forward
+    for each in (module, copy.copy(module), copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        assert torch.equal(each(x), x * 3)
+    assert torch.equal(forward(module, x), x * 3)
+
+
+def test_a_changed_part_of_a_graph_is_compiled_with_it() -> None:
+    compile_graphs_late()
+    outer = symbolic_trace(torch.nn.Sequential(torch.nn.Identity()))
+    outer.add_submodule("0", symbolic_trace(torch.nn.ReLU()))
+    x = torch.tensor([-1.0, 1.0])
+    assert torch.equal(outer(x), torch.relu(x))
+    (call,) = [node for node in getattr(outer, "0").graph.nodes if node.op == "call_function"]
+    call.target, call.args, call.kwargs = torch.neg, call.args[:1], {}
+    outer.recompile()
+    assert torch.equal(outer(x), -x)

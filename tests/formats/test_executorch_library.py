@@ -1,4 +1,4 @@
-"""ExecuTorch is imported without Inductor, whose one pass is there for the programs that need it."""
+"""What ExecuTorch is spared is there for the programs that need it."""
 
 from __future__ import annotations
 
@@ -41,3 +41,17 @@ def test_operators_that_write_to_their_inputs_get_the_pass() -> None:
     assert "auto_functionalized" in str(program.graph)
     assert "auto_functionalized" not in str(library._remove_auto_functionalized(program).graph)
     assert torch.equal(program.module()(torch.arange(3.0)), torch.tensor([1.0, 3.0, 5.0]))
+
+
+def test_the_patterns_that_are_not_looked_for_are_nowhere_else() -> None:
+    library.import_exir()
+    from executorch.backends.xnnpack.partition.graphs import bilinear_2d, sdpa
+
+    def operators(graph: torch.fx.Graph) -> list[str]:
+        return [str(node.target) for node in graph.nodes if node.op == "call_function"]
+
+    for pattern in bilinear_2d.get_graphs():
+        (only,) = operators(pattern.graph)
+        assert "upsample_bilinear2d" in only
+    for pattern in sdpa.get_graphs():
+        assert any("softmax" in each for each in operators(pattern.graph))

@@ -1,4 +1,4 @@
-"""Imports coremltools in a third of the time: without the libraries that it looks for and that nothing here needs.
+"""Imports coremltools in a third of the time, without the libraries that it looks for and that nothing here needs.
 
 coremltools tries to import each framework that it could convert from: scikit-learn, ExecuTorch, torchao and others cost
 four of its five seconds, in every process. They stay hidden while it is imported, unless they are there already.
@@ -30,7 +30,9 @@ _LOOKED_FOR = (
 def coremltools() -> Any:
     """Returns the module `coremltools`."""
     with _hidden(_LOOKED_FOR):
-        return importlib.import_module("coremltools")
+        module = importlib.import_module("coremltools")
+    _validate_once()
+    return module
 
 
 @cache
@@ -45,6 +47,31 @@ def optimize() -> Any:
     """Returns the module `coremltools.optimize.coreml`."""
     coremltools()
     return importlib.import_module("coremltools.optimize.coreml")
+
+
+def _validate_once() -> None:
+    """Has coremltools validate a program after all passes of a pipeline, and not print it for a log that nobody reads.
+
+    It validates the whole program after each of some hundred passes: a quarter of the time of a conversion.
+    """
+    from coremltools.converters.mil.mil import Program
+    from coremltools.converters.mil.mil.passes.pass_pipeline import PassPipelineManager
+
+    apply, validate, text = PassPipelineManager.apply_pipeline, Program.validate, Program.__str__
+
+    def apply_and_validate(program: Any, pipeline: Any) -> None:
+        Program.validate, Program.__str__ = _nothing, _nothing
+        try:
+            apply(program, pipeline)
+        finally:
+            Program.validate, Program.__str__ = validate, text
+        program.validate()
+
+    PassPipelineManager.apply_pipeline = staticmethod(apply_and_validate)
+
+
+def _nothing(program: Any, **options: Any) -> str:
+    return ""
 
 
 @contextmanager

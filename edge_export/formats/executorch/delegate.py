@@ -12,6 +12,8 @@ from executorch.backends.xnnpack.utils.quant_utils import is_dequant
 from executorch.exir import ExecutorchBackendConfig, to_edge_transform_and_lower
 from executorch.exir.backend.utils import tag_constant_data
 
+from edge_export.formats.executorch.library import look_for_few_patterns
+
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
@@ -26,6 +28,7 @@ def lower(exported: ExportedProgram, way: str = "") -> bytes:
     Args:
         way: "stock": by ExecuTorch's own partitioner. "portable": in core operators, without a delegate.
     """
+    look_for_few_patterns()
     if way == "portable":
         exported = exported.run_decompositions()
     partitioners = {"stock": [XnnpackPartitioner()], "portable": []}.get(way) if way else [_Partitioner()]

@@ -1,7 +1,7 @@
-"""Imports ExecuTorch's compiler and runtime without what they hardly ever need of PyTorch: Inductor, half of the time.
+"""Imports and runs ExecuTorch's compiler without what it hardly ever needs.
 
-Inductor is imported for one pass, which undoes `auto_functionalized`: custom operators that write to their inputs, in
-functional form. The pass stays away until a program has one.
+It imports Inductor, half of the time, for one pass, which undoes `auto_functionalized`: custom operators that write to
+their inputs, in functional form. The pass stays away until a program has one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
+    from torch.fx import GraphModule
 
 _PASS, _FUNCTION = "torch.export._remove_auto_functionalized_pass", "unsafe_remove_auto_functionalized_pass"
 
@@ -37,6 +38,27 @@ def import_exir() -> None:
             importlib.import_module("executorch.exir")
         finally:
             del sys.modules[_PASS]
+
+
+@cache
+def look_for_few_patterns() -> None:
+    """Has XNNPACK's passes look for a pattern only where it may be. They export and lower six networks as patterns.
+
+    Attention has a softmax. Bilinear resizing stays one operator on the way to XNNPACK, which its pass leaves as it is.
+    """
+    from executorch.backends.xnnpack._passes.convert_to_sdpa import ConvertToSDPAPass
+    from executorch.backends.xnnpack._passes.xnnpack_pass import XNNPACKPass
+    from executorch.backends.xnnpack.partition.graphs import bilinear_2d
+
+    convert = ConvertToSDPAPass.call
+
+    def convert_where_attention_may_be(convert_to_sdpa: Any, module: GraphModule) -> Any:
+        if any("softmax" in str(node.target) for node in module.graph.nodes):
+            return convert(convert_to_sdpa, module)
+        return XNNPACKPass.call(convert_to_sdpa, module)
+
+    ConvertToSDPAPass.call = convert_where_attention_may_be
+    bilinear_2d.get_graphs_dict = dict
 
 
 def _remove_auto_functionalized(program: ExportedProgram) -> ExportedProgram:
