@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_export.errors import RequestError, one_line
 from edge_export.files.arrays import require_names_once
+from edge_export.mothers.unread import Kinds, weights_within
 
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".tar")
 """The suffixes under which a file that shows no kind was meant for torch.load."""
@@ -23,7 +24,7 @@ def read_content(path: Path) -> Any:
     """Returns the content of a safetensors file or of one that torch.save wrote. Its bytes say which, not its name.
 
     Raises:
-        RequestError: The file is missing, damaged, of another kind, or holds more than plain values and tensors.
+        RequestError: The file is missing, damaged, of another kind, or names what would run code.
     """
     if not path.is_file():
         raise RequestError(
@@ -80,14 +81,30 @@ def _read_pickled(path: Path) -> Any:
 
     import torch
 
+    kinds = Kinds()
     try:
-        # Given a path, torch.load would choose by its suffix.
-        with warnings.catch_warnings(), path.open("rb") as stream:
-            # torch warns about an unusual pickle and then raises; the exception is enough.
-            warnings.simplefilter("ignore")
-            return torch.load(stream, map_location="cpu", weights_only=True)
+        while True:
+            try:
+                # Given a path, torch.load would choose by its suffix.
+                with (
+                    warnings.catch_warnings(),
+                    path.open("rb") as stream,
+                    torch.serialization.safe_globals(kinds.known()),
+                ):
+                    # torch warns about an unusual pickle and then raises; the exception is enough.
+                    warnings.simplefilter("ignore")
+                    return weights_within(torch.load(stream, map_location="cpu", weights_only=True))
+            except pickle.UnpicklingError as error:
+                if not kinds.learn(error):
+                    raise
     except pickle.UnpicklingError as error:
-        forbidden = [line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line]
+        if "Only persistent_load of storage" in str(error):
+            raise RequestError(
+                f"checkpoint {path}: is a whole network in the format before PyTorch 1.6, which holds its code; save "
+                "its state_dict alone"
+            ) from error
+        told = ("GLOBAL", "Unsupported", "Can only")
+        forbidden = [line for line in str(error).splitlines() if any(each in line for each in told)]
         if forbidden:
             named = _GLOBAL.search(forbidden[0])
             what = f"it needs {named[1]}" if named else one_line(forbidden[0], 120)

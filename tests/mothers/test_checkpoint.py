@@ -6,9 +6,15 @@ import copy
 import os
 import pickle
 from argparse import Namespace
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file, save_model
@@ -18,16 +24,17 @@ from edge_export.errors import RequestError
 from edge_export.files.hashing import file_sha256
 from edge_export.mothers.checkpoint import load_checkpoint, save_checkpoint
 from edge_export.mothers.us_mobilenet.mother import UsMobileNet, digits, us_mobilenet_v2
+from tests.conftest import randomize_statistics
 
 
-class RunsCode:
-    """An object whose unpickling creates the folder `witness`."""
+class Calls:
+    """An object whose unpickling calls a function."""
 
-    def __init__(self, witness: Path) -> None:
-        self.witness = witness
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.function, self.arguments = function, arguments
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.witness),)
+        return self.function, self.arguments
 
 
 @pytest.fixture
@@ -142,8 +149,8 @@ def test_a_pickle_that_runs_code_is_refused_and_does_not_run(
     mother: UsMobileNet, tmp_path: Path, protocol: int, recwarn: pytest.WarningsRecorder
 ) -> None:
     witness = tmp_path / "it_ran"
-    torch.save({"model": RunsCode(witness)}, tmp_path / "torch.pt")
-    (tmp_path / "bare.pt").write_bytes(pickle.dumps(RunsCode(witness), protocol=protocol))
+    torch.save({"model": Calls(os.mkdir, str(witness))}, tmp_path / "torch.pt")
+    (tmp_path / "bare.pt").write_bytes(pickle.dumps(Calls(os.mkdir, str(witness)), protocol=protocol))
     assert_refused(mother, tmp_path / "torch.pt", "refused, .* could run code")
     assert_refused(mother, tmp_path / "bare.pt", "refused, .* could run code")
     assert not witness.exists()
@@ -178,10 +185,68 @@ def test_what_a_download_left_is_told_as_that(
 
 
 def test_a_pickle_names_what_it_would_need_and_torchscript_is_told_as_such(mother: UsMobileNet, tmp_path: Path) -> None:
-    torch.save({"state_dict": mother.state_dict(), "args": Namespace(lr=1)}, tmp_path / "c.pt")
-    assert_refused(mother, tmp_path / "c.pt", r"could run code \(it needs argparse\.Namespace\); save its state_dict")
+    torch.save({"state_dict": mother.state_dict(), "hook": Calls(eval, "1")}, tmp_path / "c.pt")
+    assert_refused(mother, tmp_path / "c.pt", r"could run code \(it needs eval\); save its state_dict")
     torch.jit.script(nn.Linear(2, 2)).save(str(tmp_path / "j.pt"))
     assert_refused(mother, tmp_path / "j.pt", r"is TorchScript, .*; save the state_dict of torch\.jit\.load\(path\)")
+    torch.save(nn.Linear(2, 2), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    assert_refused(mother, tmp_path / "old.pt", r"is a whole network in the format before PyTorch 1.6")
+
+
+class Settings(dict[str, int]):
+    """A dict with attributes, as libraries of settings have it."""
+
+    def __init__(self) -> None:
+        super().__init__(width=1)
+        self.depth = 2
+
+
+class Steps(list[int]):
+    """A list of its own class."""
+
+
+class Kind(Enum):
+    BEST = 1
+
+
+BESIDE: dict[str, Any] = {
+    "arguments": Namespace(lr=1, out=Path("runs")),
+    "numbers of NumPy": [np.float64(0.5), np.int64(3), np.arange(3), np.dtype("float32")],
+    "containers": [defaultdict(list, {1: [2]}), Settings(), Steps([1]), slice(1, 2), frozenset([1])],
+    "values": [Kind.BEST, datetime(2020, 1, 1), partial(print, 1)],
+    "an optimizer": torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.1),
+    "a schedule": torch.optim.lr_scheduler.StepLR(torch.optim.SGD([nn.Parameter(torch.zeros(1))], 0.1), 3),
+}
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+@pytest.mark.parametrize("beside", BESIDE)
+def test_what_training_saves_beside_the_weights_is_not_read(
+    mother: UsMobileNet, tmp_path: Path, beside: str, is_zip: bool
+) -> None:
+    trained = randomize_statistics(digits()).state_dict()
+    content = {"beside": BESIDE[beside], "state_dict": trained}
+    torch.save(content, tmp_path / "c.pt", _use_new_zipfile_serialization=is_zip)
+    load_checkpoint(mother, tmp_path / "c.pt")
+    assert all(torch.equal(tensor, trained[name]) for name, tensor in mother.state_dict().items())
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_network_that_was_saved_whole_gives_its_weights(mother: UsMobileNet, tmp_path: Path, nested: bool) -> None:
+    trained = randomize_statistics(digits())
+    trained.register_buffer("passing", torch.zeros(3), persistent=False)
+    torch.save({"epoch": 1, "model": trained} if nested else trained, tmp_path / "c.pt")
+    load_checkpoint(mother, tmp_path / "c.pt")
+    assert all(torch.equal(tensor, trained.state_dict()[name]) for name, tensor in mother.state_dict().items())
+
+
+def test_what_is_no_network_and_a_network_that_holds_itself_are_refused(mother: UsMobileNet, tmp_path: Path) -> None:
+    torch.save(Namespace(lr=1), tmp_path / "c.pt")
+    assert_refused(mother, tmp_path / "c.pt", "holds a Namespace, not a state dict")
+    endless = nn.Sequential(nn.Linear(2, 2))
+    endless._modules["1"] = endless
+    torch.save(endless, tmp_path / "c.pt")
+    assert_refused(mother, tmp_path / "c.pt", "damaged or not a PyTorch file")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
