@@ -53,7 +53,7 @@ def with_own_border(exported: ExportedProgram, io: IOSpec) -> ExportedProgram:
 
     inputs = tuple(_outward(t, spec) for t, spec in zip(exported.example_inputs[0], io.inputs, strict=True))
     with torch.no_grad():
-        return _without_detours(torch.export.export(Bordered(), inputs, strict=False))
+        return torch.export.export(Bordered(), inputs, strict=False)
 
 
 def _has_one_too_many(spec: TensorSpec) -> bool:
@@ -84,23 +84,3 @@ def _forget_types(network: GraphModule) -> None:
         if node.target is torch.ops.aten._assert_tensor_metadata.default:
             network.graph.erase_node(node)
     network.recompile()
-
-
-def _without_detours(exported: ExportedProgram) -> ExportedProgram:
-    """Lets what reads squeeze(unsqueeze(x, 0), 0) read x: six axes must not stand between them either."""
-    import torch
-
-    aten, graph = torch.ops.aten, exported.graph
-    for node in list(graph.nodes):
-        if node.target not in (aten.squeeze.dim, aten.squeeze.dims) or node.args[1] not in (0, [0]):
-            continue
-        before = node.args[0]
-        if before.target == aten.unsqueeze.default and before.args[1] == 0:
-            source = before.args[0]
-            node.replace_all_uses_with(source)
-            exported.graph_signature.replace_all_uses(node.name, source.name)
-            graph.erase_node(node)
-            if not before.users:
-                graph.erase_node(before)
-    exported.graph_module.recompile()
-    return exported

@@ -51,6 +51,7 @@ def compile(
     Raises:
         ValueError: The options are unknown, or the package does not have the expected inputs and outputs.
     """
+    from edge_export.formats.coreml.few_axes import with_few_axes
     from edge_export.formats.legalize.program import legalized
     from edge_export.formats.legalize.program import notes as rewritten
 
@@ -63,7 +64,7 @@ def compile(
     if options.get("way") == DECOMPOSED:
         exported, others = legalized(exported.run_decompositions(), "coreml")
         outcomes += others
-    exported = with_own_border(exported, io).run_decompositions({})
+    exported = with_few_axes(with_own_border(exported, io)).run_decompositions({})
     exported = _own_boundary(exported, [spec.name for spec in own_io.inputs])
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
     with set_aside():

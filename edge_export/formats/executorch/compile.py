@@ -71,9 +71,10 @@ def _lowered(
     notes: tuple[str, ...] = ()
     exported = decomposed(exported, options)
     if backend == "coreml":
+        from edge_export.formats.coreml.few_axes import with_few_axes
         from edge_export.formats.executorch import coreml
 
-        lowered = coreml.lower(exported, precision, options)
+        lowered = coreml.lower(with_few_axes(exported), precision, options)
     elif backend == "vulkan":
         from edge_export.formats.executorch import vulkan
 
