@@ -120,6 +120,18 @@ class LazyMember(Mother):
         return nn.Sequential(super().extract(config), nn.LazyLinear(3))
 
 
+class Sparse(Mother):
+    def __init__(self):
+        super().__init__()
+        self.few = nn.Parameter(torch.eye(3).to_sparse())
+
+
+class Quantized(Mother):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("coarse", torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8))
+
+
 class HoldsItself(Mother):
     def __init__(self):
         super().__init__()

@@ -48,6 +48,8 @@ def check_mother(spec: str, mother: Any) -> None:
         raise RequestError(
             f"mother {spec}: {empty} has no values yet: run the network once in the factory, on inputs of its size"
         )
+    if other := _not_dense(mother):
+        raise RequestError(f"mother {spec}: {other}, which no converter takes: give its weights as plain numbers")
     elsewhere = {str(tensor.device) for tensor in (*mother.parameters(), *mother.buffers())} - {"cpu"}
     if elsewhere:
         raise RequestError(f"mother {spec}: its weights are on {', '.join(sorted(elsewhere))}: move them to cpu")
@@ -74,6 +76,18 @@ def without_values(network: nn.Module) -> str:
 
     tensors = (*network.named_parameters(), *network.named_buffers())
     return next((name for name, tensor in tensors if is_lazy(tensor)), "")
+
+
+def _not_dense(network: nn.Module) -> str:
+    """Returns a weight in a form of its own, such as "last.weight is sparse_coo"; empty: there is none."""
+    import torch
+
+    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+        if tensor.layout is not torch.strided:
+            return f"{name} is {str(tensor.layout).removeprefix('torch.')}"
+        if tensor.is_quantized:
+            return f"{name} is quantized"
+    return ""
 
 
 def name_of(space: Space, config: Config) -> str:

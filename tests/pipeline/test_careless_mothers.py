@@ -39,6 +39,8 @@ TOLD = {
     "Locked": "Locked cannot be copied: its attribute lock gives TypeError: cannot pickle '_thread.lock' object; keep",
     "Lazy": "more.weight has no values yet: run the network once in the factory",
     "LazyMember": r"extract\(c2\) returned a layer without values, 1.weight",
+    "Sparse": "few is sparse_coo, which no converter takes: give its weights as plain numbers",
+    "Quantized": "coarse is quantized, which no converter takes: give its weights as plain numbers",
     "HoldsItself": "one of its layers holds itself, as by self.layer = self",
     "SpaceIsAClass": r"its space is the class Space: make one of it, Space\(\)",
     "IoOfTexts": r"its io: inputs\[0\] is a str: make it a TensorSpec",
