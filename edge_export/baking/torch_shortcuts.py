@@ -107,3 +107,21 @@ def share_history() -> None:
     from torch.fx.traceback import NodeSource
 
     NodeSource.__deepcopy__ = lambda source, memo: source  # type: ignore[attr-defined]
+
+
+@cache
+def keep_type_hints() -> None:
+    """Has PyTorch look up the types of a class's fields once, and not for each object of a program that it reads.
+
+    It is half of the time of reading.
+    """
+    import typing
+    from types import SimpleNamespace
+
+    from torch._export.serde import schema, serialize
+
+    names = vars(schema)
+    hints = cache(lambda of_class: typing.get_type_hints(of_class, globalns=names))
+    serialize.typing = SimpleNamespace(  # type: ignore[attr-defined,assignment]
+        **{**vars(typing), "get_type_hints": lambda of_class, globalns: hints(of_class)}
+    )

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_export.baking.torch_shortcuts import compile_graphs_late, keep_composite_operators, share_history
+from edge_export.baking.torch_shortcuts import (
+    compile_graphs_late,
+    keep_composite_operators,
+    keep_type_hints,
+    share_history,
+)
 from edge_export.formats.compiled import require_io
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
@@ -32,6 +37,7 @@ def load_program(path: Path, io: IOSpec) -> ExportedProgram:
 
     compile_graphs_late()
     share_history()
+    keep_type_hints()
     keep_composite_operators()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch warns of its own file format

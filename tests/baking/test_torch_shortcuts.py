@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
 
 import torch
 from torch._export import utils
 from torch.fx import symbolic_trace
 from torch.onnx._internal.exporter._registration import ONNXRegistry
 
-from edge_export.baking.torch_shortcuts import compile_graphs_late, keep_composite_operators, keep_onnx_operators
+from edge_export.baking.torch_shortcuts import (
+    compile_graphs_late,
+    keep_composite_operators,
+    keep_onnx_operators,
+    keep_type_hints,
+)
 
 
 def test_composite_operators_are_those_that_torch_lists() -> None:
@@ -66,3 +72,14 @@ def test_a_changed_part_of_a_graph_is_compiled_with_it() -> None:
     call.target, call.args, call.kwargs = torch.neg, call.args[:1], {}
     outer.recompile()
     assert torch.equal(outer(x), -x)
+
+
+def test_a_program_is_read_as_it_was(tmp_path: Path) -> None:
+    layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.LSTM(64, 2))
+    program = torch.export.export(layers.eval(), (torch.zeros(1, 3, 6, 6),))
+    torch.export.save(program, tmp_path / "program.pt2")
+    before = torch.export.load(tmp_path / "program.pt2")
+    keep_type_hints()
+    after = torch.export.load(tmp_path / "program.pt2")
+    assert str(before) == str(after)
+    assert before.graph_signature == after.graph_signature
