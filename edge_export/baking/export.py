@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from edge_export.baking.torch_shortcuts import compile_graphs_late, keep_composite_operators
+from edge_export.baking.torch_shortcuts import compile_graphs_late, keep_composite_operators, shape_recurrent_layers
 from edge_export.errors import RequestError, raised, users_line, written_stack
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def export_program(module: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedPro
     rows = tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in inputs)
     compile_graphs_late()
     keep_composite_operators()
+    shape_recurrent_layers()
     try:
         with torch.no_grad():
             program = torch.export.export(module, rows, strict=False)

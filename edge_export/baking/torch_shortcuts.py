@@ -6,10 +6,12 @@ Each holds as long as the process lives.
 from __future__ import annotations
 
 import weakref
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch.fx import GraphModule
 
 
@@ -125,3 +127,47 @@ def keep_type_hints() -> None:
     serialize.typing = SimpleNamespace(  # type: ignore[attr-defined,assignment]
         **{**vars(typing), "get_type_hints": lambda of_class, globalns: hints(of_class)}
     )
+
+
+@cache
+def shape_recurrent_layers() -> None:
+    """Has PyTorch give the shapes of a recurrent layer's results without its steps, where it asks for no more.
+
+    It runs each step of each layer on tensors without values each time that it exports a program: in ten seconds for a
+    thousand steps. Where it writes the steps into a graph, they are run as before.
+    """
+    import torch._decomp.decompositions  # has them
+
+    aten, keys = torch.ops.aten, torch._C.DispatchKey
+    for operator in (aten.gru.input, aten.lstm.input, aten.rnn_tanh.input, aten.rnn_relu.input):
+        for key in (keys.Autograd, keys.CompositeImplicitAutograd):
+            operator.py_kernels[key] = partial(_shaped, operator.py_kernels[key])
+        operator._dispatch_cache.clear()
+
+
+def _shaped(
+    run: Callable[..., Any],
+    x: Tensor,
+    state: Tensor | Sequence[Tensor],
+    weights: Sequence[Tensor],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> tuple[Tensor, ...]:
+    """Returns the results of a recurrent layer, without values if `x` has none and no graph is written."""
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensor
+    from torch.fx.experimental.proxy_tensor import get_proxy_mode
+
+    states = [state] if isinstance(state, torch.Tensor) else list(state)
+    plain = isinstance(x, FakeTensor) and x.dim() == 3 and not torch.is_grad_enabled() and get_proxy_mode() is None
+    if not plain:
+        of_steps: tuple[Tensor, ...]
+        of_steps = run(x, state, weights, has_biases, num_layers, dropout, train, bidirectional, batch_first)
+        return of_steps
+    batch, steps = x.shape[:2] if batch_first else (x.shape[1], x.shape[0])
+    y = x.new_empty((steps, batch, states[0].shape[2] * (2 if bidirectional else 1)))
+    return (y.transpose(0, 1) if batch_first else y, *(each.new_empty(each.shape) for each in states))

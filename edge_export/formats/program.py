@@ -11,6 +11,7 @@ from edge_export.baking.torch_shortcuts import (
     compile_graphs_late,
     keep_composite_operators,
     keep_type_hints,
+    shape_recurrent_layers,
     share_history,
 )
 from edge_export.formats.compiled import require_io
@@ -39,6 +40,7 @@ def load_program(path: Path, io: IOSpec) -> ExportedProgram:
     share_history()
     keep_type_hints()
     keep_composite_operators()
+    shape_recurrent_layers()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch warns of its own file format
         program = torch.export.load(path)

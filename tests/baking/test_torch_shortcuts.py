@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import copy
 import pickle
+from itertools import product
 from pathlib import Path
 
+import pytest
 import torch
+from torch._decomp import decompositions
 from torch._export import utils
 from torch.fx import symbolic_trace
 from torch.onnx._internal.exporter._registration import ONNXRegistry
+from torch.utils._pytree import tree_leaves
 
 from edge_export.baking.torch_shortcuts import (
     compile_graphs_late,
     keep_composite_operators,
     keep_onnx_operators,
     keep_type_hints,
+    shape_recurrent_layers,
 )
 
 
@@ -83,3 +88,44 @@ def test_a_program_is_read_as_it_was(tmp_path: Path) -> None:
     after = torch.export.load(tmp_path / "program.pt2")
     assert str(before) == str(after)
     assert before.graph_signature == after.graph_signature
+
+
+class WithState(torch.nn.Module):
+    """A recurrent layer that returns its last state, too."""
+
+    def __init__(self, layer: torch.nn.RNNBase) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y, state = self.layer(x)
+        return (y, *state) if isinstance(state, tuple) else (y, state)
+
+
+def test_recurrent_layers_have_the_shapes_and_steps_that_they_had() -> None:
+    def known() -> list[object]:
+        told: list[object] = []
+        for kind, batch_first in product((torch.nn.GRU, torch.nn.LSTM, torch.nn.RNN), (False, True)):
+            for layer in (kind(3, 4, 2, batch_first=batch_first), kind(3, 4, bidirectional=True, bias=False)):
+                with torch.no_grad():
+                    program = torch.export.export(WithState(layer).eval(), (torch.zeros(2, 5, 3),))
+                values = [value for node in program.graph.nodes for value in tree_leaves(node.meta.get("val"))]
+                tensors = [value for value in values if isinstance(value, torch.Tensor)]
+                shapes = [(value.shape, value.stride(), value.dtype) for value in tensors]
+                told += [str(program.graph), shapes, str(program.run_decompositions().graph)]
+        return told
+
+    before = known()
+    shape_recurrent_layers()
+    assert known() == before
+
+
+def test_the_steps_of_a_recurrent_layer_are_not_run_for_its_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape_recurrent_layers()
+
+    def ran(*arguments: object) -> None:
+        raise AssertionError("a step was run")
+
+    monkeypatch.setattr(decompositions, "gru_cell", ran)
+    with torch.no_grad():
+        torch.export.export(WithState(torch.nn.GRU(3, 4)).eval(), (torch.zeros(9, 1, 3),))
