@@ -161,7 +161,8 @@ def _pointwise(operator: Any, shapes: Sequence[tuple[int, ...]], args: tuple[Any
 
 
 def _of_each(operator: Any, shapes: Sequence[tuple[int, ...]], args: tuple[Any, ...], options: Any) -> Any:
-    return _of_shape(operator(_reshaped(args[0], [-1]), *args[1:], **options), shapes[0])
+    others = [each.tensor if isinstance(each, Held) else each for each in args[1:]]
+    return _of_shape(operator(_reshaped(args[0], [-1]), *others, **options), shapes[0])
 
 
 def _permuted(value: Any, order: Sequence[int]) -> Any:
