@@ -138,6 +138,13 @@ class HoldsItself(Mother):
         self.again = self
 
 
+class HoldsItselfMember(Mother):
+    def extract(self, config):
+        member = super().extract(config)
+        member.again = nn.Sequential(member)
+        return member
+
+
 class Inverse(nn.Module):
     def __init__(self, network):
         super().__init__()

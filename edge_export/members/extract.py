@@ -9,7 +9,7 @@ from torch import nn
 
 from edge_export.errors import RequestError, raised
 from edge_export.mothers.computed import detach_computed
-from edge_export.mothers.contract import unwrapped, without_values
+from edge_export.mothers.contract import holds_itself, unwrapped, without_values
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +27,8 @@ def extract(mother: Mother, config: Config) -> nn.Module:
     member = unwrapped(mother.extract(config))
     if not isinstance(member, nn.Module):
         raise RequestError(f"extract({name}) returned a {type(member).__name__}: return a torch.nn.Module")
+    if holds_itself(member):
+        raise RequestError(f"extract({name}) returned a layer that holds itself, as by self.layer = self")
     if elastic := next((n for n, m in member.named_modules() if isinstance(m, type(mother))), None):
         raise RequestError(f"extract({name}) still holds the elastic mother at {elastic!r}: return plain layers")
     if empty := without_values(member):

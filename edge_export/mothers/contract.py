@@ -26,10 +26,9 @@ def check_mother(spec: str, mother: Any) -> None:
 
     if not isinstance(mother, nn.Module):
         raise RequestError(f"mother {spec}: the factory made a {type(mother).__name__}; it must make an nn.Module")
-    try:
-        mother.eval()
-    except RecursionError as error:
-        raise RequestError(f"mother {spec}: one of its layers holds itself, as by self.layer = self") from error
+    if holds_itself(mother):
+        raise RequestError(f"mother {spec}: one of its layers holds itself, as by self.layer = self")
+    mother.eval()
     missing = [name for name in MOTHER_MEMBERS if not hasattr(mother, name)]
     if "space" not in missing:
         missing += [f"space.{name}" for name in SPACE_MEMBERS if not hasattr(mother.space, name)]
@@ -53,6 +52,12 @@ def check_mother(spec: str, mother: Any) -> None:
     elsewhere = {str(tensor.device) for tensor in (*mother.parameters(), *mother.buffers())} - {"cpu"}
     if elsewhere:
         raise RequestError(f"mother {spec}: its weights are on {', '.join(sorted(elsewhere))}: move them to cpu")
+
+
+def holds_itself(network: nn.Module) -> bool:
+    """Whether a layer is one of its own parts, so that whoever goes through all parts of parts never ends."""
+    layers = network.modules()  # each once
+    return any(inner is layer for layer in layers for part in layer.children() for inner in part.modules())
 
 
 def unwrapped(network: Any) -> Any:

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from edge_export.mothers.checkpoint_names import MAX_DEPTH
+
 RUNNING = frozenset({"__import__", "breakpoint", "compile", "delattr", "eval", "exec", "getattr", "open", "setattr"})
 """Builtins that no file of values names. One that does is meant to run something."""
 MAX_KINDS = 200
@@ -78,24 +80,31 @@ class Kinds:
         return True
 
 
-def weights_within(content: Any) -> Any:
+def weights_within(content: Any, depth: int = MAX_DEPTH) -> Any:
     """Returns the content of a checkpoint with the weights of each whole network in its place."""
     if isinstance(content, Unread):
         return _weights(content) or content
-    if isinstance(content, Mapping):
-        return {key: weights_within(value) for key, value in content.items()}
+    if isinstance(content, Mapping) and depth > 0:
+        return {key: weights_within(value, depth - 1) for key, value in content.items()}
     return content
 
 
-def _weights(network: Unread) -> dict[str, Any]:
-    """Returns the state dict of what stands for a module; empty: it stands for something else."""
+def _weights(network: Unread, above: tuple[Unread, ...] = ()) -> dict[str, Any]:
+    """Returns the state dict of what stands for a module; empty: it stands for something else.
+
+    Raises:
+        ValueError: A module holds itself.
+    """
     held = vars(network)
     if not all(isinstance(held.get(part), dict) for part in (_PARAMETERS, _BUFFERS, _MODULES)):
         return {}
+    if any(network is each for each in above):
+        raise ValueError("one of its layers holds itself")
     passing = held.get("_non_persistent_buffers_set", ())
     own = {**held[_PARAMETERS], **{name: value for name, value in held[_BUFFERS].items() if name not in passing}}
     weights = {name: value for name, value in own.items() if value is not None}
     for name, module in held[_MODULES].items():
         if isinstance(module, Unread):
-            weights |= {f"{name}.{inner}": value for inner, value in _weights(module).items()}
+            inner = _weights(module, (*above, network))
+            weights |= {f"{name}.{of_inner}": value for of_inner, value in inner.items()}
     return weights

@@ -42,6 +42,7 @@ TOLD = {
     "Sparse": "few is sparse_coo, which no converter takes: give its weights as plain numbers",
     "Quantized": "coarse is quantized, which no converter takes: give its weights as plain numbers",
     "HoldsItself": "one of its layers holds itself, as by self.layer = self",
+    "HoldsItselfMember": r"extract\(c2\) returned a layer that holds itself, as by self.layer = self",
     "SpaceIsAClass": r"its space is the class Space: make one of it, Space\(\)",
     "IoOfTexts": r"its io: inputs\[0\] is a str: make it a TensorSpec",
     "IoWithoutSize": r"its io: inputs\[0\].shape is \(None, 6\): make it a tuple of whole numbers",

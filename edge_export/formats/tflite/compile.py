@@ -28,6 +28,7 @@ from edge_export.formats.tflite.converted import NotConverted, read_converted
 from edge_export.formats.tflite.floats import stayed_float
 from edge_export.formats.tflite.half import halve
 from edge_export.formats.tflite.int8 import quantize
+from edge_export.formats.tflite.library import converter
 from edge_export.formats.tflite.loops import with_loops, without_copies
 from edge_export.formats.tflite.operators import operator_versions
 from edge_export.formats.tflite.products import grouped
@@ -146,9 +147,8 @@ def _directly(
 
 
 def _to_tflite(model: ModelProto, io: IOSpec, workdir: Path) -> bytes:
-    import onnx2tf
-
-    with tempfile.TemporaryDirectory(dir=workdir, prefix="onnx2tf-") as folder:  # onnx2tf leaves six files there
+    # onnx2tf leaves six files in its folder.
+    with converter() as onnx2tf, tempfile.TemporaryDirectory(dir=workdir, prefix="onnx2tf-") as folder:
         onnx2tf.convert(
             onnx_graph=model,
             output_folder_path=folder,

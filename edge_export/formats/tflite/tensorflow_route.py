@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from edge_export.formats.compile_task import CompileRequest
 from edge_export.formats.compiled import versions
 from edge_export.formats.tflite.converted import CONVERTED, ConvertedAnswer, name_signature
+from edge_export.formats.tflite.library import converter
 from edge_export.spec.tensors import IOSpec, TensorSpec
 from edge_export.workers.task import Message, WorkerTask
 
@@ -65,12 +66,11 @@ CONVERT_ONNX = WorkerTask("convert_onnx", CompileRequest, ConvertedAnswer, conve
 
 def _convert(model: ModelProto, io: IOSpec, own_io: IOSpec) -> bytes:
     """Converts to a file whose signature names are `input_0`, `output_0` and so on, in the layouts of `own_io`."""
-    import onnx2tf
     import tensorflow as tf
     import tf_keras
 
     tf_keras.backend.clear_session()  # layers get numbered names: restart at 0, so that the bytes are the same
-    with tempfile.TemporaryDirectory(prefix="onnx2tf-") as folder:
+    with converter() as onnx2tf, tempfile.TemporaryDirectory(prefix="onnx2tf-") as folder:
         network = onnx2tf.convert(
             onnx_graph=model,
             output_folder_path=folder,
@@ -92,8 +92,8 @@ def _convert(model: ModelProto, io: IOSpec, own_io: IOSpec) -> bytes:
 
     arguments = [tf.TensorSpec(s.shape, s.dtype, name=f"input_{i}") for i, s in enumerate(own_io.inputs)]
     function = tf.function(call, input_signature=arguments).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], network)
-    content: bytes = converter.convert()
+    by_tensorflow = tf.lite.TFLiteConverter.from_concrete_functions([function], network)
+    content: bytes = by_tensorflow.convert()
     return content
 
 
