@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from edge_export.baking.torch_shortcuts import compile_graphs_late, keep_composite_operators, shape_recurrent_layers
+from edge_export.baking.torch_shortcuts import take_shortcuts
 from edge_export.errors import RequestError, raised, users_line, written_stack
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ def export_program(module: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedPro
         RequestError: The module's forward cannot be exported as a graph.
     """
     rows = tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in inputs)
-    compile_graphs_late()
-    keep_composite_operators()
-    shape_recurrent_layers()
+    take_shortcuts()
     try:
         with torch.no_grad():
             program = torch.export.export(module, rows, strict=False)

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 
 
 @cache
+def take_shortcuts() -> None:
+    """Takes those of exporting, reading and lowering programs."""
+    compile_graphs_late()
+    keep_composite_operators()
+    keep_type_hints()
+    shape_recurrent_layers()
+    share_history()
+
+
+@cache
 def compile_graphs_late() -> None:
     """Has a graph's Python code written and compiled when somebody calls or reads it, and not after each change.
 

@@ -7,13 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_export.baking.torch_shortcuts import (
-    compile_graphs_late,
-    keep_composite_operators,
-    keep_type_hints,
-    shape_recurrent_layers,
-    share_history,
-)
+from edge_export.baking.torch_shortcuts import take_shortcuts
 from edge_export.formats.compiled import require_io
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
@@ -36,11 +30,7 @@ def load_program(path: Path, io: IOSpec) -> ExportedProgram:
     """
     import torch
 
-    compile_graphs_late()
-    share_history()
-    keep_type_hints()
-    keep_composite_operators()
-    shape_recurrent_layers()
+    take_shortcuts()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch warns of its own file format
         program = torch.export.load(path)

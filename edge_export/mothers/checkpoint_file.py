@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from edge_export.errors import RequestError, one_line
 from edge_export.files.arrays import require_names_once
-from edge_export.mothers.unread import Kinds, weights_within
+from edge_export.mothers.unread import GLOBAL, Kinds, weights_within
 
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".tar")
 """The suffixes under which a file that shows no kind was meant for torch.load."""
-_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _HEADER_SIZE = 8
 _LFS = "version https://git-lfs"
@@ -106,7 +104,7 @@ def _read_pickled(path: Path) -> Any:
         told = ("GLOBAL", "Unsupported", "Can only")
         forbidden = [line for line in str(error).splitlines() if any(each in line for each in told)]
         if forbidden:
-            named = _GLOBAL.search(forbidden[0])
+            named = GLOBAL.search(forbidden[0])
             what = f"it needs {named[1]}" if named else one_line(forbidden[0], 120)
             raise RequestError(
                 f"checkpoint {path}: refused, it holds more than tensors and unpickling it could run code ({what}); "

@@ -16,7 +16,10 @@ RUNNING = frozenset({"__import__", "breakpoint", "compile", "delattr", "eval", "
 """Builtins that no file of values names. One that does is meant to run something."""
 MAX_KINDS = 200
 """The most classes that one file may name."""
-_GLOBAL = re.compile(r"GLOBAL ([\w.]+) was not an allowed global")
+MAX_LAYERS = 10_000
+"""The most layers of a network that was saved whole. One that holds itself has no end of them."""
+GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+"""How `torch.load` names what it refuses."""
 _PARAMETERS, _BUFFERS, _MODULES = "_parameters", "_buffers", "_modules"
 
 
@@ -67,7 +70,7 @@ class Kinds:
             if base is None or name is None or issubclass(self._found[name], base):
                 return False
         else:
-            named = _GLOBAL.search(told)
+            named = GLOBAL.search(told)
             if named is None or named[1] in self._found or len(self._found) >= MAX_KINDS:
                 return False
             base, name = Unread, named[1]
@@ -89,22 +92,22 @@ def weights_within(content: Any, depth: int = MAX_DEPTH) -> Any:
     return content
 
 
-def _weights(network: Unread, above: tuple[Unread, ...] = ()) -> dict[str, Any]:
+def _weights(network: Unread) -> dict[str, Any]:
     """Returns the state dict of what stands for a module; empty: it stands for something else.
 
     Raises:
-        ValueError: A module holds itself.
+        ValueError: It has too many layers.
     """
-    held = vars(network)
-    if not all(isinstance(held.get(part), dict) for part in (_PARAMETERS, _BUFFERS, _MODULES)):
-        return {}
-    if any(network is each for each in above):
-        raise ValueError("one of its layers holds itself")
-    passing = held.get("_non_persistent_buffers_set", ())
-    own = {**held[_PARAMETERS], **{name: value for name, value in held[_BUFFERS].items() if name not in passing}}
-    weights = {name: value for name, value in own.items() if value is not None}
-    for name, module in held[_MODULES].items():
-        if isinstance(module, Unread):
-            inner = _weights(module, (*above, network))
-            weights |= {f"{name}.{of_inner}": value for of_inner, value in inner.items()}
+    weights: dict[str, Any] = {}
+    layers = [("", network)]
+    for prefix, layer in layers:
+        held = vars(layer)
+        if not all(isinstance(held.get(part), dict) for part in (_PARAMETERS, _BUFFERS, _MODULES)):
+            continue
+        passing = held.get("_non_persistent_buffers_set", ())
+        own = {**held[_PARAMETERS], **{name: value for name, value in held[_BUFFERS].items() if name not in passing}}
+        weights |= {f"{prefix}{name}": value for name, value in own.items() if value is not None}
+        layers += [(f"{prefix}{name}.", part) for name, part in held[_MODULES].items() if isinstance(part, Unread)]
+        if len(layers) > MAX_LAYERS:
+            raise ValueError(f"it has more than {MAX_LAYERS:,} layers, or one that holds itself")
     return weights

@@ -87,7 +87,7 @@ def test_it_is_the_same_in_five_axes(case: str) -> None:
     torch.testing.assert_close(few.module()(x), made(x))
 
 
-def test_every_order_of_six_axes_is_right() -> None:
+def test_orders_of_six_axes_are_right() -> None:
     x = seeded(1, 2 * 3 * 4 * 1 * 2 * 3)
     for order in list(permutations(range(6)))[::13]:
         made = Function(lambda s, x, order=order: x.view(2, 3, 4, 1, 2, 3).permute(order).reshape(1, -1))

@@ -16,7 +16,7 @@ from edge_export.mothers.catalog import open_mother
 
 SHIPPED: list[tuple[str, str, Options]] = [
     *(("digits", width, {}) for width in ("0.25", "1.0")),
-    *(("separator", member, {}) for member in ("d1w1", "d4w4")),
+    *(("separator", member, {}) for member in ("d1w1", "d2w2", "d4w4")),
     ("separator", "d1w1", {"frames_per_call": 16}),  # is baked in another form
 ]
 

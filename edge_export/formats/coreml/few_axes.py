@@ -35,6 +35,10 @@ _MOST_ROUNDS = 4
 _aten = torch.ops.aten
 
 
+class TooManyAxes(ValueError):
+    """An operator works on more than five axes and has no form in fewer."""
+
+
 @dataclass(frozen=True)
 class Held:
     """A value of more than five axes.
@@ -52,7 +56,7 @@ def with_few_axes(exported: ExportedProgram) -> ExportedProgram:
     """Returns the program without values of more than five axes inside of it.
 
     Raises:
-        ValueError: An operator has no form in five axes.
+        TooManyAxes: An operator has no form in five axes.
     """
     if not any(_gives_many(node) for node in exported.graph.nodes):
         return exported
@@ -122,7 +126,7 @@ class _FewAxes(Interpreter):
             return super().run_node(n)
         axes = max([len(value.shape) for value in many] + [len(shape) for shape in shapes])
         place = f" of the layer {layer}" if (layer := layer_of(n)) else ""
-        raise ValueError(
+        raise TooManyAxes(
             f"Core ML takes at most {MOST_AXES} axes: {operator_of(n)}{place} works on {axes}, which do not merge; "
             "reshape to fewer before it"
         )

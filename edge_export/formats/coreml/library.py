@@ -1,4 +1,4 @@
-"""Imports coremltools in a third of the time, without the libraries that it looks for and that nothing here needs.
+"""Imports coremltools without the libraries that it looks for, in a third of the time; it validates a program once.
 
 coremltools tries to import each framework that it could convert from: scikit-learn, ExecuTorch, torchao and others cost
 four of its five seconds, in every process. They stay hidden while it is imported, unless they are there already.

@@ -8,6 +8,7 @@ precision. `half.py` describes fp16 of XNNPACK; `int8.py` describes int8 and its
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from edge_export.formats import FORMATS
@@ -71,10 +72,12 @@ def _lowered(
     notes: tuple[str, ...] = ()
     exported = decomposed(exported, options)
     if backend == "coreml":
-        from edge_export.formats.coreml.few_axes import with_few_axes
+        from edge_export.formats.coreml.few_axes import TooManyAxes, with_few_axes
         from edge_export.formats.executorch import coreml
 
-        lowered = coreml.lower(with_few_axes(exported), precision, options)
+        with suppress(TooManyAxes):  # what Core ML does not take stays outside of its delegate
+            exported = with_few_axes(exported)
+        lowered = coreml.lower(exported, precision, options)
     elif backend == "vulkan":
         from edge_export.formats.executorch import vulkan
 
