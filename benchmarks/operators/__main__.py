@@ -27,7 +27,6 @@ CACHE = ROOT / "benchmarks" / "cache" / "operators"
 
 def main(argv: list[str] | None = None) -> int:
     """Runs a shard and prints the tables."""
-    litert_torch = str(interpreter("litert-torch") or "")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="I/N", help="the I-th of N shares of the entries"
@@ -36,19 +35,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--formats", default=FORMATS, metavar="LIST", help=f"default: {FORMATS}; '' counts cases only")
     parser.add_argument("--samples", type=int, choices=(1, 2, 3), default=1, help="at most, of an entry (default: 1)")
     parser.add_argument("--limit", type=float, default=60.0, metavar="S", help="seconds of each step (default: 60)")
-    parser.add_argument("--litert-torch", default=litert_torch, metavar="PYTHON", help="default: by doctor --setup")
     parser.add_argument("--cache", type=Path, default=CACHE, metavar="DIR", help="default: benchmarks/cache/operators")
     parser.add_argument("--table", action="store_true", help="run nothing, print the tables of what is known")
     args = parser.parse_args(argv)
     let_workers_import()
     keys = current_keys(args.samples)
     formats = tuple(filter(None, args.formats.split(",")))
-    plan = Plan(formats, args.only, args.shard, args.samples, args.limit, args.cache.resolve(), args.litert_torch, keys)
+    plan = Plan(formats, args.only, args.shard, args.samples, args.limit, args.cache.resolve(), keys)
     if not args.table:
         run(plan, lambda line: print(line, file=sys.stderr, flush=True))
     records = [r for r in read(plan.folder, keys.values()) if not r.format or r.format in formats]
     print(table.summary(records), table.left_out(records), table.missed(records), sep="\n\n")
-    if "tflite" in formats and not args.litert_torch:
+    if "tflite" in formats and not interpreter("litert-torch"):
         print("\nlitert-torch: not set up (`edge_export doctor --setup litert-torch`), not counted")
     return 0
 

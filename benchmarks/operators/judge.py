@@ -36,7 +36,6 @@ class ConvertRequest(Message):
     case: InputPath
     way: str
     file: OutputPath
-    python: str = ""
 
 
 class JudgeRequest(Message):
@@ -78,7 +77,7 @@ def convert(request: ConvertRequest) -> None:
     network = Network(program.module(), given, (), *names)
     if request.file.is_dir():
         shutil.rmtree(request.file)
-    WAYS[request.way].convert(network, request.file, request.python)
+    WAYS[request.way].convert(network, request.file)
 
 
 def judge(request: JudgeRequest) -> Judged:

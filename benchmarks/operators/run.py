@@ -27,11 +27,14 @@ from edge_export.formats.compile_task import CompileRequest
 from edge_export.formats.reasons import reason_of
 from edge_export.spec.tensors import IOSpec
 from edge_export.workers import Pool, WorkerError, Workers
+from edge_export.workers.environments import interpreter
 from edge_export.workers.task import Message, WorkerTask
 
 ENTRY, KIND = "entry", "cases"
 _AGAIN = ("crash", "memory")
 """What may have come from an earlier case in the same process: tried once more, in a new one."""
+_SLOTS = 2
+"""Tasks run one by one. But a pool of one slot keeps too few idle workers for three formats and litert-torch."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Plan:
         most: The most cases of an entry.
         limit_s: The seconds of each step.
         folder: Where lines and prepared cases are kept.
-        litert_torch: The Python of litert-torch's environment; empty: it is not set up.
+        keys: By way, what its lines must have to be of the code as it is.
     """
 
     formats: tuple[str, ...]
@@ -54,7 +57,6 @@ class Plan:
     most: int
     limit_s: float
     folder: Path
-    litert_torch: str = ""
     keys: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -65,7 +67,7 @@ class Plan:
     def ways(self, format_name: str) -> list[str]:
         """Returns ours and the plain converters of a format that are set up."""
         plain = [name for name, way in WAYS.items() if way.format == format_name]
-        return [OURS, *(name for name in plain if name != "litert-torch" or self.litert_torch)]
+        return [OURS, *(name for name in plain if not WAYS[name].environment or interpreter(WAYS[name].environment))]
 
 
 class Limited:
@@ -105,7 +107,7 @@ def current_keys(most: int) -> dict[str, str]:
 def run(plan: Plan, report: Callable[[str], None]) -> None:
     """Runs what has no line yet. Adds each line as soon as it is known."""
     done = {(r.case, r.format, r.way): r for r in read(plan.folder, plan.keys.values())}
-    with Limited(Pool(1, tasks="benchmarks.operators.tasks:TASKS"), plan.limit_s) as workers:
+    with Limited(Pool(_SLOTS, tasks="benchmarks.operators.tasks:TASKS"), plan.limit_s) as workers:
         entries = [name for name in _entries(workers, plan) if re.search(plan.only, name)]
         mine = entries[plan.shard[0] - 1 :: plan.shard[1]]
         for index, entry in enumerate(mine):
@@ -189,8 +191,9 @@ def _once(workers: Workers, plan: Plan, case: str, format_name: str, way: str) -
             return Judged(outcome="none", reason=facts["failed"])
         return _ours(workers, plan, folder, TypeAdapter(IOSpec).validate_python(facts["io"]), format_name, log)
     file = folder / f"{re.sub(r'\W', '_', way)}{WAYS[way].suffix}"
-    asked = ConvertRequest(case=folder, way=way, file=file, python=plan.litert_torch)
-    workers.submit(CONVERT, asked, kind=format_name, timeout_s=plan.limit_s, log=log).result()
+    asked = ConvertRequest(case=folder, way=way, file=file)
+    kind = WAYS[way].environment or format_name
+    workers.submit(CONVERT, asked, kind=kind, timeout_s=plan.limit_s, log=log).result()
     return _judged(workers, plan, JudgeRequest(case=folder, format=format_name, file=file), log)
 
 

@@ -20,42 +20,44 @@ class Way:
 
     Attributes:
         format: What it makes.
-        convert: Writes the file of a network; the last argument is the Python of litert-torch's environment.
+        convert: Writes the file of a network.
         suffix: Of the file.
         packages: Whose versions the file depends on.
+        environment: The isolated environment that it runs in; empty: that of this package.
     """
 
     format: str
-    convert: Callable[[Network, Path, str], None]
+    convert: Callable[[Network, Path], None]
     suffix: str
     packages: tuple[str, ...]
+    environment: str = ""
 
 
-def _executorch(network: Network, path: Path, _: str) -> None:
+def _executorch(network: Network, path: Path) -> None:
     from benchmarks.contestants import by_executorch
 
     by_executorch(network, path)
 
 
-def _onnx2tf(network: Network, path: Path, _: str) -> None:
+def _onnx2tf(network: Network, path: Path) -> None:
     from benchmarks.contestants import by_onnx2tf
 
     by_onnx2tf(network, path)
 
 
-def _litert_torch(network: Network, path: Path, python: str) -> None:
-    from benchmarks.contestants import by_litert_torch
+def _litert_torch(network: Network, path: Path) -> None:
+    import litert_torch
 
-    by_litert_torch(network, path, python)
+    litert_torch.convert(network.module, network.inputs).export(str(path))
 
 
-def _coremltools(network: Network, path: Path, _: str) -> None:
+def _coremltools(network: Network, path: Path) -> None:
     from edge_export.baking.export import export_program
 
     _save_coreml(export_program(network.module, network.inputs).run_decompositions({}), path)
 
 
-def _coremltools_traced(network: Network, path: Path, _: str) -> None:
+def _coremltools_traced(network: Network, path: Path) -> None:
     import coremltools as ct
     import numpy as np
     import torch
@@ -90,5 +92,5 @@ WAYS: dict[str, Way] = {
     "coremltools": Way("coreml", _coremltools, ".mlpackage", ("torch", "coremltools")),
     "coremltools, traced": Way("coreml", _coremltools_traced, ".mlpackage", ("torch", "coremltools")),
     "onnx2tf": Way("tflite", _onnx2tf, ".tflite", _TFLITE),
-    "litert-torch": Way("tflite", _litert_torch, ".tflite", ("torch",)),
+    "litert-torch": Way("tflite", _litert_torch, ".tflite", ("torch",), "litert-torch"),
 }
