@@ -120,6 +120,7 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "hardtanh": ("float bounds", SEQUENCE, lambda s, x: F.hardtanh(x, 0, 2)),
     "where": ("single values", SEQUENCE, lambda s, x: torch.where(x > 0, x, torch.tensor(0.3, dtype=x.dtype))),
     "masked_fill": ("single values", SEQUENCE, lambda s, x: x.masked_fill(x > 1, torch.tensor(0.2, dtype=x.dtype))),
+    "reshape without axes": ("shapes without axes", SEQUENCE, lambda s, x: x[0, 0, :1].exp().reshape(()).unsqueeze(0)),
     "assigned": ("single values", SEQUENCE, assigned),
     "flip": ("shapes", PICTURE, lambda s, x: x.flip(1, -1)),
     "pixel_unshuffle": ("shapes", (1, 3, 6, 4), lambda s, x: F.pixel_unshuffle(x, 2)),

@@ -96,11 +96,28 @@ def test_nan_is_the_largest_value(format_name: str) -> None:
         assert torch.equal(expected.nan_to_num(99.0), actual.nan_to_num(99.0))
 
 
-def test_too_many_values_to_order_are_refused_and_told() -> None:
-    program = export_program(Function(lambda s, x: x.sort(-1)[0]), (seeded(1, 3000),))
+def test_too_many_values_to_keep_equal_ones_in_order_are_refused_and_told() -> None:
+    program = export_program(Function(lambda s, x: x.sort(stable=True)[0]), (seeded(1, 3000),))
     same, outcomes = legalized(program, "executorch")
     assert same is program
     assert "9,000,000 comparisons are more than 4,194,304" in notes(outcomes)[0]
+
+
+@pytest.mark.parametrize("format_name", ["executorch", "coreml", "tflite"])
+def test_many_values_are_ordered(format_name: str, tmp_path: Path) -> None:
+    """More values than can be compared in pairs, such as the scores of all boxes."""
+
+    def ordered(s: Any, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        values, places = x.sort(2, descending=True)
+        lowest, places_of_lowest = x.kthvalue(7, 2)
+        return (
+            *(values, places.float(), x.argsort(2).float(), x[0, 0].msort(), x.sort(dim=2, stable=False)[0]),
+            *(lowest, places_of_lowest.float(), x.median(2)[0], x.median().reshape(1)),
+            torch.quantile(x, torch.tensor([0.01, 0.5, 0.99]), dim=2),
+        )
+
+    snr_db = file_snr(Function(ordered), seeded(1, 2, 2500), format_name, tmp_path)
+    assert min(snr_db) > 100, snr_db
 
 
 def test_values_that_no_input_reaches_are_constants() -> None:

@@ -6,7 +6,8 @@
     searchsorted    Σ_j [s_j < v], with right ≤; NaN comes behind everything
 
 The values are picked, not computed: they are the same bits. n values need n² comparisons; the places are exact below
-2²⁴. Only orders by ranks keep the first of equal values first, on every device.
+2²⁴. Only orders by ranks keep the first of equal values first, on every device. Where comparisons would be too many, a
+`topk` of all values orders them, and equal ones come in any order.
 """
 
 from __future__ import annotations
@@ -46,9 +47,13 @@ def _ranks(x: Tensor, descending: bool = False) -> Tensor:
     return before.sum(-1)
 
 
-def _picked(x: Tensor, ranks: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the values of the wanted ranks `(…, k)` along the last axis, and their places."""
-    chosen = ranks.unsqueeze(-2) == wanted.unsqueeze(-1)
+def _picked(x: Tensor, wanted: Tensor, descending: bool = False) -> tuple[Tensor, Tensor]:
+    """Returns the values of the wanted ranks `(…, k)` along the last axis of rows `(…, n)`, and their places."""
+    if _is_too_large(x, -1):
+        ordered, places = torch.topk(x, x.shape[-1], largest=descending)
+        rank = wanted.to(torch.int64).expand(*x.shape[:-1], wanted.shape[-1])
+        return ordered.gather(-1, rank), places.gather(-1, rank)
+    chosen = _ranks(x, descending).unsqueeze(-2) == wanted.unsqueeze(-1)
     nothing = torch.zeros([1] * chosen.dim(), dtype=x.dtype)
     values = torch.where(chosen, x.unsqueeze(-2), nothing).sum(-1, dtype=x.dtype)
     places = (chosen.to(torch.float32) * torch.arange(x.shape[-1], dtype=torch.float32)).sum(-1)
@@ -70,11 +75,9 @@ def _from_rows(found: tuple[Tensor, ...], x: Tensor, dim: int) -> tuple[Tensor, 
 
 def _of_ranks(x: Tensor, dim: int, first: int, count: int | None, descending: bool = False) -> Any:
     """Returns `count` values from rank `first` on along `dim`, and their places; None: all."""
-    if refused := _is_too_large(x, dim):
-        return refused
     rows = _as_rows(x, dim)
     wanted = torch.arange(first, first + (rows.shape[-1] if count is None else count), dtype=torch.float32)
-    return _from_rows(_picked(rows, _ranks(rows, descending), wanted), x, dim)
+    return _from_rows(_picked(rows, wanted.unsqueeze(0), descending), x, dim)
 
 
 def _sort(x: Tensor, dim: int = -1, descending: bool = False) -> Any:
@@ -82,43 +85,32 @@ def _sort(x: Tensor, dim: int = -1, descending: bool = False) -> Any:
 
 
 def _sort_stable(x: Tensor, *, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
-    return _of_ranks(x, dim, 0, None, descending)
-
-
-def _second(found: Any) -> Any:
-    return found if isinstance(found, Refused) else found[1]
+    refused = _is_too_large(x, dim) if stable else None
+    return refused or _sort(x, dim, descending)
 
 
 def _argsort(x: Tensor, dim: int = -1, descending: bool = False) -> Any:
-    return _second(_sort(x, dim, descending))
+    return _sort(x, dim, descending)[1]
 
 
 def _argsort_stable(x: Tensor, *, stable: bool, dim: int = -1, descending: bool = False) -> Any:
-    return _second(_sort(x, dim, descending))
+    found = _sort_stable(x, stable=stable, dim=dim, descending=descending)
+    return found if isinstance(found, Refused) else found[1]
 
 
 def _msort(x: Tensor) -> Any:
-    found = _sort(x, 0)
-    return found if isinstance(found, Refused) else found[0]
-
-
-def _topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
-    return _of_ranks(x, dim, 0, k, largest)
+    return _sort(x, 0)[0]
 
 
 def _kthvalue(x: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     found = _of_ranks(x, dim, k - 1, 1)
-    if isinstance(found, Refused) or keepdim or not x.dim():
-        return found
-    return tuple(each.squeeze(dim) for each in found)
+    return found if keepdim or not x.dim() else tuple(each.squeeze(dim) for each in found)
 
 
 def _median(x: Tensor, dim: int, keepdim: bool = False, ignore_nan: bool = False) -> Any:
     """The lower one of two medians. With a NaN in a row it is NaN, unless `ignore_nan`."""
-    if refused := _is_too_large(x, dim):
-        return refused
     rows = _as_rows(x, dim)
-    size, ranks = rows.shape[-1], _ranks(rows)
+    size = rows.shape[-1]
     if rows.is_floating_point():
         missing = (rows != rows).to(torch.float32).sum(-1, keepdim=True)
         numbers = float(size) - missing
@@ -127,14 +119,13 @@ def _median(x: Tensor, dim: int, keepdim: bool = False, ignore_nan: bool = False
         wanted = half if ignore_nan else torch.where(missing > 0, numbers, half)
     else:
         wanted = torch.full([1, 1], float((size - 1) // 2))
-    found = _from_rows(_picked(rows, ranks, wanted), x, dim)
+    found = _from_rows(_picked(rows, wanted), x, dim)
     return found if keepdim or not x.dim() else tuple(each.squeeze(dim) for each in found)
 
 
 def _median_of_all(ignore_nan: bool) -> Any:
     def median(x: Tensor) -> Any:
-        found = _median(x.reshape(-1), 0, ignore_nan=ignore_nan)
-        return found if isinstance(found, Refused) else found[0]
+        return _median(x.reshape(-1), 0, ignore_nan=ignore_nan)[0]
 
     return median
 
@@ -148,8 +139,6 @@ def _quantile_of(ignore_nan: bool) -> Any:
         x: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
     ) -> Any:
         rows = x.reshape(1, -1) if dim is None else _as_rows(x, dim)
-        if refused := _is_too_large(rows, -1):
-            return refused
         wanted = q.reshape(-1) if isinstance(q, Tensor) else torch.tensor([q], dtype=x.dtype)
         missing = (rows != rows).to(x.dtype).sum(-1, keepdim=True)
         numbers = torch.relu(float(rows.shape[-1] - 1) - missing) if ignore_nan else float(rows.shape[-1] - 1)
@@ -157,8 +146,7 @@ def _quantile_of(ignore_nan: bool) -> Any:
         if interpolation == "nearest":
             place = torch.round(place)
         below, above = torch.floor(place), torch.ceil(place)
-        ranks = _ranks(rows)
-        low, high = (_picked(rows, ranks, each.to(torch.float32))[0] for each in (below, above))
+        low, high = (_picked(rows, each.to(torch.float32))[0] for each in (below, above))
         share = {"lower": 0.0, "higher": 1.0, "midpoint": 0.5}.get(interpolation, place - below)
         y = torch.where(below == above, low, low + (high - low) * share)
         if not ignore_nan:
@@ -231,7 +219,7 @@ WITHOUT_NAN = Rule(
 )
 QUANTILES = Rule(
     "quantiles",
-    ("executorch",),
+    ("executorch", "coreml"),
     {
         **dict.fromkeys((_aten.quantile.default, _aten.quantile.scalar), _quantile_of(ignore_nan=False)),
         **dict.fromkeys((_aten.nanquantile.default, _aten.nanquantile.scalar), _quantile_of(ignore_nan=True)),

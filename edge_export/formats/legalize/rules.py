@@ -111,6 +111,7 @@ RULES: tuple[Rule, ...] = (
     arithmetic.SMALL_BOUNDS,
     arithmetic.FLOAT_BOUNDS,
     single_values.RULE,
+    single_values.NO_AXES,
     diagonals.RULE,
     diagonals.SCATTERED,
     diagonals.STRIDED,

@@ -3,6 +3,8 @@
 where(c, x, y)          XNNPACK fails on such a constant when the file runs
 masked_fill(x, c, y)    where(c, y, x)
 fill(x, y)              y expanded to the shape of x, as `x[:, 0] = 0` writes it
+
+And reshape(x, []) → squeeze(x): coremltools keeps the shape of x.
 """
 
 from __future__ import annotations
@@ -31,6 +33,10 @@ def _fill(x: Tensor, value: Tensor) -> Any:
     return value.to(x.dtype).reshape([1] * x.dim()).expand(x.shape) if x.dim() else NotImplemented
 
 
+def _reshape(x: Tensor, shape: list[int]) -> Any:
+    return x.squeeze(list(range(x.dim()))) if x.dim() and not shape else NotImplemented
+
+
 _aten = torch.ops.aten
 RULE = Rule(
     "single values",
@@ -41,4 +47,9 @@ RULE = Rule(
         _aten.fill.Tensor: _fill,
         _aten.fill_.Tensor: _fill,  # it is `fill` when rules are applied: before that, nothing is written in place
     },
+)
+NO_AXES = Rule(
+    "shapes without axes",
+    ("coreml",),
+    dict.fromkeys((_aten.reshape.default, _aten.view.default, _aten._unsafe_view.default), _reshape),
 )
