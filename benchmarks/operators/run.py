@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -57,7 +57,7 @@ class Plan:
     most: int
     limit_s: float
     folder: Path
-    keys: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str]
 
     @property
     def lines(self) -> Path:

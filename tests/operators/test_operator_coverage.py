@@ -30,7 +30,7 @@ NOT_CHOSEN = {
 def test_an_operator_goes_all_ways_and_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     only = f"^(op clamp_max|{'|'.join(NOT_CHOSEN)})$"
-    plan = Plan(("coreml",), only, (1, 1), 1, 300.0, tmp_path, "", current_keys(1))
+    plan = Plan(("coreml",), only, (1, 1), 1, 300.0, tmp_path, current_keys(1))
     run(plan, print)
     found = read(tmp_path, plan.keys.values())
     assert {r.case: r.reason for r in found if r.way == ENTRY} == {**NOT_CHOSEN, "op clamp_max": "op clamp_max 1"}
