@@ -111,5 +111,5 @@ def _print(bundle: Bundle, family: AppFamily, out: Path, total: int, goldens: in
         name = f"{each.member}/{each.artifact}" if each.artifact else each.member
         console.print(tables.plain(f"left out: {name}: {each.reason}"))
     count = len(family.members)
-    what = f"{count} member{'s' if count > 1 else ''} of {bundle.root}, {tables.size(total)}"
+    what = f"{tables.several(count, 'member')} of {bundle.root}, {tables.size(total)}"
     console.print(tables.plain(f"{out}: {what}; goldens of {tables.size(goldens)} were left out"))

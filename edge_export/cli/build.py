@@ -118,16 +118,16 @@ def _print_tables(built: Built, request: BuildRequest, seconds: float, failures:
     for note in built.notes:
         console.print(tables.plain(note))
     print_family(console, built.manifest)
-    members = f"{tables.plain(request.out)}: {len(built.manifest.members)} members"
+    members = f"{tables.plain(request.out)}: {tables.several(len(built.manifest.members), 'member')}"
     if not built.changed:
         console.print(f"{members}, unchanged ({seconds:.1f} s)")
     else:
         console.print(f"{members} in {seconds:.1f} s, logs in {tables.plain(request.logs)}")
         console.print(f"all of it on one page: edge_export report {tables.plain(shlex.quote(str(request.out)))}")
     if failures:
-        console.print(f"[bold red]{failures} artifacts did not pass[/bold red]")
+        console.print(f"[bold red]{tables.several(failures, 'artifact')} did not pass[/bold red]")
     if errors := built.manifest.errors:
-        console.print(f"[bold red]{len(errors)} members could not be made[/bold red]")
+        console.print(f"[bold red]{tables.several(len(errors), 'member')} could not be made[/bold red]")
 
 
 def _print_json(built: Built, request: BuildRequest, seconds: float) -> None:

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from edge_export.cache import cache_folder
     from edge_export.cache.contents import STEPS, measure_parts
     from edge_export.cache.store import Store, prune, size_of
-    from edge_export.cli.tables import size
+    from edge_export.cli.tables import several, size
     from edge_export.errors import RequestError
 
     if args.action != "prune" and args.unused_days is not None:
@@ -67,8 +67,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(result | {"folders": folders}))
         return 0
     if removed is not None:
-        print(f"removed {removed.entries} steps and {removed.files} files, {size(removed.bytes)}")
-    print(f"{store.folder}: {kept.entries} steps, {kept.files} files, {size(kept.bytes)}")
+        print(f"removed {several(removed.entries, 'step')} and {several(removed.files, 'file')}, {size(removed.bytes)}")
+    print(f"{store.folder}: {several(kept.entries, 'step')}, {several(kept.files, 'file')}, {size(kept.bytes)}")
     if parts:
         _print_parts(parts, pruned)
     return 0

@@ -146,7 +146,7 @@ def summary(found: Changes) -> str:
     parts = [f"{count} {state}" for state, count in counts.items() if count]
     changed = ", ".join(parts) if parts else "none changed"
     beyond = f"{len(found.beyond)} beyond the limits" if found.beyond else "nothing beyond the limits"
-    return f"{len(artifacts)} artifacts, {changed}; {beyond}"
+    return f"{tables.several(len(artifacts), 'artifact')}, {changed}; {beyond}"
 
 
 def _plain(cells: tuple[str, ...]) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ def _collect(args: argparse.Namespace) -> int:
     console = tables.console()
     for failure in failures:
         console.print(tables.plain(failure))
-    count = f"{len(args.results)} result{'s' if len(args.results) > 1 else ''}"
-    new = f"{len(found.runs)} new runs and {len(found.times)} new times"
+    count = tables.several(len(args.results), "result")
+    new = f"{tables.several(len(found.runs), 'new run')} and {tables.several(len(found.times), 'new time')}"
     console.print(tables.plain(f"{args.into}: {count}, {new}, of which {found.replaced} replaced earlier ones"))
     return code

@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from edge_export.cli.tables import several
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -43,7 +45,7 @@ def tell_outcomes(
         return code
     _print(outcomes, failures)
     for name, count in left_out.items():
-        print(f"{count} {name} artifacts were not sent: the runner app has no runtime for them")
+        print(f"not sent, as the runner app has no runtime for it: {several(count, f'{name} artifact')}")
     return code
 
 

@@ -177,7 +177,7 @@ def _print(bundle: Bundle, facts: DeviceFacts, picked: Pick) -> None:
     for rule in picked.rules:
         console.print(tables.plain(f"{rule.limit}: {_sentence(rule)}{_margin(MARGINS[rule.rule])}"))
     verdict = {"yes": "fits", "no": "nothing fits, this is the smallest", "unknown": "the smallest"}[picked.fits]
-    threads = f"{picked.threads} thread{'s' if picked.threads > 1 else ''}"
+    threads = tables.several(picked.threads, "thread")
     console.print(tables.plain(f"{picked.member}: {_path(bundle, picked)}, {threads}: {verdict}"))
 
 

@@ -198,12 +198,13 @@ def _print(found: Evaluated, budget: Budget, chosen: Candidate | None) -> None:
 def _print_times(times: Times, predicted: Predicted | None, candidates: Sequence[Candidate]) -> None:
     from edge_export.cli import tables
 
-    threads = f"{times.threads} thread{'s' if times.threads > 1 else ''}"
+    threads = tables.several(times.threads, "thread")
     timed = sum(each.timed for each in candidates)
     lines = [f"times: {times.artifact} with {threads} on {times.device}, {timed} of {len(candidates)} measured"]
     if predicted is not None:
+        members = tables.several(len(times.members), "member")
         lines.append(
-            f"~ predicted from {len(times.members)} members: each of them, from the others, is off by "
+            f"~ predicted from {members}: each of them, from the others, is off by "
             f"{predicted.median_error:.0%} in the median, {predicted.worst_error:.0%} at worst"
         )
     for line in lines:
@@ -244,7 +245,9 @@ def _print_gains(found: Evaluated) -> None:
     )
     print_fitted(console, FittedTable("Beyond what the space lists", columns, (rows,)))
     better = sum(each.better for each in compared)
-    where = "budgets of MACs, each the cost of a listed one"
-    console.print(tables.plain(f"what was found is better at {better} of {len(compared)} {where}"))
+    budgets = tables.several(len(compared), "budget")
+    where = f"{better} of {budgets} of MACs, each the cost of a listed one"
+    console.print(tables.plain(f"what was found is better at {where}"))
     chosen = [each.name for each in spread(found.candidates, FEW)]
-    console.print(tables.plain(f"{len(chosen)} members spread over the front: build --members {','.join(chosen)}"))
+    members = tables.several(len(chosen), "member")
+    console.print(tables.plain(f"{members} spread over the front: build --members {','.join(chosen)}"))

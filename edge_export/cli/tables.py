@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edge_export.errors import one_line
 from edge_export.spec.units import count as count
 from edge_export.spec.units import milliseconds as milliseconds
+from edge_export.spec.units import several as several
 from edge_export.spec.units import size as size
 
 if TYPE_CHECKING:

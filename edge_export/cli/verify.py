@@ -84,9 +84,7 @@ def run(args: argparse.Namespace) -> int:
         if not note:
             print_stages(console, bundle.manifest, numerics)
         print_artifacts(console, bundle.manifest, numerics)
-        console.print(
-            f"{tables.plain(args.bundle)}: {'everything passed' if not failures else f'{failures} checks did not pass'}"
-        )
+        console.print(f"{tables.plain(args.bundle)}: {_ending(failures)}")
         if note:
             console.print(f"stages before the artifacts were not repeated: {tables.plain(note)}")
     return 1 if failures else 0
@@ -130,10 +128,16 @@ def _on_device(args: argparse.Namespace, bundle: Bundle, mother: MotherSource | 
     if proof.spared:
         console.print(f"proven {proof.spared}: so there is no {tables.plain(bundle.manifest.recorded.metric)}")
     for name, count in proof.left_out.items():
-        console.print(f"{count} {tables.plain(name)} artifacts were not run: the device has no runtime for them")
-    ending = "everything passed" if not failures else f"{failures} checks did not pass"
-    console.print(f"{tables.plain(args.bundle)} on {tables.plain(device.name)}: {ending}")
+        artifacts = tables.several(count, f"{tables.plain(name)} artifact")
+        console.print(f"not run, as the device has no runtime for it: {artifacts}")
+    console.print(f"{tables.plain(args.bundle)} on {tables.plain(device.name)}: {_ending(failures)}")
     return 1 if failures else 0
+
+
+def _ending(failures: int) -> str:
+    from edge_export.cli import tables
+
+    return f"{tables.several(failures, 'check')} did not pass" if failures else "everything passed"
 
 
 def _as_json(manifest: Manifest, numerics: Numerics) -> list[dict[str, Any]]:

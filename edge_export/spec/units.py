@@ -13,6 +13,11 @@ def size(count: int) -> str:
     return f"{value:.1f} GB"
 
 
+def several(number: int, noun: str) -> str:
+    """Returns "1 member" or "4 members"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def milliseconds(value: float) -> str:
     """Returns a time in ms with three digits, such as "0.0512", "3.07" or "128"."""
     return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"

@@ -155,7 +155,7 @@ def test_a_damaged_artifact_fails_alone(damage, suffix, edge_export, small_bundl
     assert "Traceback" not in done.stderr
     (line,) = [line for line in done.stdout.splitlines() if path.name.split(".")[0] in line and " failed: " in line]
     assert "build it again" in line or "changed" in line
-    assert "1 checks did not pass" in done.stdout
+    assert "1 check did not pass" in done.stdout
 
 
 @pytest.mark.parametrize("damage", [truncate, flip_a_weight])

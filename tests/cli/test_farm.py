@@ -62,7 +62,7 @@ def test_results_are_merged_and_a_failure_is_named(small_bundle, tmp_path, edge_
     done = edge_export("farm", "collect", result, "--into", bundle)
     assert done.returncode == 1, done.stderr
     assert f"w0.25/{run['artifact']} on ssh:a: failed: 12.0 dB" in done.stdout
-    assert "1 result, 1 new runs and 0 new times" in done.stdout
+    assert "1 result, 1 new run and 0 new times" in done.stdout
     again = edge_export("farm", "collect", result, "--into", bundle, "--json")
     assert (again.returncode, json.loads(again.stdout)["runs"]) == (0, 0)
     (result / "manifest.json").write_text((result / "manifest.json").read_text() + "\n")
