@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -13,15 +14,15 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def load_hook():
-    """The hook as a module; mkdocs loads it by its path, too."""
-    spec = importlib.util.spec_from_file_location("site_pages", ROOT / "tools" / "site_pages.py")
+def load(name: str) -> ModuleType:
+    """A file of the tools as a module; mkdocs loads its hook by its path, too."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     hook = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hook)
     return hook
 
 
-HOOK = load_hook()
+HOOK = load("site_pages")
 _OWN = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
 SITE = HOOK.FILES | {uri: f"docs/{uri}" for uri in _OWN}
 """Every page of the site, with its file."""
@@ -129,3 +130,7 @@ def test_options_stay_whole():
     html = "<p><code>bench --max-macs 4M</code></p><pre><span></span><code>bench --max-macs</code></pre>"
     kept = HOOK.on_page_content(html, None, None, None)
     assert kept == html.replace("--max-macs 4M", '<span class="option">--max-macs</span> 4M')
+
+
+def test_the_page_of_rules_is_that_of_the_table() -> None:
+    assert (ROOT / "docs" / "rules.md").read_text() == load("rules_page").page(), "run python -m tools.rules_page"
