@@ -121,6 +121,26 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "where": ("single values", SEQUENCE, lambda s, x: torch.where(x > 0, x, torch.tensor(0.3, dtype=x.dtype))),
     "masked_fill": ("single values", SEQUENCE, lambda s, x: x.masked_fill(x > 1, torch.tensor(0.2, dtype=x.dtype))),
     "reshape without axes": ("shapes without axes", SEQUENCE, lambda s, x: x[0, 0, :1].exp().reshape(()).unsqueeze(0)),
+    "expanded": (
+        "expanded values",
+        PICTURE,
+        lambda s, x: x * x.mean((2, 3), keepdim=True).expand_as(x) + x[:, :1].repeat(1, x.shape[1], 1, 1),
+    ),
+    "filled": (
+        "filled values",
+        SEQUENCE,
+        lambda s, x: x * torch.full_like(x, 3) + x.new_ones(x.shape) + torch.cat([x[..., 1:], x.new_zeros(1, 5, 1)], 2),
+    ),
+    "chosen": (
+        "chosen values of one place",
+        (1, 2, 8, 8),
+        lambda s, x: (
+            torch.where(x > 0, x, 0.5)
+            + torch.where(x > 1, -1.0, x)
+            + torch.where(x > 0.2, 1, 2)
+            + torch.where(x < 0, torch.tensor([[[[0.1]], [[0.2]]]], dtype=x.dtype), torch.tensor(0.3, dtype=x.dtype))
+        ),
+    ),
     "assigned": ("single values", SEQUENCE, assigned),
     "flip": ("shapes", PICTURE, lambda s, x: x.flip(1, -1)),
     "pixel_unshuffle": ("shapes", (1, 3, 6, 4), lambda s, x: F.pixel_unshuffle(x, 2)),

@@ -120,6 +120,36 @@ def test_many_values_are_ordered(format_name: str, tmp_path: Path) -> None:
     assert min(snr_db) > 100, snr_db
 
 
+@pytest.mark.parametrize("format_name", ["executorch", "coreml", "tflite"])
+def test_no_constant_is_as_large_as_what_it_meets(format_name: str, tmp_path: Path) -> None:
+    """Numbers, masks and what is expanded stay small in a file: a picture of the network has 128 kB."""
+    scale, mask = seeded(1, 8, 1, 1), seeded(1, 1, 64, 64) > 0
+
+    def small(s: Any, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        squeezed = x.mean((2, 3)).sigmoid().view(1, 8, 1, 1).expand_as(x)
+        return (
+            x * squeezed + torch.ones(1, 8, 64, 64) - scale.expand(1, 8, 64, 64) * scale.repeat(1, 1, 64, 64),
+            torch.where(x > 0, x, 0.1) + torch.where(mask, x, torch.tensor(-5.0)) * torch.full_like(x, 2.0),
+            torch.where(x > 0, 1.0, -1.0) + x.argmax(1, keepdim=True),
+        )
+
+    snr_db = file_snr(Function(small), seeded(1, 8, 64, 64), format_name, tmp_path)
+    assert min(snr_db) > 100, snr_db
+    program = tmp_path / "program.pt2"
+    files = [
+        path for path in tmp_path.rglob("*") if path.suffix not in ("", ".onnx", ".safetensors") and path != program
+    ]
+    assert sum(path.stat().st_size for path in files) < 50_000, files
+
+
+def test_what_several_operands_expand_together_stays_expanded() -> None:
+    x = seeded(1, 4, 6)
+    network = Function(lambda s, x: x[:, :1].expand(1, 4, 6) + x[:1, 1:2].expand(1, 4, 6))
+    for format_name in FORMATS:
+        program, _ = legalized(export_program(network, (x,)), format_name)
+        assert torch.equal(program.module()(x), network(x))
+
+
 def test_values_that_no_input_reaches_are_constants() -> None:
     """torch's ONNX exporter, among others, knows no product of integers and a fraction."""
     program = export_program(Function(lambda s, x: x * (torch.arange(4) * 0.5).exp()), (seeded(*SEQUENCE),))

@@ -90,7 +90,7 @@ def _filled(value: float) -> Any:
 
 def _scalars_where(condition: Tensor, x: Any, y: Any) -> Tensor:
     tensors = [each for each in (x, y) if isinstance(each, Tensor)]
-    dtype = tensors[0].dtype if tensors else torch.float32
+    dtype = tensors[0].dtype if tensors else torch.promote_types(*(torch.tensor(each).dtype for each in (x, y)))
     ones = [1] * condition.dim()
     x, y = (each if isinstance(each, Tensor) else torch.full(ones, each, dtype=dtype) for each in (x, y))
     return torch.where(condition, x, y)
@@ -127,7 +127,7 @@ COREML = Rule(
         _aten.__xor__.Tensor: _logical(torch.logical_xor),
         _aten.zeros_like.default: _filled(0.0),
         _aten.ones_like.default: _filled(1.0),
-        **dict.fromkeys((_aten.where.ScalarOther, _aten.where.ScalarSelf), _scalars_where),
+        **dict.fromkeys((_aten.where.Scalar, _aten.where.ScalarOther, _aten.where.ScalarSelf), _scalars_where),
         **{
             operator: decomposition_table[operator]
             for operator in (

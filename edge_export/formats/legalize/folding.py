@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 _MOST_ELEMENTS = 2**22
-"""Larger values are left to the converter, unless they are views."""
+"""Larger values are left to the converter."""
+_MANY = 2**14
+"""A constant of as many values, 64 kB of float32, is kept with one place of each axis along which it repeats."""
 _DETACHES = torch.ops.aten.detach_.default
 _VIEWS = frozenset({"expand", "broadcast_to"})
 
@@ -50,8 +52,42 @@ def fold(module: torch.fx.GraphModule) -> bool:
     """
     graph = module.graph
     graph.eliminate_dead_code()
+    values, stay = _known(module)
+    stored = module.state_dict()
+    folded = False
+    for node, value in values.items():
+        # A constant that is no buffer gets a name when the graph is exported, which another constant may have.
+        if not isinstance(value, torch.Tensor) or (node.op == "get_attr" and node.target in stored):
+            continue
+        if node in stay or not any(user not in values or user in stay for user in node.users):
+            continue
+        name, kept = _free_name(module), _without_repeats(value)
+        module.register_buffer(name, kept.detach().clone().contiguous())
+        with graph.inserting_before(node):
+            constant = graph.get_attr(name)
+            constant.meta = dict(node.meta)
+            if kept.shape != value.shape:
+                constant.meta["val"] = kept
+                constant = graph.call_function(torch.ops.aten.expand.default, (constant, list(value.shape)))
+                constant.meta = dict(node.meta)
+        node.replace_all_uses_with(constant)
+        folded = True
+    for node in reversed(list(values)):
+        if node.op == "call_function" and not node.users:
+            graph.erase_node(node)  # otherwise `detach_` and checks keep what they read
+    drop_unused(module)
+    return folded
+
+
+def _known(module: torch.fx.GraphModule) -> tuple[dict[torch.fx.Node, Any], set[torch.fx.Node]]:
+    """Returns the values that do not depend on inputs, and which of them stay computed.
+
+    What is expanded stays, and what is computed from it, if it is large: a file holds no constant of the expanded size.
+    """
     values: dict[torch.fx.Node, Any] = {}
-    for node in graph.nodes:
+    expanded: set[torch.fx.Node] = set()
+    stay: set[torch.fx.Node] = set()
+    for node in module.graph.nodes:
         if node.op == "get_attr":
             if not isinstance(getattr(module, str(node.target), None), torch.nn.Module):  # the body of a loop
                 values[node] = constant_named(module, str(node.target))
@@ -60,29 +96,23 @@ def fold(module: torch.fx.GraphModule) -> bool:
             target = torch.ops.aten.detach.default if node.target is _DETACHES else node.target
             with torch.no_grad():
                 value = target(*map_arg(node.args, values.get), **map_arg(node.kwargs, values.get))  # type: ignore[operator]
-            if not isinstance(value, torch.Tensor) or value.numel() <= _MOST_ELEMENTS:
-                values[node] = value
-    stored = module.state_dict()
-    folded = False
-    for node, value in values.items():
-        # A constant that is no buffer gets a name when the graph is exported, which another constant may have.
-        if not isinstance(value, torch.Tensor) or (node.op == "get_attr" and node.target in stored):
-            continue
-        readers = [user for user in node.users if user not in values]
-        if not readers:
-            continue
-        name = _free_name(module)
-        module.register_buffer(name, value.detach().clone().contiguous())
-        with graph.inserting_before(node):
-            constant = graph.get_attr(name)
-        constant.meta = dict(node.meta)
-        node.replace_all_uses_with(constant)
-        folded = True
-    for node in reversed(list(values)):
-        if node.op == "call_function" and not node.users:
-            graph.erase_node(node)  # otherwise `detach_` and checks keep what they read
-    drop_unused(module)
-    return folded
+            if isinstance(value, torch.Tensor) and value.numel() > _MOST_ELEMENTS:
+                continue
+            values[node] = value
+            if _is_view(node) or not expanded.isdisjoint(node.all_input_nodes):
+                expanded.add(node)
+                if _is_view(node) or (isinstance(value, torch.Tensor) and _without_repeats(value).numel() > _MANY):
+                    stay.add(node)
+    return values, stay
+
+
+def _without_repeats(value: torch.Tensor) -> torch.Tensor:
+    """Returns one place of each axis along which a large constant repeats."""
+    for axis in range(value.dim()) if value.numel() >= _MANY else ():
+        first = value.narrow(axis, 0, 1)
+        if value.shape[axis] > 1 and torch.equal(value, first.expand_as(value)):
+            value = first
+    return value
 
 
 def _free_name(module: torch.fx.GraphModule) -> str:
@@ -99,7 +129,9 @@ def _is_constant(node: torch.fx.Node, values: dict[torch.fx.Node, Any]) -> bool:
         return False
     if node.target is operator.getitem:
         return True
-    target = node.target
-    if not isinstance(target, torch._ops.OpOverload) or torch.Tag.nondeterministic_seeded in target.tags:
-        return False
-    return target.name().removeprefix("aten::").partition(".")[0] not in _VIEWS
+    return isinstance(node.target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded not in node.target.tags
+
+
+def _is_view(node: torch.fx.Node) -> bool:
+    """Whether a node only expands a value."""
+    return isinstance(node.target, torch._ops.OpOverload) and node.target.name().removeprefix("aten::") in _VIEWS

@@ -1,6 +1,6 @@
 """The place of the largest or smallest value → the first of the places that hold it.
 
-    argmax(x)      min over i of (i where x_i is not less than max x, the size elsewhere)
+    argmax(x)      min over i of (i, or i + the size where x_i is less than max x)
     max(x, dim)    max x, and this place
 
 Core ML's documentation guarantees no place among equal values; PyTorch gives the first.
@@ -28,9 +28,8 @@ def _first(largest: bool) -> Any:
         size = x.shape[dim]
         shape = [size if axis == dim % x.dim() else 1 for axis in range(x.dim())]
         order = torch.arange(size, dtype=torch.int32).reshape(shape)
-        none = torch.full([1] * x.dim(), size, dtype=torch.int32)
         worse = x < x.amax(dim, keepdim=True) if largest else x > x.amin(dim, keepdim=True)
-        return torch.where(worse, none, order).amin(dim, keepdim=keepdim).to(torch.int64)
+        return (order + worse.to(torch.int32) * size).amin(dim, keepdim=keepdim).to(torch.int64)
 
     return place
 

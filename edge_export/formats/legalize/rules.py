@@ -17,6 +17,7 @@ from edge_export.formats.legalize import (
     distances,
     dropout,
     embeddings,
+    expansions,
     exponents,
     joins,
     long_sums,
@@ -43,6 +44,9 @@ from edge_export.formats.legalize import (
 from edge_export.formats.legalize.rule import Rule
 
 RULES: tuple[Rule, ...] = (
+    expansions.EXPANDED,
+    expansions.FILLED,
+    expansions.CHOSEN,
     *recurrent.RULES,
     recurrent.CELLS,
     pooling_without_batch.RULE,
