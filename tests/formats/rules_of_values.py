@@ -132,13 +132,32 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         lambda s, x: x * torch.full_like(x, 3) + x.new_ones(x.shape) + torch.cat([x[..., 1:], x.new_zeros(1, 5, 1)], 2),
     ),
     "chosen": (
-        "chosen values of one place",
+        "choices of small values",
         (1, 2, 8, 8),
         lambda s, x: (
             torch.where(x > 0, x, 0.5)
             + torch.where(x > 1, -1.0, x)
             + torch.where(x > 0.2, 1, 2)
             + torch.where(x < 0, torch.tensor([[[[0.1]], [[0.2]]]], dtype=x.dtype), torch.tensor(0.3, dtype=x.dtype))
+        ),
+    ),
+    "chosen beside NaN": (
+        "choices beside NaN",
+        SEQUENCE,
+        lambda s, x: (
+            torch.where(x > 0, x.log(), 0.5)
+            + x.sqrt().masked_fill(x < 0, 0.7)
+            + torch.where(x.amin(1, keepdim=True) > -1, (x + 1).log(), 0.0)
+        ),
+    ),
+    "nan_to_num": (
+        "numbers for NaN",
+        SEQUENCE,
+        lambda s, x: (
+            x.sqrt().nan_to_num(0.3)
+            + (x.sign() / 0).nan_to_num(0, 2, -3)
+            + x.sqrt().nansum(1, keepdim=True)
+            + x.sqrt().nanmean()
         ),
     ),
     "assigned": ("single values", SEQUENCE, assigned),

@@ -6,9 +6,6 @@
 
 As they are, Core ML and TFLite files hold a constant of the full size for each, 3 MB for 64 channels of 112 × 112, and
 ExecuTorch repeats the values in memory.
-
-    where(c, v, x)               masked_fill(x, c, v) for v of one place: coremltools writes v for each place of x
-    where(c, v, w)               where(c, v + 0 c, w + 0 c) for others that are smaller
 """
 
 from __future__ import annotations
@@ -92,29 +89,6 @@ def _new_full(x: Tensor, size: Sequence[int], value: Any, *, dtype: torch.dtype 
     return _filled(size, value, dtype or x.dtype)
 
 
-def _where(condition: Tensor, x: Tensor, y: Tensor) -> Any:
-    shape = torch.broadcast_shapes(condition.shape, x.shape, y.shape)
-    if shape.numel() < _FEW or x.dtype != y.dtype or x.dtype == torch.bool or shape == x.shape == y.shape:
-        return NotImplemented
-
-    def whole(value: Tensor) -> Tensor:
-        return value if value.shape == shape else value + condition.to(value.dtype) * 0
-
-    if condition.shape != shape and shape not in (x.shape, y.shape):
-        return NotImplemented
-    if x.numel() == 1 and (y.shape == shape or condition.shape == shape):
-        return whole(y).masked_fill(condition, x.reshape(()))
-    if y.numel() == 1 and (x.shape == shape or condition.shape == shape):
-        return whole(x).masked_fill(torch.logical_not(condition), y.reshape(()))
-    return torch.where(condition, whole(x), whole(y)) if condition.shape == shape else NotImplemented
-
-
-def _masked_fill(x: Tensor, mask: Tensor, value: Any) -> Any:
-    if mask.numel() <= x.numel() or x.dtype == torch.bool:
-        return NotImplemented
-    return (x + mask.to(x.dtype) * 0).masked_fill(mask, value)
-
-
 EXPANDED = Rule(
     "expanded values",
     ("executorch", "coreml", "tflite", "coreai"),
@@ -131,13 +105,5 @@ FILLED = Rule(
         _aten.new_full.default: _new_full,
         _aten.new_zeros.default: _new(0),
         _aten.new_ones.default: _new(1),
-    },
-)
-CHOSEN = Rule(
-    "chosen values of one place",
-    ("coreml",),
-    {
-        _aten.where.self: _where,
-        **dict.fromkeys((_aten.masked_fill.Scalar, _aten.masked_fill.Tensor), _masked_fill),
     },
 )

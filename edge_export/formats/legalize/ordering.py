@@ -211,10 +211,9 @@ STATISTICS = Rule(
         _aten.median.default: _median_of_all(ignore_nan=False),
     },
 )
-# In a TFLite file NaN would be multiplied by 0 where it is left out.
 WITHOUT_NAN = Rule(
     "order statistics without NaN",
-    ("executorch", "coreml"),
+    ("executorch", "coreml", "tflite"),
     {_aten.nanmedian.dim: _nanmedian, _aten.nanmedian.default: _median_of_all(ignore_nan=True)},
 )
 QUANTILES = Rule(

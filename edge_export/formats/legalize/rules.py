@@ -9,6 +9,7 @@ from edge_export.formats.legalize import (
     attention,
     average_pooling,
     broadcast,
+    choices,
     composites,
     convolutions,
     copies,
@@ -46,7 +47,9 @@ from edge_export.formats.legalize.rule import Rule
 RULES: tuple[Rule, ...] = (
     expansions.EXPANDED,
     expansions.FILLED,
-    expansions.CHOSEN,
+    choices.SMALL,
+    choices.EXACT,
+    choices.WITHOUT_NAN,
     *recurrent.RULES,
     recurrent.CELLS,
     pooling_without_batch.RULE,
