@@ -354,4 +354,14 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
             2,
         ),
     ),
+    "where of one value": (
+        "choices of different shapes",
+        SEQUENCE,
+        lambda s, x: torch.where(x > 0, torch.log(x), 0.0) + torch.where(x[:, :1] > 0, x.sign().long(), 7),
+    ),
+    "masked_fill of what is not finite": (
+        "choices of different shapes",
+        SEQUENCE,
+        lambda s, x: torch.softmax((1 / x.relu()).masked_fill(x <= 0.1, 0.0).masked_fill(x > 1, -math.inf), -1),
+    ),
 }
