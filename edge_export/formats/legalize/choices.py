@@ -27,9 +27,7 @@ def _where(choice: Tensor, x: Any, y: Any) -> Any:
     is_whole = len(given) == 3 and all(each.shape == shape and each.dtype in (torch.bool, dtype) for each in given)
     if not shape or is_whole or choice.dtype != torch.bool:
         return NotImplemented
-    if dtype.is_floating_point and _are_finite_constants(x, y):
-        return NotImplemented
-    if dtype == torch.bool:
+    if dtype == torch.bool or _are_finite_constants(x, y) and dtype.is_floating_point or _is_nan(x) or _is_nan(y):
         return NotImplemented
     choice = choice.expand(shape)
     return torch.where(choice, *(_expanded(each, choice, dtype) for each in (x, y)))
@@ -46,6 +44,11 @@ def _expanded(value: Any, choice: Tensor, dtype: torch.dtype) -> Tensor:
 
 def _are_finite_constants(*values: Any) -> bool:
     return not any(isinstance(value, FakeTensor) or not torch.as_tensor(value).isfinite().all() for value in values)
+
+
+def _is_nan(value: Any) -> bool:
+    """Whether a value is a constant with NaN, which is taken for damage."""
+    return not isinstance(value, FakeTensor) and bool(torch.as_tensor(value).isnan().any())
 
 
 def _masked_fill(x: Tensor, mask: Tensor, value: Any) -> Any:
