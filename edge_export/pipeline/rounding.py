@@ -3,13 +3,15 @@
 On recordings, a mother is run once all in float64 and once all in float32. A channel that BatchNorm divides by almost
 nothing loses 60 dB in float32. On extreme inputs, it is run in float64 with inputs and weights moved by a few roundings
 of float32, and with zeros for denormals, as some CPUs have them: where the outputs jump, as by `ceil` of a denormal or
-by `topk` among equal scores, there is no one right output.
+by `topk` among equal scores, there is no one right output. It is also run with the last of equal values first, where
+PyTorch promises no order among them: scores that are 0 on silence stay equal however weights move.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,6 +29,11 @@ FEW = 4
 """The roundings by which inputs and weights are moved on extremes."""
 SEEDS = (None, 1, 2)
 """What moves them. None: they stay, but denormals become zero."""
+_UNORDERED = {
+    **dict.fromkeys((torch.topk, torch.Tensor.topk), 2),
+    **dict.fromkeys((torch.sort, torch.Tensor.sort, torch.argsort, torch.Tensor.argsort), 1),
+}
+"""Operators that promise no order among equal values, and the place of the axis among their arguments."""
 SMALLEST = torch.finfo(torch.float32).tiny
 _FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _CASTS = (torch.Tensor.double, torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16)
@@ -50,6 +57,20 @@ class _AllIn(TorchFunctionMode):
         if isinstance(value, torch.Tensor):
             return value.to(self.dtype) if value.dtype in _FLOATS else value
         return self.dtype if isinstance(value, torch.dtype) and value in _FLOATS else value
+
+
+class _LastFirst(TorchFunctionMode):
+    """Lets the last of equal values come first where PyTorch promises no order: in `topk` and in unstable sorting."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        options = kwargs or {}
+        if func not in _UNORDERED or not args or not args[0].dim() or options.get("stable") or "out" in options:
+            return func(*args, **options)
+        place = _UNORDERED[func]
+        dim = args[place] if len(args) > place else options.get("dim", -1)
+        found = func(args[0].flip(dim), *args[1:], **options)
+        last = args[0].shape[dim] - 1
+        return last - found if isinstance(found, torch.Tensor) else type(found)((found[0], last - found[1]))
 
 
 def own_rounding(
@@ -84,13 +105,16 @@ def moves(
     Arguments as those of `own_rounding`.
     """
     found = tuple(torch.zeros(len(output), dtype=torch.float64) for output in outputs)
+    plain = tuple(map(_without_denormals, inputs))
+    others = [_run(mother, plain, forward, torch.float64, _LastFirst())]
     for seed in SEEDS:
-        network, given = mother, tuple(map(_without_denormals, inputs))
+        network, given = mother, plain
         if seed is not None:
             generator = torch.Generator().manual_seed(seed)
             network = _with_moved_weights(mother, generator)
             given = tuple(_moved(tensor, generator) for tensor in inputs)
-        other = _run(network, given, forward, torch.float64)
+        others.append(_run(network, given, forward, torch.float64))
+    for other in others:
         if other is not None:
             gaps = (_gap(output, one) for output, one in zip(outputs, other, strict=True))
             found = tuple(torch.maximum(before, gap) for before, gap in zip(found, gaps, strict=True))
@@ -98,15 +122,19 @@ def moves(
 
 
 def _run(
-    mother: nn.Module, inputs: tuple[Tensor, ...], forward: Forward, dtype: torch.dtype
+    mother: nn.Module,
+    inputs: tuple[Tensor, ...],
+    forward: Forward,
+    dtype: torch.dtype,
+    mode: AbstractContextManager[object] | None = None,
 ) -> tuple[Tensor, ...] | None:
-    """Returns the outputs of a mother that computes in `dtype` alone. None: it fails in it."""
+    """Returns the outputs of a mother that computes in `dtype` alone, in a mode if given. None: it fails in it."""
     usual = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
         network = copy.deepcopy(mother).to(dtype).eval()
         given = tuple(t.to(dtype) if _floats(t) else t for t in inputs)
-        with _AllIn(dtype):
+        with _AllIn(dtype), mode or nullcontext():
             return forward(network, given)
     except Exception:  # a stranger's forward may need one type, as C++ of its own does, and raise anything
         return None

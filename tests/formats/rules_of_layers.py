@@ -162,6 +162,17 @@ LAYERS: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         PICTURE,
         lambda s, x: F.scaled_dot_product_attention(x, x, x, x[:, :1, :, :1].transpose(2, 3) > x[:, 1:2, :, 1:2] + 0.5),
     ),
+    "blind query by numbers": (
+        "attention",
+        PICTURE,
+        lambda s, x: F.scaled_dot_product_attention(
+            x,
+            x,
+            x,
+            (x[:, :1] @ x[:, 1:2].mT).masked_fill(x[:, :1, :, :1].mT <= x[:, 1:2, :, 1:2] + 0.5, -math.inf),
+            scale=0.3,
+        ),
+    ),
     "nearest odd scale": (
         "resize to neighbors by a float scale",
         PICTURE,

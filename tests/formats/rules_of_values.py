@@ -17,6 +17,11 @@ def assigned(s: Any, x: torch.Tensor) -> torch.Tensor:
     return y * x
 
 
+def whole(x: torch.Tensor) -> torch.Tensor:
+    """Integers up to ±27."""
+    return (x.clamp(-3, 3) * 9).long()
+
+
 def written_where(s: Any, x: torch.Tensor) -> torch.Tensor:
     y = x.sigmoid()
     y[x > 1] = 0.25
@@ -142,7 +147,7 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         ),
     ),
     "chosen beside NaN": (
-        "choices beside NaN",
+        "choices of different shapes",
         SEQUENCE,
         lambda s, x: (
             torch.where(x > 0, x.log(), 0.5)
@@ -393,5 +398,50 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
             ],
             2,
         ),
+    ),
+    "where of one value": (
+        "choices of different shapes",
+        SEQUENCE,
+        lambda s, x: torch.where(x > 0, torch.log(x), 0.0) + torch.where(x[:, :1] > 0, x.sign().long(), 7),
+    ),
+    "masked_fill of what is not finite": (
+        "choices of different shapes",
+        SEQUENCE,
+        lambda s, x: torch.softmax((1 / x.relu()).masked_fill(x <= 0.1, 0.0).masked_fill(x > 1, -math.inf), -1),
+    ),
+    "bits": (
+        "bits",
+        SEQUENCE,
+        lambda s, x: ((whole(x) & 5) + (whole(x) | 12) + (whole(x) ^ 3) + (whole(x) << 2) + (whole(x) >> 1)).to(
+            x.dtype
+        ),
+    ),
+    "long integers": (
+        "sizes of long integers",
+        SEQUENCE,
+        lambda s, x: (whole(x).abs() + whole(x).argmax(2, keepdim=True) - whole(x).argmin(2, True)).to(x.dtype),
+    ),
+    "divided integers": (
+        "floored division",
+        SEQUENCE,
+        lambda s, x: x.gather(2, whole(x).abs() // 8) + (whole(x) // 3).fmod(4).to(x.dtype),
+    ),
+    "truncated integers": (
+        "floored division",
+        SEQUENCE,
+        lambda s, x: torch.div(whole(x), whole(x)[:, :1].abs() + 2, rounding_mode="trunc").to(x.dtype),
+    ),
+    "scattered number": (
+        "one value scattered among others of another type",
+        SEQUENCE,
+        lambda s, x: (
+            torch.zeros_like(x).scatter(2, whole(x)[..., :2].abs() // 8, 1)
+            + torch.zeros_like(x).bool().scatter(2, whole(x)[..., :2].abs() // 8, True)
+        ),
+    ),
+    "where of types": (
+        "choices between types",
+        SEQUENCE,
+        lambda s, x: torch.where(x > 0, whole(x), 0.5) + torch.where(x > 0, whole(x), x),
     ),
 }

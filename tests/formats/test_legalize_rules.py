@@ -159,6 +159,19 @@ def test_values_that_no_input_reaches_are_constants() -> None:
         assert outcomes == ()
 
 
+def test_attention_that_lies_otherwise_in_memory_is_viewed_all_the_same() -> None:
+    """As in a decoder whose queries are learned: on constants, attention lays out its result in another order."""
+    queries = torch.linspace(-1, 1, 40).reshape(5, 1, 8)
+
+    def decode(s: Any, x: torch.Tensor) -> torch.Tensor:
+        return s.a(queries, queries, queries, need_weights=False)[0] + F.celu(x[:, :2].reshape(1, 8), 0.3)
+
+    x, network = seeded(*SEQUENCE), Function(decode, a=nn.MultiheadAttention(8, 2)).eval()
+    for format_name in FORMATS:
+        program, _ = legalized(export_program(network, (x,)), format_name)
+        assert torch.allclose(network(x), program.module()(x), atol=1e-6)
+
+
 def test_a_view_of_a_weight_stays_one() -> None:
     network = nn.Linear(4, 4)
     program = export_program(Function(lambda s, x: s.a(x) @ s.a.weight.t(), a=network), (seeded(*SEQUENCE),))

@@ -67,6 +67,10 @@ def largest() -> Any:
     return of(lambda s, x: s.a(x.topk(12).indices.float()))
 
 
+def chosen() -> Any:
+    return of(lambda s, x: s.a(x).sin() + x[:, :4].softmax(1).topk(2).indices.sum(1, keepdim=True))
+
+
 def to_the_grid() -> Any:
     """Its recordings lie at the jumps."""
     mother = of(lambda s, x: s.a((x / 3).floor()))
@@ -91,6 +95,7 @@ AMBIGUOUS = {
     "signs": {"silence", "denormals", "click"},
     "ties": {"silence", "full scale", "denormals", "click"},
     "largest": {"silence", "full scale", "denormals", "click"},
+    "chosen": {"silence", "full scale", "denormals", "click"},
     "plain": set(),
 }
 

@@ -2,9 +2,10 @@
 
 enable_gqa                  every head of k and v repeated for its group of queries
 a query that may see nothing
-    softmax(−∞, …, −∞)      0, as PyTorch defines it; a converter's mask of large numbers would let it see everything
+    softmax(−∞, …, −∞)      0, as PyTorch defines it; a converter's mask of large numbers would let it see everything,
+                            and one of −∞ gives NaN
 
-    out = attention(q, k, v, mask) [some mask_j]
+    out = attention(q, k, v, mask or 0) [some mask_j > −∞]
 
 other axes than (batch, heads, steps, features)     torch's ONNX exporter takes these four only
 """
@@ -20,6 +21,10 @@ from torch._subclasses import FakeTensor
 from torch.nn import functional as F
 
 from edge_export.formats.legalize.rule import Rule
+
+_HIDDEN = -1e9
+_LEAST = torch.finfo(torch.float32).min
+"""The least number that is no infinity: a row of it alone sees everything."""
 
 
 def _repeated(x: Tensor, times: int) -> Tensor:
@@ -40,21 +45,32 @@ def _attention(
     enable_gqa: bool = False,
 ) -> Any:
     grouped = enable_gqa and q.shape[-3] != k.shape[-3]
-    is_blind = attn_mask is not None and attn_mask.dtype == torch.bool
-    if is_blind and attn_mask is not None and not isinstance(attn_mask, FakeTensor):
-        is_blind = not bool(attn_mask.any(-1).all())
+    is_blind = attn_mask is not None and _may_hide_all(attn_mask)
     if not grouped and not is_blind:
         return NotImplemented
     if grouped:
         k, v = (_repeated(each, q.shape[-3] // k.shape[-3]) for each in (k, v))
-    mask = attn_mask
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
+    if attn_mask is None or not is_blind:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal, scale=scale)
+    if attn_mask.dtype == torch.bool:
         nothing = torch.zeros([1] * attn_mask.dim(), dtype=q.dtype)
-        mask = torch.where(attn_mask, nothing, nothing - 1e9)
-    out = F.scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal, scale=scale)
-    if mask is attn_mask or attn_mask is None:
-        return out
-    return out * (attn_mask.to(q.dtype).sum(-1, keepdim=True) > 0).to(q.dtype)
+        mask = torch.where(attn_mask, nothing, nothing + _HIDDEN)
+        sees = attn_mask.to(q.dtype).sum(-1, keepdim=True) > 0
+        out = F.scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal, scale=scale)
+    else:  # in full: the rule would be for attention with a mask of numbers again
+        sees = attn_mask.amax(-1, keepdim=True) >= _LEAST
+        mask = torch.where(sees, attn_mask, torch.zeros([1] * attn_mask.dim(), dtype=attn_mask.dtype))
+        factor = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
+        out = torch.softmax(q * factor @ k.transpose(-2, -1) + mask, -1) @ v
+    return out * sees.to(q.dtype)
+
+
+def _may_hide_all(mask: Tensor) -> bool:
+    """Whether a row of a mask may let its query see nothing."""
+    if isinstance(mask, FakeTensor):
+        return True
+    seen = mask if mask.dtype == torch.bool else mask >= _LEAST
+    return not bool(seen.any(-1).all())
 
 
 def _of_four_axes(
@@ -82,4 +98,4 @@ def _of_four_axes(
 AXES = Rule(
     "attention of other axes", ("tflite",), {torch.ops.aten.scaled_dot_product_attention.default: _of_four_axes}
 )
-RULE = Rule("attention", ("coreml",), {torch.ops.aten.scaled_dot_product_attention.default: _attention})
+RULE = Rule("attention", ("coreml", "tflite"), {torch.ops.aten.scaled_dot_product_attention.default: _attention})

@@ -157,7 +157,19 @@ def _module(exported: ExportedProgram) -> torch.fx.GraphModule:
         exported = exported.run_decompositions({})
     module = exported.module(check_guards=False)
     assert isinstance(module, torch.fx.GraphModule)
+    for node in module.graph.nodes:
+        if node.target is torch.ops.aten.view.default:
+            node.target = _view
+    module.recompile()
     return module
+
+
+def _view(x: torch.Tensor, size: list[int]) -> torch.Tensor:
+    """Returns a view of x, or a copy where x lies otherwise in memory than before, as attention's result may."""
+    try:
+        return x.view(size)
+    except (RuntimeError, ValueError):
+        return x.reshape(size)
 
 
 def _exported(module: torch.fx.GraphModule, before: ExportedProgram) -> ExportedProgram:

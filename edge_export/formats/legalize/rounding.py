@@ -4,7 +4,8 @@
     x to bytes             to int32, then to uint8: the last eight bits, as of PyTorch; LiteRT's own cast ends at 0
     round(x)               ⌊x⌋ + (1 if x − ⌊x⌋ > ½), and the even neighbor where x − ⌊x⌋ = ½
     round(x, decimals)     round(10^d x) / 10^d
-    x // y                 q = ⌊x / y⌋, one less where x − q y has the other sign than y
+    x // y                 q = ⌊x / y⌋, one less where x − q y has the other sign than y; of integers the quotient
+                           of floats, cast: coremltools forgets that it is whole, and no gather takes it
     x % y                  x − q y, plus y where it has the other sign than y
 
 Core ML's `round` takes halves to one neighbor on one unit and to the other on the next (webmachinelearning/webnn issue
@@ -83,13 +84,29 @@ def _divided(x: Any, y: Any) -> tuple[Tensor, Tensor, Tensor] | None:
 
 def _floor_divide(x: Any, y: Any) -> Any:
     if (found := _divided(x, y)) is None:
-        return NotImplemented
+        return torch.floor(_quotient(x, y)).to(torch.result_type(x, y))
     quotient, _, over = found
     return quotient - over.to(quotient.dtype)
 
 
+def _quotient(x: Any, y: Any) -> Any:
+    """Returns x / y of whole numbers in float32, which is right up to 2²⁴."""
+    x, y = (each.to(torch.float32) if isinstance(each, Tensor) else float(each) for each in (x, y))
+    return x / y
+
+
 def _divide(x: Any, y: Any, *, rounding_mode: str | None = None) -> Any:
-    return _floor_divide(x, y) if rounding_mode == "floor" else NotImplemented
+    if rounding_mode == "floor":
+        return _floor_divide(x, y)
+    if rounding_mode != "trunc" or _divided(x, y) is not None:
+        return NotImplemented
+    quotient = _quotient(x, y)
+    whole = torch.sign(quotient) * torch.floor(torch.abs(quotient))
+    return whole.to(torch.result_type(x, y))
+
+
+def _fmod(x: Any, y: Any) -> Any:
+    return NotImplemented if _divided(x, y) is not None else x - _divide(x, y, rounding_mode="trunc") * y
 
 
 def _remainder(x: Any, y: Any) -> Any:
@@ -118,6 +135,7 @@ FLOORED = Rule(
     {
         **dict.fromkeys((_aten.floor_divide.default, _aten.floor_divide.Scalar), _floor_divide),
         **dict.fromkeys((_aten.div.Tensor_mode, _aten.div.Scalar_mode), _divide),
+        **dict.fromkeys((_aten.fmod.Tensor, _aten.fmod.Scalar), _fmod),
         **dict.fromkeys((_aten.remainder.Tensor, _aten.remainder.Scalar, _aten.remainder.Scalar_Tensor), _remainder),
     },
 )

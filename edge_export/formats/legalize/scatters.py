@@ -6,6 +6,7 @@
     index_copy, index_fill    the same, with one index for a whole row
     index_put, put            the same of the flattened x; with a mask and one value: where(mask, y, x)
     max_unpool                scatter into zeros, of flattened pictures
+    scatter(floats, i, 1)     scatter(floats, i, 1.0), which coremltools tells apart; bools as integers
     masked_scatter            the y whose place is the count of mask before it
 
 Values are picked, not computed: nothing is multiplied by 0, so infinities and NaN stay where they are. m indices for n
@@ -263,6 +264,17 @@ def _with_fewer_values(scatter: Any) -> Any:
     return fewer
 
 
+def _of_one_type(scatter: Any) -> Any:
+    def write(x: Tensor, dim: int, index: Tensor, value: Any, **reduce: Any) -> Any:
+        if x.dtype == torch.bool:
+            return scatter(x.to(torch.int32), dim, index, int(value), **reduce).to(torch.bool)
+        if x.is_floating_point() and not isinstance(value, float):
+            return scatter(x, dim, index, float(value), **reduce)
+        return NotImplemented
+
+    return write
+
+
 def _scatter_add(x: Tensor, dim: int, index: Tensor, values: Tensor) -> Any:
     return _scatter(x, dim, index, values, reduce="add")
 
@@ -294,6 +306,14 @@ ALONG = Rule(
         _aten.scatter.src: _with_fewer_values(_aten.scatter.src),
         _aten.scatter.reduce: _with_fewer_values(_aten.scatter.reduce),
         _aten.scatter_add.default: _with_fewer_values(_aten.scatter_add.default),
+    },
+)
+TYPED = Rule(
+    "one value scattered among others of another type",
+    ("coreml",),
+    {
+        _aten.scatter.value: _of_one_type(_aten.scatter.value),
+        _aten.scatter.value_reduce: _of_one_type(_aten.scatter.value_reduce),
     },
 )
 UNPOOLED = Rule(

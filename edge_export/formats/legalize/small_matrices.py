@@ -145,7 +145,7 @@ def _logdet(x: Tensor) -> Any:
     if isinstance(found, Refused):
         return found
     sign, size = found
-    return torch.where(sign < 0, torch.full([1] * size.dim(), torch.nan), size)
+    return size + torch.log(sign)  # NaN below 0; a constant that is NaN is taken for damage
 
 
 _aten = torch.ops.aten
