@@ -379,7 +379,12 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "long integers": (
         "sizes of long integers",
         SEQUENCE,
-        lambda s, x: whole(x).abs().to(x.dtype) + whole(x).argmax(2).to(x.dtype).unsqueeze(2),
+        lambda s, x: whole(x).abs().to(x.dtype),
+    ),
+    "largest long integer": (
+        "sizes of long integers",
+        SEQUENCE,
+        lambda s, x: whole(x).argmax(2).to(x.dtype),
     ),
     "divided integers": (
         "floored division",
