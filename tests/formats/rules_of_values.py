@@ -419,7 +419,12 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "long integers": (
         "sizes of long integers",
         SEQUENCE,
-        lambda s, x: (whole(x).abs() + whole(x).argmax(2, keepdim=True) - whole(x).argmin(2, True)).to(x.dtype),
+        lambda s, x: whole(x).abs().to(x.dtype),
+    ),
+    "largest long integer": (
+        "sizes of long integers",
+        SEQUENCE,
+        lambda s, x: whole(x).argmax(2).to(x.dtype),
     ),
     "divided integers": (
         "floored division",

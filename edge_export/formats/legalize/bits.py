@@ -68,16 +68,13 @@ def _abs(x: Tensor) -> Any:
     return torch.maximum(x, -x) if x.dtype == torch.int64 else NotImplemented
 
 
-def _of_int32(operator: Any) -> Any:
-    def place(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
-        return operator(x.to(torch.int32), dim, keepdim) if x.dtype == torch.int64 else NotImplemented
-
-    return place
+def _argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    return torch.argmax(x.to(torch.int32), dim, keepdim) if x.dtype == torch.int64 else NotImplemented
 
 
 RULE = Rule(
     "bits",
-    ("coreml", "tflite"),
+    ("coreml",),
     {
         **dict.fromkeys((_aten.__lshift__.Scalar, _aten.bitwise_left_shift.Tensor_Scalar), _shifted_left),
         **dict.fromkeys((_aten.__rshift__.Scalar, _aten.bitwise_right_shift.Tensor_Scalar), _shifted_right),
@@ -91,7 +88,6 @@ LONG = Rule(
     ("tflite",),
     {
         _aten.abs.default: _abs,
-        _aten.argmax.default: _of_int32(_aten.argmax.default),
-        _aten.argmin.default: _of_int32(_aten.argmin.default),
+        _aten.argmax.default: _argmax,
     },
 )
