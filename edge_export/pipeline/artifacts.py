@@ -14,7 +14,7 @@ from edge_export.devices.tflite_versions import runs_in
 from edge_export.errors import one_line
 from edge_export.files.copying import copy_contents
 from edge_export.files.hashing import sha256_of
-from edge_export.formats import artifact_name, environments_of
+from edge_export.formats import FORMATS, artifact_name, environments_of
 from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compile_task import CompileAnswer, CompileRequest
 from edge_export.formats.program import CALIBRATION, PROGRAM
@@ -82,7 +82,8 @@ def _advice(prepared: Prepared, plan: ArtifactPlan, bad: ArtifactRun) -> tuple[s
     """Returns what else to tell of an artifact that is not right: where float16 ends, and a way that is not set up."""
     if prepared.reason or bad.verdict not in ("error", "failed"):
         return ()
-    half = prepared.half_range if plan.precision == "fp16" and bad.agreement is not None else ""
+    in_half = plan.precision in FORMATS[plan.format].in_half
+    half = prepared.half_range if in_half and bad.agreement is not None else ""
     return half, offer(plan) if may_help(bad, plan.precision) else ""
 
 

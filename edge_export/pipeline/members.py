@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Member, Recorded, Variant
 from edge_export.files.copying import copy_contents
+from edge_export.formats import FORMATS
 from edge_export.pipeline.context import BuildContext
 from edge_export.pipeline.mother_source import RecordedFiles, submit_for_mother
 from edge_export.pipeline.open_mother import HELD_OUT, INPUTS, OPEN, OpenAnswer, OpenRequest
@@ -103,7 +104,7 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
     context.progress(name, "member", "extract, calibrate, bake")
     log = request.logs / name / "member.log"
     calibrate = any(plan.precision == "int8" for plan in target.artifacts)
-    halved = any(plan.precision == "fp16" for plan in target.artifacts)
+    halved = any(plan.precision in FORMATS[plan.format].in_half for plan in target.artifacts)
     identity = request.mother.identity()
     parts = identity and {
         "mother": identity,

@@ -125,7 +125,7 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
         save_arrays(workdir / CALIBRATION, calibration_inputs(prepared.baked.module, prepared.io, recordings))
     beyond = ""
     if request.halved:
-        beyond = half_range(prepared.program, prepared.baked.module, prepared.io, recordings)
+        beyond = half_range(prepared.program, prepared.baked.module, prepared.io, recordings, extremes)
     task = task_of(request.source.spec, mother)
     sounds = task.write_goldens(workdir, mother.space.name(config), prepared.golden[io.outputs[0].name], io)
     return PrepareAnswer(

@@ -143,7 +143,8 @@ def test_a_float16_file_that_overflows_names_the_operator_where_it_begins(tmp_pa
     target = COREML.replace("fp32", "fp16").replace("member.fp16", "member.fp32")
     artifact = built(tmp_path, target, "tests.reproductions:overflow", "only")
     assert artifact.status == "failed"
-    assert re.search(r"; float16 overflows first at pow, at [\de.+]+ of at most 65504$", artifact.reason)
+    told = r"; float16 overflows first at pow \(reproductions.py:\d+ in forward\), at [\de.+]+ of at most 65504$"
+    assert re.search(told, artifact.reason)
     assert [note.partition(":")[0] for note in artifact.notes] == [
         "not taken, the program decomposed into core operators, coremltools' TorchScript front end",
         "written with other operators",  # powers are products
