@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from edge_export.baking.torch_shortcuts import keep_onnx_operators
 from edge_export.formats import FORMATS
 from edge_export.formats.calibration_samples import read_samples
+from edge_export.formats.coarse import Coarse, coarse_layers
+from edge_export.formats.coarse import notes as coarse_notes
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.garbage import set_aside
 from edge_export.formats.program import decomposed, load_program
@@ -69,6 +71,7 @@ def compile(
     own_io = artifact_io(io, options)
     samples = read_samples(calibration, io, own_io) if scheme == "static" else []
     exported = load_program(program, io)
+    coarse = coarse_layers(exported, io, calibration) if scheme else ()
     path = workdir / f"tflite-builtin-{precision}.tflite"
     taken, outcomes = legalized(exported, "tflite")
     taken = decomposed(taken, options)
@@ -84,13 +87,18 @@ def compile(
             _check(float32, io, own_io, exported)
         else:
             float32 = _directly(model, io, own_io, exported, workdir, rewrite)
-    content, notes = _in_precision(float32, precision, scheme, samples)
+    content, notes = _in_precision(float32, precision, scheme, samples, coarse)
     path.write_bytes(content)
     _open(path.read_bytes(), own_io)
     converters = ("onnx2tf", "onnx", "onnxscript") if stages else ()
     tools = versions(*converters, "torch", *(["ai-edge-quantizer"] if scheme else []))
     return Compiled(
-        path, own_io, tools, rewritten(outcomes) + notes, stages=stages, operators=operator_versions(content)
+        path,
+        own_io,
+        tools,
+        rewritten(outcomes) + coarse_notes(coarse) + notes,
+        stages=stages,
+        operators=operator_versions(content),
     )
 
 
@@ -164,12 +172,12 @@ def _to_tflite(model: ModelProto, io: IOSpec, workdir: Path) -> bytes:
 
 
 def _in_precision(
-    float32: bytes, precision: str, scheme: str, samples: Sequence[dict[str, Any]]
+    float32: bytes, precision: str, scheme: str, samples: Sequence[dict[str, Any]], coarse: Sequence[Coarse]
 ) -> tuple[bytes, tuple[str, ...]]:
     """Returns the file in another precision, and notes on what stayed float32 in it."""
     if precision == "fp32":
         return float32, ()
-    content = halve(float32) if precision == "fp16" else quantize(float32, SIGNATURE, scheme, samples)
+    content = halve(float32) if precision == "fp16" else quantize(float32, SIGNATURE, scheme, samples, coarse)
     return content, stayed_float(content)
 
 

@@ -6,7 +6,8 @@
     weight_only  weights; all arithmetic is float32
 
 In every scheme the file's inputs and outputs stay float32, including state that is fed back, and so do layers with a
-loud input (`formats/outliers.py`), and in a static file operators that read or write a mask.
+loud input (`formats/outliers.py`) or with coarse results (`formats/coarse.py`), and in a static file operators that
+read or write a mask.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from edge_export.formats.coarse import Coarse, is_coarse
 from edge_export.formats.outliers import has_loud_input
 from edge_export.formats.tflite.flatbuffer_sharing import write
 from edge_export.formats.tflite.products import PREFIX
@@ -36,6 +38,7 @@ _CARRIERS = (
 # depthwise convolutions read as many scales as there are channels, and BATCH_MATMUL returns NaN for a row of zeros.
 _DYNAMIC = ("FULLY_CONNECTED", "CONV_2D")
 _LAYERS = ("FULLY_CONNECTED", "CONV_2D")
+_WEIGHTED = (*_LAYERS, "DEPTHWISE_CONV_2D", "BATCH_MATMUL")
 _EVERYWHERE = ".*"
 # Products have float32 inputs in a dynamic file, as a BATCH_MATMUL has, and one scale: thousands of channels with some
 # 30 weights each make separators 6 to 8 % larger, and are no closer to float32 (30.6 and 30.7 dB, 34.0 and 34.2 dB).
@@ -46,7 +49,9 @@ Sample = dict[str, Any]
 """The inputs of one call by name, in the file's own layouts."""
 
 
-def quantize(float32: bytes, signature: str, scheme: str, samples: Sequence[Sample]) -> bytes:
+def quantize(
+    float32: bytes, signature: str, scheme: str, samples: Sequence[Sample], coarse: Sequence[Coarse] = ()
+) -> bytes:
     """Returns the file `float32`, quantized by `scheme`.
 
     Weights have a scale for each channel; those of products have one scale, unless activations are quantized, too.
@@ -56,6 +61,7 @@ def quantize(float32: bytes, signature: str, scheme: str, samples: Sequence[Samp
         signature: The key of the file's signature.
         scheme: One of the schemes above.
         samples: The samples on which the scheme `static` observes its ranges. Other schemes do not use them.
+        coarse: Layers that stay float.
     """
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_quantizer import qtyping
@@ -63,7 +69,7 @@ def quantize(float32: bytes, signature: str, scheme: str, samples: Sequence[Samp
 
     quantizer = Quantizer(bytearray(float32))
     _RECIPES[scheme](quantizer, qtyping.QuantGranularity.CHANNELWISE)
-    _leave_out_loud(schema, float32, quantizer)
+    _leave_out_loud(schema, float32, quantizer, coarse)
     ranges = None
     if quantizer.need_calibration:
         ranges = _ranges(float32, quantizer, signature, samples)
@@ -74,15 +80,16 @@ def quantize(float32: bytes, signature: str, scheme: str, samples: Sequence[Samp
     return write(model)
 
 
-def _leave_out_loud(schema: Any, float32: bytes, quantizer: Quantizer) -> None:
+def _leave_out_loud(schema: Any, float32: bytes, quantizer: Quantizer, coarse: Sequence[Coarse]) -> None:
     import numpy as np
 
     model = schema.ModelT.InitFromPackedBuf(bytearray(float32), 0)
     for graph, operator, name in _operators(model):
-        weights = graph.tensors[operator.inputs[1]] if name in _LAYERS else None
+        weights = graph.tensors[operator.inputs[1]] if name in _WEIGHTED else None
         if weights is None or (data := model.buffers[weights.buffer].data) is None:
             continue
-        if has_loud_input(np.frombuffer(bytes(data), np.float32).reshape(weights.shape)):
+        values = np.frombuffer(bytes(data), np.float32).reshape(weights.shape)
+        if (name in _LAYERS and has_loud_input(values)) or is_coarse(values, coarse):
             _leave_out(quantizer, graph, operator, name)
 
 

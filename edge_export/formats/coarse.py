@@ -1,0 +1,116 @@
+"""Layers that stay float in int8 files: their results would be coarse, as measured on calibration inputs.
+
+A row of weights has one scale. Where an input is a thousand times as large as the others and has weights a thousand
+times as small, as after a LayerNorm with one large factor, those weights become 0 and the layer loses what it carries.
+The weights alone do not show it: that input is as quiet there as one that nobody uses.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edge_export.formats.calibration_samples import read_samples
+from edge_export.formats.program import place_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch.export import ExportedProgram
+
+    from edge_export.files.arrays import Array
+    from edge_export.spec.tensors import IOSpec
+
+LEAST_DB = 20.0
+"""Of a layer's results with int8 weights. Usual layers have 35 dB and more."""
+SAMPLES, MOST_SECONDS = 4, 20.0
+"""The calls on which layers are measured, and the time after which no further one is."""
+_TOLD = 3
+"""Layers that a note names."""
+
+
+@dataclass(frozen=True)
+class Coarse:
+    """A layer: where it is in the user's file, its results' SNR with int8 weights, and its weights."""
+
+    place: str
+    snr_db: float
+    weight: Array
+
+
+def coarse_layers(program: ExportedProgram, io: IOSpec, calibration: Path | None) -> tuple[Coarse, ...]:
+    """Returns the layers of a member whose results are below `LEAST_DB` with int8 weights, a scale for each channel.
+
+    Without calibration inputs, or with others than the member's, there are none.
+    """
+    import torch
+
+    try:
+        samples = [] if calibration is None else read_samples(calibration, io, io)
+    except ValueError:
+        return ()
+    network = program.module(check_guards=False)
+    assert isinstance(network, torch.fx.GraphModule)
+    measured, start = _measurer(network), time.monotonic()
+    with torch.no_grad():
+        for sample in samples[:: max(1, len(samples) // SAMPLES)][:SAMPLES]:
+            measured.run(*(torch.from_numpy(sample[spec.name]) for spec in io.inputs))
+            if time.monotonic() - start > MOST_SECONDS:
+                break
+    found = []
+    for node, (signal, noise) in measured.powers.items():
+        snr_db = 10 * float(torch.log10(torch.tensor(signal / noise))) if noise > 0 < signal else LEAST_DB
+        if snr_db < LEAST_DB:
+            found.append(Coarse(place_of(node), snr_db, measured.weights[node].numpy()))
+    return tuple(found)
+
+
+def is_coarse(weight: Array, coarse: Sequence[Coarse]) -> bool:
+    """Returns whether `weight` holds the values of one of the coarse layers, in any layout, also in float16."""
+    import numpy as np
+
+    alike = [each.weight for each in coarse if each.weight.size == weight.size]
+    values = np.sort(weight, axis=None).astype(np.float64) if alike else weight
+    limit = float(np.abs(values).max(initial=0)) * 1e-6 + 1e-7 if alike else 0.0
+    return any(np.allclose(values, np.sort(each, axis=None), rtol=2e-3, atol=limit) for each in alike)
+
+
+def notes(coarse: Sequence[Coarse]) -> tuple[str, ...]:
+    """Returns a note on the layers that stay float. Empty: there are none."""
+    if not coarse:
+        return ()
+    named = ", ".join(f"{each.place} to {each.snr_db:.0f} dB" for each in coarse[:_TOLD])
+    more = f" and {len(coarse) - _TOLD} more" if len(coarse) > _TOLD else ""
+    return (f"stays float, because int8 weights would reduce its results: {named}{more}",)
+
+
+def _measurer(network: Any) -> Any:
+    import torch
+
+    aten = torch.ops.aten
+    layers = (aten.linear.default, aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
+
+    class Measurer(torch.fx.Interpreter):
+        """Runs a network, and sums the powers of each layer's results and of their errors by int8 weights."""
+
+        def __init__(self) -> None:
+            super().__init__(network)
+            self.powers: dict[torch.fx.Node, tuple[float, float]] = {}
+            self.weights: dict[torch.fx.Node, torch.Tensor] = {}
+
+        def run_node(self, n: torch.fx.Node) -> Any:
+            if n.target in layers and getattr(n.args[1], "op", "") == "get_attr":
+                (x, weight, *rest), named = self.fetch_args_kwargs_from_env(n)
+                weight = weight.detach()
+                scale = weight.abs().amax(tuple(range(1, weight.dim())), keepdim=True) / 127
+                rounded = torch.round(weight / torch.where(scale > 0, scale, 1.0)) * scale
+                options = (None, *rest[1:])
+                made = [n.target(x, each, *options, **named) for each in (weight, rounded - weight)]  # type: ignore[operator]
+                signal, noise = self.powers.get(n, (0.0, 0.0))
+                one, two = (float(each.double().square().sum()) for each in made)
+                self.powers[n], self.weights[n] = (signal + one, noise + two), weight
+            return super().run_node(n)
+
+    return Measurer()
