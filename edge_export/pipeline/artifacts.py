@@ -84,7 +84,7 @@ def _advice(prepared: Prepared, plan: ArtifactPlan, bad: ArtifactRun) -> tuple[s
         return ()
     in_half = plan.precision in FORMATS[plan.format].in_half
     half = prepared.half_range if in_half and bad.agreement is not None else ""
-    return half, offer(plan) if may_help(bad, plan.precision) else ""
+    return half, offer(plan) if may_help(bad, plan.precision, mildest=True) else ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ def _by_ways(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, arti
         tried[way] = last = _try_way(context, prepared, plan, artifact, way, log)
         bad = worst(last.runs)
         timeouts = sum(each.ended == "timeout" for each in tried.values())
-        if not may_help(bad, plan.precision) or last.ended == "closed" or timeouts == MOST_TIMEOUTS:
+        mildest = artifact.scheme == plan.every_scheme[-1]
+        if not may_help(bad, plan.precision, mildest=mildest) or last.ended == "closed" or timeouts == MOST_TIMEOUTS:
             break
         context.progress(prepared.member.name, plan.label, f"{way.name or 'usual way'} {bad.verdict}: {bad.reason}")
     taken = max(tried, key=lambda way: rank(tried[way].runs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from torch import nn
 
 from edge_export.baking.export import export_program
-from edge_export.formats.tflite.compile import compile
+from edge_export.formats.tflite.compile import _why_not_onnx, compile
 from edge_export.runtimes.run import CompiledFile, RunRequest, run_artifact
 from edge_export.spec.agreement import agreement
 from edge_export.spec.tensors import IOSpec, TensorSpec
@@ -76,3 +77,16 @@ def test_a_small_number_stays_float32_so_that_silence_is_not_divided_by_0(tmp_pa
     x = torch.cat([torch.zeros(1, 8), 100 * torch.rand(3, 8)])
     found = outputs(Normalized().eval(), x, "fp16", tmp_path)
     assert agreement(Normalized()(x).numpy(), found).snr_db > 55
+
+
+def test_what_the_onnx_exporter_does_not_take_is_named_without_advice_to_report_it() -> None:
+    program = export_program(Normalized().eval(), (torch.zeros(1, 8),))
+    step, node, cause = (
+        RuntimeError("step 3/3: create an issue"),
+        RuntimeError("translating node %mul : x"),
+        KeyError(1),
+    )
+    node.__cause__, step.__cause__ = cause, node
+    told = _why_not_onnx(step, program)
+    where = r"mul \(test_tflite_strange_values.py:\d+ in forward\)"
+    assert re.fullmatch(rf"torch's ONNX exporter fails at {where}: KeyError: 1", told)
