@@ -7,6 +7,7 @@ The weights alone do not show it: that input is as quiet there as one that nobod
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 LEAST_DB = 20.0
 """Of a layer's results with int8 weights. Usual layers have 35 dB and more."""
+MUCH_DB = 30.0
+"""What a layer keeps that is told as the cause where no scheme is right."""
 SAMPLES, MOST_SECONDS = 4, 20.0
 """The calls on which layers are measured, and the time after which no further one is."""
 _TOLD = 3
@@ -33,10 +36,18 @@ _TOLD = 3
 
 @dataclass(frozen=True)
 class Coarse:
-    """A layer: where it is in the user's file, its results' SNR with int8 weights, and its weights."""
+    """A layer.
+
+    Attributes:
+        place: Where it is in the user's file.
+        snr_db: Of its results with int8 weights.
+        input_snr_db: Of its results with int8 inputs, with one scale for all of a call.
+        weight: Its weights.
+    """
 
     place: str
     snr_db: float
+    input_snr_db: float
     weight: Array
 
 
@@ -45,6 +56,25 @@ def coarse_layers(program: ExportedProgram, io: IOSpec, calibration: Path | None
 
     Without calibration inputs, or with others than the member's, there are none.
     """
+    return tuple(each for each in _layers(program, io, calibration) if each.snr_db < LEAST_DB)
+
+
+def coarsest_layer(program: ExportedProgram, io: IOSpec, calibration: Path) -> str:
+    """Returns where int8 weights or inputs cost a layer's results most, as a sentence. Empty: nowhere much."""
+    layers = _layers(program, io, calibration)
+    worst = min(layers, key=lambda each: min(each.snr_db, each.input_snr_db), default=None)
+    if worst is None or min(worst.snr_db, worst.input_snr_db) >= MUCH_DB:
+        return ""
+    if worst.snr_db < worst.input_snr_db:
+        return f"int8 weights cost most at {worst.place}: {worst.snr_db:.0f} dB of its results stay"
+    return (
+        f"int8 inputs cost most at {worst.place}: {worst.input_snr_db:.0f} dB of its results stay, because a few "
+        "inputs are far larger than the others"
+    )
+
+
+def _layers(program: ExportedProgram, io: IOSpec, calibration: Path | None) -> tuple[Coarse, ...]:
+    """Returns all layers with constant weights, as measured on some of the calibration inputs."""
     import torch
 
     try:
@@ -59,12 +89,14 @@ def coarse_layers(program: ExportedProgram, io: IOSpec, calibration: Path | None
             measured.run(*(torch.from_numpy(sample[spec.name]) for spec in io.inputs))
             if time.monotonic() - start > MOST_SECONDS:
                 break
-    found = []
-    for node, (signal, noise) in measured.powers.items():
-        snr_db = 10 * float(torch.log10(torch.tensor(signal / noise))) if noise > 0 < signal else LEAST_DB
-        if snr_db < LEAST_DB:
-            found.append(Coarse(place_of(node), snr_db, measured.weights[node].numpy()))
-    return tuple(found)
+    return tuple(
+        Coarse(place_of(node), *(_ratio_db(signal, noise) for noise in noises), measured.weights[node].numpy())
+        for node, (signal, *noises) in measured.powers.items()
+    )
+
+
+def _ratio_db(signal: float, noise: float) -> float:
+    return 10 * math.log10(signal / noise) if noise > 0 < signal else math.inf
 
 
 def is_coarse(weight: Array, coarse: Sequence[Coarse]) -> bool:
@@ -93,11 +125,11 @@ def _measurer(network: Any) -> Any:
     layers = (aten.linear.default, aten.conv1d.default, aten.conv2d.default, aten.conv3d.default)
 
     class Measurer(torch.fx.Interpreter):
-        """Runs a network, and sums the powers of each layer's results and of their errors by int8 weights."""
+        """Runs a network, and sums the powers of layers' results, and of their errors by int8 weights and inputs."""
 
         def __init__(self) -> None:
             super().__init__(network)
-            self.powers: dict[torch.fx.Node, tuple[float, float]] = {}
+            self.powers: dict[torch.fx.Node, tuple[float, float, float]] = {}
             self.weights: dict[torch.fx.Node, torch.Tensor] = {}
 
         def run_node(self, n: torch.fx.Node) -> Any:
@@ -106,11 +138,14 @@ def _measurer(network: Any) -> Any:
                 weight = weight.detach()
                 scale = weight.abs().amax(tuple(range(1, weight.dim())), keepdim=True) / 127
                 rounded = torch.round(weight / torch.where(scale > 0, scale, 1.0)) * scale
-                options = (None, *rest[1:])
-                made = [n.target(x, each, *options, **named) for each in (weight, rounded - weight)]  # type: ignore[operator]
-                signal, noise = self.powers.get(n, (0.0, 0.0))
-                one, two = (float(each.double().square().sum()) for each in made)
-                self.powers[n], self.weights[n] = (signal + one, noise + two), weight
+                options, named = (None, *rest[1:]), {name: each for name, each in named.items() if name != "bias"}
+                step = max(float(x.max() - x.min()) / 255, 1e-30)
+                pairs = ((x, weight), (x, rounded - weight), (torch.round(x / step) * step - x, weight))
+                made = (n.target(*pair, *options, **named) for pair in pairs)  # type: ignore[operator]
+                powers = (float(each.double().square().sum()) for each in made)
+                known = self.powers.get(n, (0.0, 0.0, 0.0))
+                self.powers[n] = tuple(map(sum, zip(known, powers, strict=True)))  # type: ignore[assignment]
+                self.weights[n] = weight
             return super().run_node(n)
 
     return Measurer()

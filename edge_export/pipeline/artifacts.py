@@ -79,12 +79,16 @@ def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan)
 
 
 def _advice(prepared: Prepared, plan: ArtifactPlan, bad: ArtifactRun) -> tuple[str, ...]:
-    """Returns what else to tell of an artifact that is not right: where float16 ends, and a way that is not set up."""
+    """Returns what else to tell of an artifact that is not right.
+
+    That is where float16 ends, where int8 costs most, and a way that is not set up.
+    """
     if prepared.reason or bad.verdict not in ("error", "failed"):
         return ()
     in_half = plan.precision in FORMATS[plan.format].in_half
     half = prepared.half_range if in_half and bad.agreement is not None else ""
-    return half, offer(plan) if may_help(bad, plan.precision, mildest=True) else ""
+    coarse = prepared.coarsest if plan.precision == "int8" and bad.agreement is not None else ""
+    return half, coarse, offer(plan) if may_help(bad, plan.precision, mildest=True) else ""
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ class Prepared:
     Attributes:
         rounding: How far the mother's outputs are rounded by float32. None: unknown.
         half_range: Where the member leaves the range of float16. Empty: nowhere.
+        coarsest: Where int8 costs the member most. Empty: nowhere much.
         lines: Where the user's own file calls the member's operators, by their names.
     """
 
@@ -59,6 +60,7 @@ class Prepared:
     reference: Reference
     rounding: Agreement | None
     half_range: str
+    coarsest: str
     lines: Mapping[str, str]
 
 
@@ -181,5 +183,6 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
         reference,
         answer.rounding,
         answer.half_range,
+        answer.coarsest,
         answer.lines,
     )

@@ -56,14 +56,24 @@ class RoundedRun(fx.Interpreter):
         if n.op == "get_attr":
             value = self.get_attr(n.target, args, named)  # type: ignore[arg-type]
             return _Both(value, _rounded(value, clamped=True))
-        run = getattr(self, n.op)
-        result = _Both(
-            run(n.target, *tree_map(_exact, (args, named))),
-            tree_map(_rounded, run(n.target, *tree_map(_in_half, (args, named)))),
-        )
+        exact = getattr(self, n.op)(n.target, *tree_map(_exact, (args, named)))
+        result = _Both(exact, tree_map(_rounded, self._in_half(n, args, named, exact)))
         if isinstance(result.exact, Tensor) and result.exact.is_floating_point():
             self._keep(n, result.exact, result.rounded)
         return result
+
+    def _in_half(self, node: fx.Node, args: Any, named: Any, exact: Any) -> Any:
+        """Returns what an operator gives of rounded values, or `exact`, what it gives without.
+
+        It is `exact` of loops, which may not end in float16, and where an operator takes no rounded values: an index
+        that was computed may be out of its range.
+        """
+        if isinstance(node.target, torch._ops.HigherOrderOperator):
+            return exact
+        try:
+            return getattr(self, node.op)(node.target, *tree_map(_in_half, (args, named)))
+        except Exception:  # operators raise many unrelated types
+            return exact
 
     def snr_db(self, node: fx.Node) -> float:
         """Returns how far an operator's results are from those in float32, over all samples."""

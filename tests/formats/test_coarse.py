@@ -13,7 +13,7 @@ from torch import nn
 
 from edge_export.baking.export import export_program
 from edge_export.formats import FORMATS
-from edge_export.formats.coarse import Coarse, coarse_layers, is_coarse
+from edge_export.formats.coarse import Coarse, coarse_layers, coarsest_layer, is_coarse
 from edge_export.formats.outliers import has_loud_input
 from edge_export.runtimes.run import CompiledFile, RunRequest, run_artifact
 from edge_export.spec.agreement import agreement
@@ -60,6 +60,29 @@ def test_a_layer_whose_results_would_be_coarse_is_found_and_named(times: float, 
     assert not has_loud_input(network.wide.weight.detach().numpy())  # the weights alone don't show it
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ("", ""),
+        ("weights", r"int8 weights cost most at layer wide \(linear, .*\): \d+ dB of its results stay"),
+        ("inputs", r"int8 inputs cost most at layer wide \(linear, .*\): \d+ dB of its results stay, because a few .*"),
+    ],
+)
+def test_the_layer_at_which_int8_costs_most_is_named(changed: str, told: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Outlier(1.0).eval()
+    with torch.no_grad():
+        if changed == "weights":
+            network.wide.weight[:, 9] = 1000.0
+            network.norm.weight[9] = 0.001
+        elif changed == "inputs":
+            network.norm.weight[9] = 1000.0
+            network.wide.weight[:, 9] = 0.0
+    written(network, tmp_path)
+    program = torch.export.load(tmp_path / "program.pt2")
+    assert re.fullmatch(told, coarsest_layer(program, IO, tmp_path / "inputs.safetensors"))
+
+
 def test_without_calibration_no_layer_is_coarse(tmp_path: Path) -> None:
     written(Outlier().eval(), tmp_path)
     assert coarse_layers(torch.export.load(tmp_path / "program.pt2"), IO, None) == ()
@@ -68,7 +91,7 @@ def test_without_calibration_no_layer_is_coarse(tmp_path: Path) -> None:
 def test_weights_are_known_in_other_layouts_and_in_float16() -> None:
     rng = np.random.default_rng(0)
     weight = rng.standard_normal((8, 4, 3, 3), np.float32)
-    coarse = [Coarse("layer a (conv2d)", 9.0, weight)]
+    coarse = [Coarse("layer a (conv2d)", 9.0, 40.0, weight)]
     assert is_coarse(weight.transpose(0, 2, 3, 1), coarse)
     assert is_coarse(weight.astype(np.float16), coarse)
     assert not is_coarse(rng.standard_normal((8, 4, 3, 3), np.float32), coarse)

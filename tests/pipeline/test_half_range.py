@@ -99,4 +99,11 @@ def test_masks_may_be_any_large_negative_number() -> None:
         assert told == ""
 
 
+def test_an_index_that_rounding_moves_out_of_its_table_ends_nothing() -> None:
+    """2047.6 is 2048 in float16."""
+    table = torch.arange(2048.0)
+    told = told_of(Function(lambda x: torch.embedding(table[:, None], (x + 2047.6).long())), torch.zeros(1, 4))
+    assert "float16" not in told or "loses" in told
+
+
 MIXED = torch.tensor([[0.5, -0.5, -1.0, 0.25]])
