@@ -90,8 +90,8 @@ def _layers(program: ExportedProgram, io: IOSpec, calibration: Path | None) -> t
             if time.monotonic() - start > MOST_SECONDS:
                 break
     return tuple(
-        Coarse(place_of(node), *(_ratio_db(signal, noise) for noise in noises), measured.weights[node].numpy())
-        for node, (signal, *noises) in measured.powers.items()
+        Coarse(place_of(node), _ratio_db(signal, noise), _ratio_db(signal, other), measured.weights[node].numpy())
+        for node, (signal, noise, other) in measured.powers.items()
     )
 
 

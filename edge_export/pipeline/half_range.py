@@ -49,7 +49,9 @@ def half_range(
     inputs = calibration_inputs(module, io, first)
     if told := first_beyond(program, [inputs[spec.name][:SAMPLES] for spec in io.inputs]):
         return told
-    for index, kind in enumerate(KINDS if extremes and io.stream is None else ()):
+    if extremes is None or io.stream is not None:
+        return ""
+    for index, kind in enumerate(KINDS):
         if kind == RECORDED:
             continue
         if told := first_beyond(program, [extremes[spec.name][index : index + 1] for spec in io.inputs]):

@@ -95,7 +95,7 @@ class RoundedRun(fx.Interpreter):
         behind = _behind(node)
         return [
             (argument, each)
-            for each in self.module.graph.nodes
+            for each in self.graph.nodes
             if each in behind and each.op == "call_function"
             for argument in (*each.args, *each.kwargs.values())
             if isinstance(argument, float) and 0 < abs(argument) <= VANISHES
@@ -103,14 +103,14 @@ class RoundedRun(fx.Interpreter):
 
     def _origin(self, bad: set[fx.Node]) -> fx.Node | None:
         """Returns the first of the bad operators from which only bad ones lead to an output."""
-        reached, left = set(), list(self.module.graph.output_node().all_input_nodes)
+        reached, left = set(), list(self.graph.output_node().all_input_nodes)
         while left:
             node = left.pop()
             if node in reached or (node.op == "call_function" and node in self._powers and node not in bad):
                 continue
             reached.add(node)
             left += node.all_input_nodes
-        return next((node for node in self.module.graph.nodes if node in reached and node in bad), None)
+        return next((node for node in self.graph.nodes if node in reached and node in bad), None)
 
     def _keep(self, node: fx.Node, exact: Tensor, rounded: Tensor) -> None:
         known = exact.isfinite() & (exact > MASK)

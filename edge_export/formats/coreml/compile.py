@@ -54,6 +54,7 @@ def compile(
         ValueError: The options are unknown, or the package does not have the expected inputs and outputs.
     """
     from edge_export.formats.coreml.few_axes import with_few_axes
+    from edge_export.formats.half import clamp_program
     from edge_export.formats.legalize.program import legalized
     from edge_export.formats.legalize.program import notes as rewritten
 
@@ -69,6 +70,7 @@ def compile(
         exported, others = legalized(exported.run_decompositions(), "coreml")
         outcomes += others
     exported = with_few_axes(with_own_border(exported, io)).run_decompositions({})
+    clamped = () if precision == "fp32" else clamp_program(exported)
     exported = _own_boundary(exported, [spec.name for spec in own_io.inputs])
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
     with set_aside():
@@ -80,7 +82,7 @@ def compile(
     normalize(path)
     spec = reopen(path)
     require_io(own_io, *tensor_specs(spec))
-    notes = rewritten(outcomes) + (coarse_notes(coarse) + stayed_float(spec) if scheme else ())
+    notes = rewritten(outcomes) + clamped + (coarse_notes(coarse) + stayed_float(spec) if scheme else ())
     pairs = list(zip(io.inputs + io.outputs, own_io.inputs + own_io.outputs, strict=True))
     notes += tuple(
         f"Core ML reserves the name {old.name}: it is called {new.name} here"
