@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge_export.formats.calibration_samples import read_samples
 from edge_export.formats.program import place_of
 
 if TYPE_CHECKING:
@@ -77,22 +76,39 @@ def _layers(program: ExportedProgram, io: IOSpec, calibration: Path | None) -> t
     """Returns all layers with constant weights, as measured on some of the calibration inputs."""
     import torch
 
-    try:
-        samples = [] if calibration is None else read_samples(calibration, io, io)
-    except ValueError:
-        return ()
+    calls = _calls(io, calibration)
     network = program.module(check_guards=False)
     assert isinstance(network, torch.fx.GraphModule)
     measured, start = _measurer(network), time.monotonic()
     with torch.no_grad():
-        for sample in samples[:: max(1, len(samples) // SAMPLES)][:SAMPLES]:
-            measured.run(*(torch.from_numpy(sample[spec.name]) for spec in io.inputs))
+        for call in calls:
+            measured.run(*map(torch.from_numpy, call))
             if time.monotonic() - start > MOST_SECONDS:
                 break
     return tuple(
         Coarse(place_of(node), _ratio_db(signal, noise), _ratio_db(signal, other), measured.weights[node].numpy())
         for node, (signal, noise, other) in measured.powers.items()
     )
+
+
+def _calls(io: IOSpec, calibration: Path | None) -> list[tuple[Array, ...]]:
+    """Returns the inputs of some calls, spread over `calibration`. None of others than the member's."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays = {} if calibration is None else load_file(calibration)
+    except (OSError, SafetensorError):
+        return []
+    columns = [arrays.get(spec.name) for spec in io.inputs]
+    if not all(
+        column is not None and column.ndim and column.shape[1:] == spec.shape[1:] and column.dtype.name == spec.dtype
+        for column, spec in zip(columns, io.inputs, strict=True)
+    ):
+        return []
+    count = min((len(column) for column in columns if column is not None), default=0)
+    places = range(0, count, max(1, count // SAMPLES))[:SAMPLES]
+    return [tuple(column[place : place + 1] for column in columns if column is not None) for place in places]
 
 
 def _ratio_db(signal: float, noise: float) -> float:
