@@ -23,7 +23,8 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "open": (*_MOTHER, *(f"members/{name}.py" for name in ("border", "examples", "extract", "watching"))),
     "prepare": (
         *(*_MOTHER, "members", "baking", "verify", "bundle/manifest.py", "workers/threads.py"),
-        *("formats/compiled.py", "formats/program.py", "runtimes/stream.py", "runtimes/torch_module.py"),
+        *("formats/coarse.py", "formats/compiled.py", "formats/program.py"),
+        *("runtimes/stream.py", "runtimes/torch_module.py"),
     ),
     "compile": ("errors.py", "spec", "baking/torch_shortcuts.py", "formats", "workers/threads.py", "workers/pins"),
     "measure": (

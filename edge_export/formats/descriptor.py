@@ -74,6 +74,7 @@ class Format:
         others: What differs for the other backends. Everything else here is said of the first, and is the same for all.
         precisions: Its precisions, each with its schemes, the ways to quantize. The first scheme changes the numbers
             most, the last one least. Empty where there is only one way.
+        in_half: Its precisions whose files compute in float16.
         on_request: Schemes that are tried only if a target file lists them.
         runtimes: The runtimes of its files. An artifact must pass in the first one. The others are also run if they
             are available.
@@ -101,6 +102,7 @@ class Format:
     backends: tuple[str, ...] = ()
     others: Mapping[str, Backend] = field(default_factory=dict)
     precisions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    in_half: tuple[str, ...] = ()
     on_request: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()

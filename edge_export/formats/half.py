@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
-    from torch.fx import GraphModule
+    from torch.fx import Graph, GraphModule
 
     from edge_export.spec.tensors import IOSpec
 
@@ -46,21 +47,34 @@ def clamp(network: GraphModule) -> tuple[str, ...]:
 
     Otherwise they become infinite: of a mask of 0 and -1e9, 0 times -infinity is NaN.
     """
+    clamped = _clamp((*network.parameters(), *network.buffers()), network.graph)
+    network.recompile()
+    return clamped
+
+
+def clamp_program(program: ExportedProgram) -> tuple[str, ...]:
+    """Changes an exported program as `clamp` does a network."""
+    tensors = (*program.state_dict.values(), *program.constants.values())
+    clamped = _clamp([each for each in tensors if isinstance(each, Tensor)], program.graph)
+    program.graph_module.recompile()
+    return clamped
+
+
+def _clamp(tensors: Sequence[Tensor], graph: Graph) -> tuple[str, ...]:
     count = 0
     with torch.no_grad():
-        for tensor in (*network.parameters(), *network.buffers()):
+        for tensor in tensors:
             beyond = tensor.isfinite() & (tensor.abs() > LARGEST) if tensor.is_floating_point() else tensor.new_zeros(1)
             if beyond.any():
                 tensor.copy_(torch.where(beyond, tensor.clamp(-LARGEST, LARGEST), tensor))
                 count += int(beyond.sum())
-    for node in network.graph.nodes:
+    for node in graph.nodes:
         if node.op == "call_function":
             kept = tuple(_within(argument) for argument in node.args)
             named = {name: _within(argument) for name, argument in node.kwargs.items()}
             count += sum(one is not other for one, other in zip(kept, node.args, strict=True))
             count += sum(named[name] is not node.kwargs[name] for name in named)
             node.args, node.kwargs = kept, named
-    network.recompile()
     if not count:
         return ()
     return (f"numbers beyond float16's range, such as those of masks, are {LARGEST:.0f} or its negative here: {count}",)

@@ -4,7 +4,8 @@ Numbers alone do not show them all. A bias of -inf before a ReLU gives 0 and tur
 tolerance may allow: of 64 such faults in a small CNN it allowed 9 in ExecuTorch and TFLite and 10 in Core ML. float16
 turns a bias beyond 65,504 into such a one.
 
-An infinite value is right in a mask, and as a bound: neither is a vector whose other values are weights.
+An infinite value is right in a mask, and as a bound: neither is a vector whose other values are weights. NaN alone is
+right as what `torch.where` never takes: such a constant has no other values, and is no weight, bias or factor.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def why_not_finite(constants: Iterable[Constant]) -> str:
         values, shape = constant.values, list(constant.values.shape)
         if np.isfinite(values).all():
             continue
-        if np.isnan(values).any():
+        if np.isnan(values).any() and (constant.use or not np.isnan(values).all()):
             return f"a constant of shape {shape} holds NaN"
         if constant.use == "weight":
             return f"a weight of shape {shape} holds infinite values"

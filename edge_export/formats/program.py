@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_export.baking.torch_shortcuts import take_shortcuts
+from edge_export.errors import users_line, written_stack
 from edge_export.formats.compiled import require_io
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
@@ -60,6 +61,14 @@ def layer_of(node: Node) -> str:
     """Returns the path of the module that the node was captured in. Empty: the network itself."""
     stack: dict[str, tuple[str, Any]] = node.meta.get("nn_module_stack") or {}
     return next((path for path, _ in reversed(stack.values())), "")
+
+
+def place_of(node: Node) -> str:
+    """Returns where an operator is: "layer first (linear, net.py:12 in forward)", or "pow (net.py:12 in forward)"."""
+    layer, line = layer_of(node), users_line(written_stack(node.meta.get("stack_trace") or ""))
+    told = [operator_of(node), line] if layer else [line]
+    inside = ", ".join(filter(None, told))
+    return (f"layer {layer}" if layer else operator_of(node)) + (f" ({inside})" if inside else "")
 
 
 def own_outputs(exported: ExportedProgram) -> None:

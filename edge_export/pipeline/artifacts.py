@@ -14,7 +14,7 @@ from edge_export.devices.tflite_versions import runs_in
 from edge_export.errors import one_line
 from edge_export.files.copying import copy_contents
 from edge_export.files.hashing import sha256_of
-from edge_export.formats import artifact_name, environments_of
+from edge_export.formats import FORMATS, artifact_name, environments_of
 from edge_export.formats.compile import compile_in_worker
 from edge_export.formats.compile_task import CompileAnswer, CompileRequest
 from edge_export.formats.program import CALIBRATION, PROGRAM
@@ -79,11 +79,16 @@ def make_artifact(context: BuildContext, prepared: Prepared, plan: ArtifactPlan)
 
 
 def _advice(prepared: Prepared, plan: ArtifactPlan, bad: ArtifactRun) -> tuple[str, ...]:
-    """Returns what else to tell of an artifact that is not right: where float16 ends, and a way that is not set up."""
+    """Returns what else to tell of an artifact that is not right.
+
+    That is where float16 ends, where int8 costs most, and a way that is not set up.
+    """
     if prepared.reason or bad.verdict not in ("error", "failed"):
         return ()
-    half = prepared.half_range if plan.precision == "fp16" and bad.agreement is not None else ""
-    return half, offer(plan) if may_help(bad, plan.precision) else ""
+    in_half = plan.precision in FORMATS[plan.format].in_half
+    half = prepared.half_range if in_half and bad.agreement is not None else ""
+    coarse = prepared.coarsest if plan.precision == "int8" and bad.agreement is not None else ""
+    return half, coarse, offer(plan) if may_help(bad, plan.precision, mildest=True) else ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,8 @@ def _by_ways(context: BuildContext, prepared: Prepared, plan: ArtifactPlan, arti
         tried[way] = last = _try_way(context, prepared, plan, artifact, way, log)
         bad = worst(last.runs)
         timeouts = sum(each.ended == "timeout" for each in tried.values())
-        if not may_help(bad, plan.precision) or last.ended == "closed" or timeouts == MOST_TIMEOUTS:
+        mildest = artifact.scheme == plan.every_scheme[-1]
+        if not may_help(bad, plan.precision, mildest=mildest) or last.ended == "closed" or timeouts == MOST_TIMEOUTS:
             break
         context.progress(prepared.member.name, plan.label, f"{way.name or 'usual way'} {bad.verdict}: {bad.reason}")
     taken = max(tried, key=lambda way: rank(tried[way].runs))

@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_export.bundle.folder import describe_file
 from edge_export.bundle.manifest import Member, Recorded, Variant
 from edge_export.files.copying import copy_contents
+from edge_export.formats import FORMATS
 from edge_export.pipeline.context import BuildContext
 from edge_export.pipeline.mother_source import RecordedFiles, submit_for_mother
 from edge_export.pipeline.open_mother import HELD_OUT, INPUTS, OPEN, OpenAnswer, OpenRequest
@@ -46,6 +47,7 @@ class Prepared:
     Attributes:
         rounding: How far the mother's outputs are rounded by float32. None: unknown.
         half_range: Where the member leaves the range of float16. Empty: nowhere.
+        coarsest: Where int8 costs the member most. Empty: nowhere much.
         lines: Where the user's own file calls the member's operators, by their names.
     """
 
@@ -58,6 +60,7 @@ class Prepared:
     reference: Reference
     rounding: Agreement | None
     half_range: str
+    coarsest: str
     lines: Mapping[str, str]
 
 
@@ -103,7 +106,7 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
     context.progress(name, "member", "extract, calibrate, bake")
     log = request.logs / name / "member.log"
     calibrate = any(plan.precision == "int8" for plan in target.artifacts)
-    halved = any(plan.precision == "fp16" for plan in target.artifacts)
+    halved = any(plan.precision in FORMATS[plan.format].in_half for plan in target.artifacts)
     identity = request.mother.identity()
     parts = identity and {
         "mother": identity,
@@ -180,5 +183,6 @@ def prepare(context: BuildContext, family: Family, text: str, name: str) -> Prep
         reference,
         answer.rounding,
         answer.half_range,
+        answer.coarsest,
         answer.lines,
     )

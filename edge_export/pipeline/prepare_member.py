@@ -62,6 +62,7 @@ class PrepareAnswer(Message):
         approximation: The approximation that its options request.
         rounding: How far the mother's outputs are rounded by float32. None: unknown.
         half_range: Where it leaves the range of float16. Empty: nowhere, or it was not asked for.
+        coarsest: Where int8 costs most: see `coarsest_layer`. Empty: nowhere much, or no calibration was asked for.
         lines: Where the user's own file calls its operators: see `operator_lines`.
         sounds: The names of sound files of its outputs in the workdir.
         digest: The digest of the exported program.
@@ -82,6 +83,7 @@ class PrepareAnswer(Message):
     approximation: Approximation | None
     rounding: Agreement | None
     half_range: str
+    coarsest: str
     lines: dict[str, str]
     sounds: tuple[str, ...]
     digest: str
@@ -98,6 +100,7 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
 
     from edge_export.baking import expand_batchnorm
     from edge_export.baking.export import operator_lines
+    from edge_export.formats.coarse import coarsest_layer
     from edge_export.pipeline.calibration_inputs import calibration_inputs
     from edge_export.pipeline.half_range import half_range
     from edge_export.pipeline.member import prepare_member
@@ -123,9 +126,10 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
     save_arrays(workdir / EXTREMES, prepared.extremes)
     if request.calibrate:
         save_arrays(workdir / CALIBRATION, calibration_inputs(prepared.baked.module, prepared.io, recordings))
+    coarsest = coarsest_layer(prepared.program, prepared.io, workdir / CALIBRATION) if request.calibrate else ""
     beyond = ""
     if request.halved:
-        beyond = half_range(prepared.program, prepared.baked.module, prepared.io, recordings)
+        beyond = half_range(prepared.program, prepared.baked.module, prepared.io, recordings, extremes)
     task = task_of(request.source.spec, mother)
     sounds = task.write_goldens(workdir, mother.space.name(config), prepared.golden[io.outputs[0].name], io)
     return PrepareAnswer(
@@ -143,6 +147,7 @@ def prepare(request: PrepareRequest) -> PrepareAnswer:
         approximation=prepared.approximation,
         rounding=prepared.rounding,
         half_range=beyond,
+        coarsest=coarsest,
         lines=operator_lines(prepared.program),
         sounds=tuple(path.name for path in sounds),
         digest=program_digest(prepared.program),

@@ -57,14 +57,18 @@ def other_ways(plan: ArtifactPlan) -> tuple[Way, ...]:
     return tuple(way for way in ways if not way.options.keys() & plan.options.keys())
 
 
-def may_help(run: ArtifactRun, precision: str) -> bool:
+def may_help(run: ArtifactRun, precision: str, *, mildest: bool = False) -> bool:
     """Returns whether another way may make a right file, where one has made none or a wrong one.
 
-    int8 has its schemes for what is too coarse, and float16 is as coarse in any way.
+    float16 is as coarse in any way. int8 has its schemes for what is too coarse; only what is wrong in the mildest one
+    may be the converter's fault.
+
+    Args:
+        mildest: Whether no milder scheme is left to try.
     """
     if run.verdict == "error" or (run.verdict == "failed" and run.agreement is None):
         return True
-    if run.verdict != "failed" or run.agreement is None or precision == "int8":
+    if run.verdict != "failed" or run.agreement is None or (precision == "int8" and not mildest):
         return False
     return precision == "fp32" or problem_of(run.agreement) in ("wrong", "not finite")
 

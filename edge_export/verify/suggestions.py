@@ -74,8 +74,13 @@ ARTIFACTS: dict[tuple[str, Problem], str] = {
     ("", "not run"): "run `inspect` on the file for its operators, and `doctor` for the runtime",
     ("", "not compiled"): "the log names the operator that the converter cannot convert: rewrite that layer with plain"
     " operators, or remove this format from the target",
-    ("fp16", "not finite"): "values exceed float16's 65504: run `bisect` to name the operator, then scale its"
+    (
+        "fp16",
+        "not finite",
+    ): "values exceed float16's 65504, or become divisors of 0: run `bisect` to name the operator, then scale its"
     " input or build this format as fp32",
+    ("fp16", "wrong"): "this is more than rounding: scale or clamp what leaves float16's range, if it is named here, or"
+    " build as fp32; otherwise an operator was converted wrongly, and `bisect` names the first one that diverges",
     ("fp16", "imprecise"): "float16 rounds to 11 bits: run `bisect` to find where errors add up, or build as fp32",
     ("fp16", "metric"): "float16 rounds to 11 bits: run `bisect` to find where errors add up, or build as fp32",
     (

@@ -143,7 +143,8 @@ def test_a_float16_file_that_overflows_names_the_operator_where_it_begins(tmp_pa
     target = COREML.replace("fp32", "fp16").replace("member.fp16", "member.fp32")
     artifact = built(tmp_path, target, "tests.reproductions:overflow", "only")
     assert artifact.status == "failed"
-    assert re.search(r"; float16 overflows first at pow, at [\de.+]+ of at most 65504$", artifact.reason)
+    told = r"; float16 overflows first at pow \(reproductions.py:\d+ in forward\), at [\de.+]+ of at most 65504$"
+    assert re.search(told, artifact.reason)
     assert [note.partition(":")[0] for note in artifact.notes] == [
         "not taken, the program decomposed into core operators, coremltools' TorchScript front end",
         "written with other operators",  # powers are products
@@ -216,7 +217,7 @@ def test_one_slow_way_does_not_end_the_search_and_nothing_is_tried_twice(ended, 
     monkeypatch.setattr(artifacts, "_try_way", fail)
     context = SimpleNamespace(progress=lambda *_: None)
     prepared = SimpleNamespace(member=SimpleNamespace(name="m"))
-    artifact = SimpleNamespace(notes=(), model_copy=lambda update: None)
+    artifact = SimpleNamespace(notes=(), scheme="", model_copy=lambda update: None)
     artifacts._by_ways(context, prepared, plan, artifact, Path("log"))
     assert [way.name for way in seen] == tried
     assert all(way.options == {"way": "decomposed", "route": "direct"} for way in seen if way.name == "decomposed")
@@ -234,15 +235,17 @@ def test_another_way_is_tried_where_it_may_help():
         found = None if snr_db is None else Agreement(snr_db, 1.0, 1.0)
         return ArtifactRun(artifact="a", runtime="r", device="local", agreement=found, verdict=verdict, reason="")
 
+    every = [("error",), ("failed",), ("failed", 50.0), ("failed", 5.0), ("passed", 99.0), ("unverified",)]
     helped = [
-        (each, precision)
-        for each in [("error",), ("failed",), ("failed", 50.0), ("failed", 5.0), ("passed", 99.0), ("unverified",)]
-        for precision in ("fp32", "fp16", "int8")
-        if may_help(run(*each), precision)
+        (each, precision) for each in every for precision in ("fp32", "fp16", "int8") if may_help(run(*each), precision)
     ]
     assert helped == [
         *[(each, precision) for each in [("error",), ("failed",)] for precision in ("fp32", "fp16", "int8")],
         *[(("failed", 50.0), "fp32"), (("failed", 5.0), "fp32"), (("failed", 5.0), "fp16")],
+    ]
+    # Where the mildest scheme is wrong, and not only coarse, the converter may be.
+    assert [each for each in every if may_help(run(*each), "int8", mildest=True)] == [
+        *[("error",), ("failed",), ("failed", 5.0)]
     ]
 
 

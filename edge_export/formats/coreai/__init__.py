@@ -17,6 +17,7 @@ FORMAT = Format(
     look_inside="edge_export.bisect.coreai_values:look_inside",
     backends=("aimodel",),
     precisions={"fp32": (), "fp16": (), "int8": ("linear8", "linear8_blocks")},
+    in_half=("fp16", "int8"),
     runtimes=(
         Runtime(
             "edge_export.formats.coreai.runtime",

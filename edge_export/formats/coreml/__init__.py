@@ -21,6 +21,7 @@ FORMAT = Format(
     backends=("mlprogram",),
     precisions={"fp32": (), "fp16": (), "int8": ("palette4", "palette6", "linear8")},
     on_request=("palette4", "palette6"),
+    in_half=("fp16", "int8"),
     ways={
         "decomposed": "the program decomposed into core operators",
         "torchscript": "coremltools' TorchScript front end",

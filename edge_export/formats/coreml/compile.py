@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_export.formats import FORMATS
+from edge_export.formats.coarse import coarse_layers
+from edge_export.formats.coarse import notes as coarse_notes
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.coreml.border import own_border, with_own_border
 from edge_export.formats.coreml.equal_constants import merge
@@ -52,6 +54,7 @@ def compile(
         ValueError: The options are unknown, or the package does not have the expected inputs and outputs.
     """
     from edge_export.formats.coreml.few_axes import with_few_axes
+    from edge_export.formats.half import clamp_program
     from edge_export.formats.legalize.program import legalized
     from edge_export.formats.legalize.program import notes as rewritten
 
@@ -60,23 +63,26 @@ def compile(
     ways = tuple(FORMATS["coreml"].ways)
     reject_options(options, {"backend": ("mlprogram",), "scheme": schemes or (scheme,), "way": ways})
     own_io = own_border(_allowed_names(io))
-    exported, outcomes = legalized(load_program(program, io), "coreml")
+    loaded = load_program(program, io)
+    coarse = coarse_layers(loaded, io, calibration) if scheme else ()
+    exported, outcomes = legalized(loaded, "coreml")
     if options.get("way") == DECOMPOSED:
         exported, others = legalized(exported.run_decompositions(), "coreml")
         outcomes += others
     exported = with_few_axes(with_own_border(exported, io)).run_decompositions({})
+    clamped = () if precision == "fp32" else clamp_program(exported)
     exported = _own_boundary(exported, [spec.name for spec in own_io.inputs])
     path = workdir / f"coreml-mlprogram-{precision}.mlpackage"
     with set_aside():
         convert = _convert_traced if options.get("way") == "torchscript" else _convert
         model = convert(exported, own_io, "FLOAT32" if precision == "fp32" else "FLOAT16")
-        without_map(compressed(model, scheme) if scheme else model).save(str(path))
+        without_map(compressed(model, scheme, coarse) if scheme else model).save(str(path))
     if scheme:
         merge(path)
     normalize(path)
     spec = reopen(path)
     require_io(own_io, *tensor_specs(spec))
-    notes = rewritten(outcomes) + (stayed_float(spec) if scheme else ())
+    notes = rewritten(outcomes) + clamped + (coarse_notes(coarse) + stayed_float(spec) if scheme else ())
     pairs = list(zip(io.inputs + io.outputs, own_io.inputs + own_io.outputs, strict=True))
     notes += tuple(
         f"Core ML reserves the name {old.name}: it is called {new.name} here"

@@ -4,13 +4,15 @@ linear8   8-bit integers, symmetric, a scale per channel
 palette6  6-bit indices into 64 values, found by k-means for each weight
 palette4  4-bit indices into 16 values
 
-Weights of a layer with a loud input stay float16 (`formats/outliers.py`).
+Weights of a layer with a loud input stay float16 (`formats/outliers.py`), or with coarse results (`formats/coarse.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from edge_export.formats.coarse import Coarse, is_coarse
 from edge_export.formats.coreml.library import optimize, protobuf
 from edge_export.formats.outliers import has_loud_input
 
@@ -20,27 +22,27 @@ _LAYERS = ("linear", "conv")
 _PALETTE_BITS = {"palette6": 6, "palette4": 4}
 
 
-def compressed(model: Any, scheme: str) -> Any:
-    """Returns `model`, an `MLModel` in float16, with its weights compressed by `scheme`."""
+def compressed(model: Any, scheme: str, coarse: Sequence[Coarse] = ()) -> Any:
+    """Returns `model`, an `MLModel` in float16, with its weights compressed by `scheme`, but for coarse layers."""
     from threadpoolctl import threadpool_limits
 
     cto = optimize()
     if scheme in _PALETTE_BITS:
         palette = cto.OpPalettizerConfig(mode="kmeans", nbits=_PALETTE_BITS[scheme], weight_threshold=_SMALLEST)
         with threadpool_limits(1):  # several threads sum in any order, which changes the palette
-            return cto.palettize_weights(model, _config(model, palette))
+            return cto.palettize_weights(model, _config(model, palette, coarse))
     linear = cto.OpLinearQuantizerConfig(
         mode="linear_symmetric", dtype="int8", granularity="per_channel", weight_threshold=_SMALLEST
     )
-    return cto.linear_quantize_weights(model, _config(model, linear))
+    return cto.linear_quantize_weights(model, _config(model, linear, coarse))
 
 
-def _config(model: Any, everywhere: Any) -> Any:
+def _config(model: Any, everywhere: Any, coarse: Sequence[Coarse]) -> Any:
     cto = optimize()
     config = cto.OptimizationConfig(global_config=everywhere)
     for name, weight in cto.get_weights_metadata(model, weight_threshold=_SMALLEST).items():
         reader = weight.child_ops[0].op_type
-        if reader in _LAYERS and has_loud_input(weight.val):
+        if reader in _LAYERS and (has_loud_input(weight.val) or is_coarse(weight.val, coarse)):
             config.set_op_name(name, None)
     return config
 

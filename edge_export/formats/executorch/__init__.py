@@ -33,6 +33,7 @@ FORMAT = Format(
     },
     precisions={"fp32": (), "fp16": (), "int8": ("static_per_tensor", "static", "dynamic", "weight_only")},
     on_request=("static_per_tensor",),
+    in_half=("fp16",),
     ways={
         "stock": "ExecuTorch's own partitioner",
         "decomposed": "the program decomposed into core operators",

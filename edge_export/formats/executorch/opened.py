@@ -10,7 +10,10 @@ from edge_export.formats.compiled import require_io
 from edge_export.formats.executorch.library import bindings, import_exir
 from edge_export.spec.tensors import IOSpec, TensorSpec
 
-DTYPES = {0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16", 6: "float32", 11: "bool"}
+DTYPES = {
+    **{0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16", 6: "float32", 7: "float64"},
+    **{9: "complex64", 10: "complex128", 11: "bool"},
+}
 """ExecuTorch's scalar types by number (ScalarType in its schema)."""
 DELEGATES = {"xnnpack": "XnnpackBackend", "coreml": "CoreMLBackend", "vulkan": "VulkanBackend"}
 """The names that programs have for the delegates of each backend."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
 from torchao.quantization.pt2e import MinMaxObserver, PerChannelMinMaxObserver
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation
 
+from edge_export.formats.coarse import Coarse, is_coarse
 from edge_export.formats.constants import constant_named
 from edge_export.formats.outliers import has_loud_input
 
@@ -48,15 +50,18 @@ class Quantizer(XNNPACKQuantizer):  # type: ignore[misc]
 
     - It quantizes a convolution and the clamp after it (ReLU6) as one operator, as it does with ReLU. XNNPACK clamps as
       part of a convolution, so the values before the clamp are not quantized.
-    - It does not quantize linear layers that only reorder values, or have a loud input (`formats/outliers.py`).
+    - It does not quantize linear layers that only reorder values, and layers that have a loud input
+      (`formats/outliers.py`) or would become coarse (`formats/coarse.py`).
 
     Args:
         convolutions: The config of convolutions.
         rest: The config of all other operators.
+        coarse: The layers that stay float.
     """
 
-    def __init__(self, convolutions: Any, rest: Any) -> None:
+    def __init__(self, convolutions: Any, rest: Any, coarse: Sequence[Coarse] = ()) -> None:
         super().__init__()
+        self._coarse = coarse
         self._convolutions = convolutions
         if convolutions is rest:
             self.set_global(rest)
@@ -66,7 +71,7 @@ class Quantizer(XNNPACKQuantizer):  # type: ignore[misc]
             self.set_operator_type(torch.ops.aten.linear.default, rest)
 
     def annotate(self, model: GraphModule) -> GraphModule:
-        self.set_filter_function(lambda node: not stays_float(model, node))
+        self.set_filter_function(lambda node: not stays_float(model, node, self._coarse))
         if not self._convolutions.input_activation.is_dynamic:
             for node in model.graph.nodes:
                 if node.target in _CLAMPS and node.args[0].target in _CONVOLUTIONS and len(node.args[0].users) == 1:
@@ -90,11 +95,11 @@ def constant_operand(model: GraphModule, node: Node) -> torch.Tensor | None:
     return constant_named(model, str(weight.target))  # type: ignore[union-attr]
 
 
-def stays_float(model: GraphModule, node: Node) -> bool:
-    """Whether the weights of `node` stay float32: it only reorders values, or has a loud input."""
+def stays_float(model: GraphModule, node: Node, coarse: Sequence[Coarse] = ()) -> bool:
+    """Whether the weights of `node` stay float32: it only reorders values, has a loud input, or is coarse in int8."""
     if node.target == torch.ops.aten.linear.default or node.target in _CONVOLUTIONS:
         weight = constant_operand(model, node)
-        if weight is not None and has_loud_input(weight.numpy()):
+        if weight is not None and (has_loud_input(weight.numpy()) or is_coarse(weight.numpy(), coarse)):
             return True
     return only_reorders(model, node)
 

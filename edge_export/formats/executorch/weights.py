@@ -17,8 +17,12 @@ import torch
 from edge_export.formats.executorch.quantizer import constant_operand, only_reorders, stays_float
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
     from torch.fx import GraphModule, Node
+
+    from edge_export.formats.coarse import Coarse
 
 _LARGEST = 127
 _QDQ = torch.ops.quantized_decomposed
@@ -44,11 +48,11 @@ def quantize_stacked_matrices(model: GraphModule) -> None:
         node.replace_input_with(source, widened[source])
 
 
-def quantize_linear_weights(model: GraphModule) -> None:
+def quantize_linear_weights(model: GraphModule, coarse: Sequence[Coarse] = ()) -> None:
     """Stores the constant weights `(out, in)` of every linear layer of `model` in int8."""
     for node in model.graph.find_nodes(op="call_function", target=torch.ops.aten.linear.default):
         weight = constant_operand(model, node)
-        if weight is None or stays_float(model, node):
+        if weight is None or stays_float(model, node, coarse):
             continue
         source, bias = node.args[1], node.args[2] if len(node.args) > 2 else None
         scale = _scale(weight, 1)

@@ -10,6 +10,7 @@ at full speed, or `batched`, which LiteRT runs up to 10 % faster and TFLite 2.16
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 from edge_export.baking.torch_shortcuts import keep_onnx_operators
 from edge_export.formats import FORMATS
 from edge_export.formats.calibration_samples import read_samples
+from edge_export.formats.coarse import Coarse, coarse_layers
+from edge_export.formats.coarse import notes as coarse_notes
 from edge_export.formats.compiled import Compiled, reject_options, require_io, versions
 from edge_export.formats.garbage import set_aside
-from edge_export.formats.program import decomposed, load_program
+from edge_export.formats.program import decomposed, load_program, place_of
 from edge_export.formats.tflite import BY_LITERT_TORCH, BY_TENSORFLOW, GROUPED, PRODUCTS, ROUTES
 from edge_export.formats.tflite.boundary import UNNAMED, moved, name_boundary, permutation, set_boundary
 from edge_export.formats.tflite.converted import NotConverted, read_converted
@@ -69,6 +72,7 @@ def compile(
     own_io = artifact_io(io, options)
     samples = read_samples(calibration, io, own_io) if scheme == "static" else []
     exported = load_program(program, io)
+    coarse = coarse_layers(exported, io, calibration) if scheme else ()
     path = workdir / f"tflite-builtin-{precision}.tflite"
     taken, outcomes = legalized(exported, "tflite")
     taken = decomposed(taken, options)
@@ -84,13 +88,18 @@ def compile(
             _check(float32, io, own_io, exported)
         else:
             float32 = _directly(model, io, own_io, exported, workdir, rewrite)
-    content, notes = _in_precision(float32, precision, scheme, samples)
+    content, notes = _in_precision(float32, precision, scheme, samples, coarse)
     path.write_bytes(content)
     _open(path.read_bytes(), own_io)
     converters = ("onnx2tf", "onnx", "onnxscript") if stages else ()
     tools = versions(*converters, "torch", *(["ai-edge-quantizer"] if scheme else []))
     return Compiled(
-        path, own_io, tools, rewritten(outcomes) + notes, stages=stages, operators=operator_versions(content)
+        path,
+        own_io,
+        tools,
+        rewritten(outcomes) + coarse_notes(coarse) + notes,
+        stages=stages,
+        operators=operator_versions(content),
     )
 
 
@@ -109,23 +118,41 @@ def _in_layout(spec: TensorSpec, layout: str) -> TensorSpec:
 
 
 def to_onnx(exported: ExportedProgram, io: IOSpec) -> ModelProto:
-    """Exports the program as an ONNX model with the names of `io`."""
+    """Exports the program as an ONNX model with the names of `io`.
+
+    Raises:
+        ValueError: PyTorch's exporter does not take the program. The message has the cause, and not PyTorch's steps to
+            report it.
+    """
     import torch
 
     keep_onnx_operators()
     # The exporter calls inner values as the operators that make them, and io may have such names, too.
-    onnx_program = torch.onnx.export(
-        exported,
-        dynamo=True,  # uses the exported program as it is; the older exporter would trace it again
-        opset_version=OPSET,
-        input_names=[UNNAMED + spec.name for spec in io.inputs],
-        output_names=[UNNAMED + spec.name for spec in io.outputs],
-        verbose=False,
-    )
+    try:
+        onnx_program = torch.onnx.export(
+            exported,
+            dynamo=True,  # uses the exported program as it is; the older exporter would trace it again
+            opset_version=OPSET,
+            input_names=[UNNAMED + spec.name for spec in io.inputs],
+            output_names=[UNNAMED + spec.name for spec in io.outputs],
+            verbose=False,
+        )
+    except torch.onnx.OnnxExporterError as error:
+        raise ValueError(_why_not_onnx(error, exported)) from None
     assert onnx_program is not None
     model: ModelProto = onnx_program.model_proto
     name_boundary(model, io)
     return with_loops(model)
+
+
+def _why_not_onnx(error: BaseException, exported: ExportedProgram) -> str:
+    """Returns the cause of an error of PyTorch's exporter, with the operator that it translated, where it names one."""
+    nodes, where = {node.name: node for node in exported.graph.nodes}, ""
+    while error.__cause__ is not None:
+        error = error.__cause__
+        named = re.search(r"translating node %(\w+)", str(error))
+        where = f" at {place_of(nodes[named[1]])}" if named and named[1] in nodes else where
+    return f"torch's ONNX exporter fails{where}: {type(error).__name__}: {error}"
 
 
 def _directly(
@@ -164,12 +191,12 @@ def _to_tflite(model: ModelProto, io: IOSpec, workdir: Path) -> bytes:
 
 
 def _in_precision(
-    float32: bytes, precision: str, scheme: str, samples: Sequence[dict[str, Any]]
+    float32: bytes, precision: str, scheme: str, samples: Sequence[dict[str, Any]], coarse: Sequence[Coarse]
 ) -> tuple[bytes, tuple[str, ...]]:
     """Returns the file in another precision, and notes on what stayed float32 in it."""
     if precision == "fp32":
         return float32, ()
-    content = halve(float32) if precision == "fp16" else quantize(float32, SIGNATURE, scheme, samples)
+    content = halve(float32) if precision == "fp16" else quantize(float32, SIGNATURE, scheme, samples, coarse)
     return content, stayed_float(content)
 
 

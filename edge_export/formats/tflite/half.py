@@ -12,8 +12,12 @@ from typing import Any
 
 from edge_export.formats.tflite.flatbuffer_sharing import write
 
-_LARGEST = 65504.0
-"""The largest float16 value. A constant with a larger value stays float32."""
+_LARGEST, _SMALLEST = 65504.0, 2.0**-14
+"""The largest float16 value, and the smallest with all its digits.
+
+A constant with a larger value stays float32, and one whose largest value is smaller: 1e-8 becomes 0 in float16, which
+is a divisor of zero where it is added to silence.
+"""
 
 
 def halve(float32: bytes) -> bytes:
@@ -48,7 +52,7 @@ def halve(float32: bytes) -> bytes:
 
 
 def _halve_buffer(buffers: Any, index: int, halved: dict[int, Any]) -> bool:
-    """Puts buffer `index` into `halved`, as float16 bytes. Returns False if it is empty or a value is too large."""
+    """Puts buffer `index` into `halved`, as float16 bytes. Returns False if it is empty or beyond float16's range."""
     import numpy as np
 
     data = buffers[index].data
@@ -56,7 +60,8 @@ def _halve_buffer(buffers: Any, index: int, halved: dict[int, Any]) -> bool:
         return False
     if index not in halved:
         values = np.frombuffer(bytes(data), np.float32)
-        if not (np.abs(values) <= _LARGEST).all():
+        peak = np.abs(values).max()
+        if not (peak == 0 or _SMALLEST <= peak <= _LARGEST):  # NaN is neither
             return False
         halved[index] = np.frombuffer(values.astype(np.float16).tobytes(), np.uint8)
     return True
