@@ -35,6 +35,11 @@ LAYERS: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
             None
         ],
     ),
+    "grouped conv1d": (
+        "convolution along one axis",
+        SEQUENCE,
+        lambda s, x: F.conv1d(x.reshape(1, 4, 5), taps(x, 8, 2, 4), None, 1, 2, 1, 2)[..., :-1],
+    ),
     "conv_transpose1d": (
         "convolution along one axis",
         PICTURE,

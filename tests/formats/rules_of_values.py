@@ -17,6 +17,15 @@ def assigned(s: Any, x: torch.Tensor) -> torch.Tensor:
     return y * x
 
 
+def assigned_a_value(s: Any, x: torch.Tensor) -> torch.Tensor:
+    """As rotation matrices are made."""
+    y = torch.zeros(1, 4, 4, dtype=x.dtype)
+    y[:, 0, 0] = x[:, :1, :1].squeeze()
+    y[:, 1, 2] = x.sum()
+    y[:, 3, 3] = 1
+    return x @ y
+
+
 def whole(x: torch.Tensor) -> torch.Tensor:
     """Integers up to ±27."""
     return (x.clamp(-3, 3) * 9).long()
@@ -165,7 +174,8 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
             + x.sqrt().nanmean()
         ),
     ),
-    "assigned": ("single values", SEQUENCE, assigned),
+    "assigned": ("fills", SEQUENCE, assigned),
+    "assigned a value": ("fills", SEQUENCE, assigned_a_value),
     "flip": ("shapes", PICTURE, lambda s, x: x.flip(1, -1)),
     "pixel_unshuffle": ("shapes", (1, 3, 6, 4), lambda s, x: F.pixel_unshuffle(x, 2)),
     "unfold": ("windows", SEQUENCE, lambda s, x: x.unfold(1, 3, 2)),

@@ -1,6 +1,6 @@
 """Convolution that a converter gets wrong or lacks → forms that it has. The first four are of onnx2tf.
 
-along one axis       of a picture one pixel high       its batch is taken for 1; no dilated transposed one
+along one axis       of a picture one pixel high       its batch is taken for 1; no groups, no dilated transposed one
 with computed bias   the bias added behind it           the file has another bias
 computed weights     products with all windows          no operator, as in trackers, whose weights are features
 transposed likewise  the convolution of the input with zeros between its pixels, with the weights turned round
@@ -32,7 +32,7 @@ def _convolution(
     dilation: Sequence[int] = (1,),
     groups: int = 1,
 ) -> Any:
-    if x.dim() < 3 or x.shape[0] == 1:
+    if x.dim() < 3 or (x.shape[0] == 1 and groups in (1, x.shape[1])):
         return NotImplemented
     pads = padding if isinstance(padding, str) else [0, *per_axis(padding, 1)]
     steps, gaps = [1, *per_axis(stride, 1)], [1, *per_axis(dilation, 1)]

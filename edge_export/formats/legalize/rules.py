@@ -120,6 +120,7 @@ RULES: tuple[Rule, ...] = (
     arithmetic.SMALL_BOUNDS,
     arithmetic.FLOAT_BOUNDS,
     single_values.RULE,
+    single_values.FILL,
     single_values.NO_AXES,
     bits.RULE,
     bits.LONG,

@@ -2,7 +2,7 @@
 
 where(c, x, y)          XNNPACK fails on such a constant when the file runs
 masked_fill(x, c, y)    where(c, y, x)
-fill(x, y)              y expanded to the shape of x, as `x[:, 0] = 0` writes it
+fill(x, y)              y expanded to the shape of x, as `x[:, 0] = y.sum()` writes it; coremltools fills in 0
 
 And reshape(x, []) → squeeze(x): coremltools keeps the shape of x.
 """
@@ -41,13 +41,10 @@ _aten = torch.ops.aten
 RULE = Rule(
     "single values",
     ("executorch",),
-    {
-        _aten.where.self: _where,
-        _aten.masked_fill.Tensor: _masked_fill,
-        _aten.fill.Tensor: _fill,
-        _aten.fill_.Tensor: _fill,  # it is `fill` when rules are applied: before that, nothing is written in place
-    },
+    {_aten.where.self: _where, _aten.masked_fill.Tensor: _masked_fill},
 )
+# `fill_` is `fill` when rules are applied: before that, nothing is written in place.
+FILL = Rule("fills", ("executorch", "coreml"), dict.fromkeys((_aten.fill.Tensor, _aten.fill_.Tensor), _fill))
 NO_AXES = Rule(
     "shapes without axes",
     ("coreml",),
