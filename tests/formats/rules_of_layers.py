@@ -35,6 +35,11 @@ LAYERS: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
             None
         ],
     ),
+    "padded conv1d": (
+        "padded convolution along one axis",
+        SEQUENCE,
+        lambda s, x: F.conv1d(F.pad(x.reshape(1, 4, 5), (1, 2)), taps(x, 2, 4, 4), None, 2),
+    ),
     "grouped conv1d": (
         "convolution along one axis",
         SEQUENCE,

@@ -1,6 +1,7 @@
 """Convolution that a converter gets wrong or lacks → forms that it has. The first four are of onnx2tf.
 
-along one axis       of a picture one pixel high       its batch is taken for 1; no groups, no dilated transposed one
+along one axis       of a picture one pixel high       its batch is taken for 1; no groups, no dilated transposed one;
+                                                       a padding of 1 and 2 before a stride of 2 is put elsewhere
 with computed bias   the bias added behind it           the file has another bias
 computed weights     products with all windows          no operator, as in trackers, whose weights are features
 transposed likewise  the convolution of the input with zeros between its pixels, with the weights turned round
@@ -34,9 +35,21 @@ def _convolution(
 ) -> Any:
     if x.dim() < 3 or (x.shape[0] == 1 and groups in (1, x.shape[1])):
         return NotImplemented
+    return _of_picture(x, weight, bias, stride, padding, dilation, groups)
+
+
+def _of_picture(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] | str = (0,),
+    dilation: Sequence[int] = (1,),
+    groups: int = 1,
+) -> Any:
     pads = padding if isinstance(padding, str) else [0, *per_axis(padding, 1)]
     steps, gaps = [1, *per_axis(stride, 1)], [1, *per_axis(dilation, 1)]
-    return F.conv2d(x.unsqueeze(2), weight.unsqueeze(2), bias, steps, pads, gaps, groups).squeeze(2)
+    return F.conv2d(x.unsqueeze(-2), weight.unsqueeze(2), bias, steps, pads, gaps, groups).squeeze(-2)
 
 
 def _transposed(
@@ -107,6 +120,13 @@ def _transposed_volumes(x: Tensor, weight: Tensor, *options: Any) -> Any:
     return _spread(F.conv3d, x, weight, *options)
 
 
+def _is_padded(node: Node) -> bool:
+    """Whether a convolution with a stride reads a padding, which ends up in it."""
+    source: Any = node.args[0]
+    strides = node.args[3] if len(node.args) > 3 else 1
+    return source.target in (_aten.pad.default, _aten.constant_pad_nd.default) and strides not in (1, [1])
+
+
 def _has_output_padding(node: Node) -> bool:
     return len(node.args) > 5 and any(node.args[5])  # type: ignore[arg-type]
 
@@ -173,6 +193,12 @@ COMPUTED = Rule(
 )
 BIAS = Rule(
     "computed bias", ("tflite",), dict.fromkeys(_ANY, _without_bias), lambda node: _is_computed(node, 2, "bias")
+)
+PADDED = Rule(
+    "padded convolution along one axis",
+    ("tflite",),
+    dict.fromkeys((_aten.conv1d.default, _aten.conv1d.padding), _of_picture),
+    _is_padded,
 )
 RULE = Rule(
     "convolution along one axis",

@@ -63,6 +63,7 @@ RULES: tuple[Rule, ...] = (
     convolutions.PADDED_VOLUMES,
     convolutions.COMPUTED,
     convolutions.BIAS,
+    convolutions.PADDED,
     convolutions.RULE,
     average_pooling.RULE,
     average_pooling.COREML,
