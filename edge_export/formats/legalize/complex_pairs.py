@@ -235,6 +235,41 @@ def _where(condition: Tensor, x: Any, y: Any) -> Pair:
     return Pair(*(torch.where(condition, *each) for each in zip(_pair(x), _pair(y), strict=True)))
 
 
+def _written(operator: Any) -> Any:
+    """Returns the form of an operator that writes a value into a part of another."""
+
+    def write(x: Any, y: Any, *where: Any, **named: Any) -> Pair:
+        return Pair(*(operator(*each, *where, **named) for each in zip(_pair(x), _pair(y), strict=True)))
+
+    return write
+
+
+def _filled(value: float) -> Any:
+    def like(x: Any, *, dtype: torch.dtype | None = None, **_: Any) -> Any:
+        shape, real = _parts(x)[0].shape, (dtype or _parts(x)[0].dtype).to_real()
+        filled = torch.full(shape, value, dtype=real)
+        is_complex = dtype.is_complex if dtype else isinstance(x, Pair)
+        return Pair(filled, torch.zeros(shape, dtype=real)) if is_complex else filled
+
+    return like
+
+
+def _copy(x: Any, y: Any, *_: Any) -> Any:
+    if not isinstance(x, Pair):
+        return y.real.expand(x.shape).to(x.dtype)
+    return Pair(*(part.expand(x.real.shape).to(x.real.dtype) for part in _pair(y)))
+
+
+def _masked_fill(x: Pair, mask: Tensor, value: Any) -> Pair:
+    real, imag = _parts(value)
+    return Pair(x.real.masked_fill(mask, real), x.imag.masked_fill(mask, 0 if imag is None else imag))
+
+
+def _linear(x: Any, weight: Any, bias: Any = None) -> Pair:
+    y = _bilinear(torch.nn.functional.linear)(x, weight)
+    return y if bias is None else _sum(1.0)(y, bias)  # type: ignore[no-any-return]
+
+
 def _first(x: Any, *_: Any, **__: Any) -> Any:
     return x
 
@@ -281,6 +316,15 @@ _FORMS: dict[Any, Callable[..., Any]] = {
     _aten.stack.default: _joined(torch.stack),
     _aten.to.dtype: _to,
     _aten.where.self: _where,
+    _aten.zeros_like.default: _filled(0.0),
+    _aten.ones_like.default: _filled(1.0),
+    _aten.copy.default: _copy,
+    _aten.linear.default: _linear,
+    **dict.fromkeys((_aten.masked_fill.Scalar, _aten.masked_fill.Tensor), _masked_fill),
+    **{
+        operator: _written(operator)
+        for operator in (_aten.slice_scatter.default, _aten.select_scatter.default, _aten.diagonal_scatter.default)
+    },
 }
 _MOVES = frozenset(
     {
@@ -293,6 +337,7 @@ _MOVES = frozenset(
         *(_aten.movedim.intlist, _aten.pad.default, _aten.constant_pad_nd.default, _aten.diagonal.default),
         *(_aten.neg.default, _aten.sum.default, _aten.sum.dim_IntList, _aten.mean.default, _aten.mean.dim),
         *(_aten.cumsum.default, _aten.chunk.default, _aten.split.Tensor, _aten.split_with_sizes.default),
-        *(_aten.unbind.int, _aten.fft_fftshift.default, _aten.fft_ifftshift.default),
+        *(_aten.gather.default, _aten.tril.default, _aten.triu.default, _aten.unbind.int),
+        *(_aten.fft_fftshift.default, _aten.fft_ifftshift.default),
     }
 )
