@@ -8,7 +8,6 @@ The weights alone do not show it: that input is as quiet there as one that nobod
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,8 +26,8 @@ LEAST_DB = 20.0
 """Of a layer's results with int8 weights. Usual layers have 35 dB and more."""
 MUCH_DB = 30.0
 """What a layer keeps that is told as the cause where no scheme is right."""
-SAMPLES, MOST_SECONDS = 4, 20.0
-"""The calls on which layers are measured, and the time after which no further one is."""
+SAMPLES = 4
+"""The calls on which layers are measured."""
 _TOLD = 3
 """Layers that a note names."""
 
@@ -79,12 +78,10 @@ def _layers(program: ExportedProgram, io: IOSpec, calibration: Path | None) -> t
     calls = _calls(io, calibration)
     network = program.module(check_guards=False)
     assert isinstance(network, torch.fx.GraphModule)
-    measured, start = _measurer(network), time.monotonic()
+    measured = _measurer(network)
     with torch.no_grad():
         for call in calls:
             measured.run(*map(torch.from_numpy, call))
-            if time.monotonic() - start > MOST_SECONDS:
-                break
     return tuple(
         Coarse(place_of(node), _ratio_db(signal, noise), _ratio_db(signal, other), measured.weights[node].numpy())
         for node, (signal, noise, other) in measured.powers.items()
