@@ -24,18 +24,11 @@ from edge_export.formats.legalize.rule import Rule
 from edge_export.formats.legalize.windows import per_axis
 
 
-def _convolution(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Sequence[int] = (1,),
-    padding: Sequence[int] | str = (0,),
-    dilation: Sequence[int] = (1,),
-    groups: int = 1,
-) -> Any:
+def _convolution(x: Tensor, weight: Tensor, *options: Any) -> Any:
+    groups = options[4] if len(options) > 4 else 1
     if x.dim() < 3 or (x.shape[0] == 1 and groups in (1, x.shape[1])):
         return NotImplemented
-    return _of_picture(x, weight, bias, stride, padding, dilation, groups)
+    return _of_picture(x, weight, *options)
 
 
 def _of_picture(
