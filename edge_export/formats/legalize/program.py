@@ -157,10 +157,6 @@ def _module(exported: ExportedProgram) -> torch.fx.GraphModule:
         exported = exported.run_decompositions({})
     module = exported.module(check_guards=False)
     assert isinstance(module, torch.fx.GraphModule)
-    for node in module.graph.nodes:
-        if node.target is torch.ops.aten.view.default:
-            node.target = _view
-    module.recompile()
     return module
 
 
@@ -176,6 +172,9 @@ def _exported(module: torch.fx.GraphModule, before: ExportedProgram) -> Exported
     arguments, named = before.example_inputs
     for node in module.graph.nodes:
         node.meta.pop("from_node", None)  # each export copies this history into that of more nodes
+        if node.target is torch.ops.aten.view.default:
+            node.target = _view
+    module.recompile()
     with torch.no_grad():
         return torch.export.export(module, arguments, named, strict=False)
 
