@@ -26,11 +26,6 @@ def assigned_a_value(s: Any, x: torch.Tensor) -> torch.Tensor:
     return x @ y
 
 
-def whole(x: torch.Tensor) -> torch.Tensor:
-    """Integers up to ±27."""
-    return (x.clamp(-3, 3) * 9).long()
-
-
 def written_where(s: Any, x: torch.Tensor) -> torch.Tensor:
     y = x.sigmoid()
     y[x > 1] = 0.25
@@ -145,35 +140,6 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
         SEQUENCE,
         lambda s, x: x * torch.full_like(x, 3) + x.new_ones(x.shape) + torch.cat([x[..., 1:], x.new_zeros(1, 5, 1)], 2),
     ),
-    "chosen": (
-        "choices of small values",
-        (1, 2, 8, 8),
-        lambda s, x: (
-            torch.where(x > 0, x, 0.5)
-            + torch.where(x > 1, -1.0, x)
-            + torch.where(x > 0.2, 1, 2)
-            + torch.where(x < 0, torch.tensor([[[[0.1]], [[0.2]]]], dtype=x.dtype), torch.tensor(0.3, dtype=x.dtype))
-        ),
-    ),
-    "chosen beside NaN": (
-        "choices of different shapes",
-        SEQUENCE,
-        lambda s, x: (
-            torch.where(x > 0, x.log(), 0.5)
-            + x.sqrt().masked_fill(x < 0, 0.7)
-            + torch.where(x.amin(1, keepdim=True) > -1, (x + 1).log(), 0.0)
-        ),
-    ),
-    "nan_to_num": (
-        "numbers for NaN",
-        SEQUENCE,
-        lambda s, x: (
-            x.sqrt().nan_to_num(0.3)
-            + (x.sign() / 0).nan_to_num(0, 2, -3)
-            + x.sqrt().nansum(1, keepdim=True)
-            + x.sqrt().nanmean()
-        ),
-    ),
     "assigned": ("fills", SEQUENCE, assigned),
     "assigned a value": ("fills", SEQUENCE, assigned_a_value),
     "flip": ("shapes", PICTURE, lambda s, x: x.flip(1, -1)),
@@ -207,7 +173,7 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
     "cdist": ("distances", SEQUENCE, lambda s, x: torch.cdist(x, x + 1)),
     "atan2": ("atan2", SEQUENCE, lambda s, x: torch.atan2(x, x.roll(1, 2).round())),
     "zeros_like": (
-        "composites of Core ML",
+        "filled values",
         SEQUENCE,
         lambda s, x: torch.zeros_like(x > 0, dtype=x.dtype).masked_fill(x > 0, -9.0) + x,
     ),
@@ -408,55 +374,5 @@ VALUES: dict[str, tuple[str, tuple[int, ...], Callable[..., Any]]] = {
             ],
             2,
         ),
-    ),
-    "where of one value": (
-        "choices of different shapes",
-        SEQUENCE,
-        lambda s, x: torch.where(x > 0, torch.log(x), 0.0) + torch.where(x[:, :1] > 0, x.sign().long(), 7),
-    ),
-    "masked_fill of what is not finite": (
-        "choices of different shapes",
-        SEQUENCE,
-        lambda s, x: torch.softmax((1 / x.relu()).masked_fill(x <= 0.1, 0.0).masked_fill(x > 1, -math.inf), -1),
-    ),
-    "bits": (
-        "bits",
-        SEQUENCE,
-        lambda s, x: ((whole(x) & 5) + (whole(x) | 12) + (whole(x) ^ 3) + (whole(x) << 2) + (whole(x) >> 1)).to(
-            x.dtype
-        ),
-    ),
-    "long integers": (
-        "sizes of long integers",
-        SEQUENCE,
-        lambda s, x: whole(x).abs().to(x.dtype),
-    ),
-    "largest long integer": (
-        "sizes of long integers",
-        SEQUENCE,
-        lambda s, x: whole(x).argmax(2).to(x.dtype),
-    ),
-    "divided integers": (
-        "floored division",
-        SEQUENCE,
-        lambda s, x: x.gather(2, whole(x).abs() // 8) + (whole(x) // 3).fmod(4).to(x.dtype),
-    ),
-    "truncated integers": (
-        "floored division",
-        SEQUENCE,
-        lambda s, x: torch.div(whole(x), whole(x)[:, :1].abs() + 2, rounding_mode="trunc").to(x.dtype),
-    ),
-    "scattered number": (
-        "one value scattered among others of another type",
-        SEQUENCE,
-        lambda s, x: (
-            torch.zeros_like(x).scatter(2, whole(x)[..., :2].abs() // 8, 1)
-            + torch.zeros_like(x).bool().scatter(2, whole(x)[..., :2].abs() // 8, True)
-        ),
-    ),
-    "where of types": (
-        "choices between types",
-        SEQUENCE,
-        lambda s, x: torch.where(x > 0, whole(x), 0.5) + torch.where(x > 0, whole(x), x),
     ),
 }

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from legalized import Function, file_snr, math_error, seeded
+from rules_of_choices import CHOICES
 from rules_of_layers import LAYERS, SEQUENCE, VOLUME
 from rules_of_values import VALUES
 from torch import nn
@@ -22,7 +23,7 @@ from edge_export.formats.legalize.program import legalized, notes
 from edge_export.formats.legalize.rule import Rule
 from edge_export.formats.legalize.rules import RULES
 
-CASES = {**LAYERS, **VALUES}
+CASES = {**LAYERS, **VALUES, **CHOICES}
 APPROXIMATED = {"erfinv": 1e-6}
 """The relative error of what is right in float32 only, for cases with such a rule."""
 MOST_OUTPUTS = 16

@@ -4,7 +4,7 @@
 
     where(c, v, x), Core ML     masked_fill(x, c, v) for v of one place, else where(c, whole(v), x): coremltools writes
                                 v for each place of x into the file
-    where(c, integers, ½)       the same of floats: coremltools takes ½ for an integer
+    where(c, integers, ½)       the same of floats, ½ a tensor of one place: coremltools takes it for an integer
 
     where(c, v, x), TFLite      where(c, whole(v), whole(x)): onnx2tf writes c v + (1 − c) x, which is NaN where x is,
     masked_fill(x, c, v)        as in where(n > 0, s / n, 0), takes −∞ for the lowest number, and takes no such integers
@@ -60,8 +60,7 @@ def _fill_of_small(x: Tensor, mask: Tensor, value: Any) -> Any:
 
 def _where_of_one_type(condition: Tensor, x: Any, y: Any) -> Any:
     dtype = torch.result_type(x, y)
-    types = {each.dtype for each in (x, y) if isinstance(each, Tensor)}
-    if types == {dtype} or not dtype.is_floating_point or not condition.dim():
+    if all(isinstance(each, Tensor) and each.dtype == dtype for each in (x, y)):
         return NotImplemented
     axes = [1] * condition.dim()
     values = (each.to(dtype) if isinstance(each, Tensor) else torch.full(axes, each, dtype=dtype) for each in (x, y))

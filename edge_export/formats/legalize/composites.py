@@ -5,8 +5,6 @@ Those of the first table are written by PyTorch's own decompositions; the others
     lerp                          x + w (y − x), from the nearer end
     cosine similarity             Σ xy / (max(‖x‖, ε) max(‖y‖, ε))
     fftshift                      roll by half of each axis
-    zeros_like, ones_like         a constant, where the call gives another type: coremltools keeps that of x
-    where with a number           where with a tensor of one place
     x & y, x | y, x ^ y           the logical operators, of bools
     aminmax                       amin and amax
     alias                         x itself: PyTorch exports a slice of all as one
@@ -81,21 +79,6 @@ def _shifted(sign: int) -> Any:
     return shift
 
 
-def _filled(value: float) -> Any:
-    def like(x: Tensor, *, dtype: torch.dtype | None = None, **options: Any) -> Any:
-        return NotImplemented if dtype in (None, x.dtype) else torch.full(x.shape, value, dtype=dtype)
-
-    return like
-
-
-def _scalars_where(condition: Tensor, x: Any, y: Any) -> Tensor:
-    tensors = [each for each in (x, y) if isinstance(each, Tensor)]
-    dtype = tensors[0].dtype if tensors else torch.promote_types(*(torch.tensor(each).dtype for each in (x, y)))
-    ones = [1] * condition.dim()
-    x, y = (each if isinstance(each, Tensor) else torch.full(ones, each, dtype=dtype) for each in (x, y))
-    return torch.where(condition, x, y)
-
-
 def _itself(x: Tensor) -> Tensor:
     return x
 
@@ -125,9 +108,6 @@ COREML = Rule(
         _aten.__and__.Tensor: _logical(torch.logical_and),
         _aten.__or__.Tensor: _logical(torch.logical_or),
         _aten.__xor__.Tensor: _logical(torch.logical_xor),
-        _aten.zeros_like.default: _filled(0.0),
-        _aten.ones_like.default: _filled(1.0),
-        **dict.fromkeys((_aten.where.Scalar, _aten.where.ScalarOther, _aten.where.ScalarSelf), _scalars_where),
         **{
             operator: decomposition_table[operator]
             for operator in (

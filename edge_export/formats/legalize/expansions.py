@@ -2,7 +2,7 @@
 
     x · y.expand_as(x)           x · y
     x · ones(x.shape)            x · a one: `folding.py` keeps one place of each axis along which a constant repeats
-    full_like, new_ones, …       a number, expanded
+    full_like, new_ones, …       a number, expanded; coremltools keeps the type of x where the call gives another
 
 As they are, Core ML and TFLite files hold a constant of the full size for each, 3 MB for 64 channels of 112 × 112, and
 ExecuTorch repeats the values in memory.
